@@ -113,9 +113,7 @@ def certified_pages(lead_page: Page, lea: User, ana: User) -> dict[str, str]:
     }
 
 
-def test_every_page_is_for_everybody_whatever_the_window(
-    lead_page: Page, busy: dict[str, str], console: Console
-) -> None:
+def test_every_page_is_accessible_at_every_width(lead_page: Page, busy: dict[str, str], console: Console) -> None:
     console.forgive("404")
     problems = {}
     for name, url in busy.items():
@@ -124,7 +122,7 @@ def test_every_page_is_for_everybody_whatever_the_window(
     assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
-def test_the_pages_of_the_promise_are_for_everybody(lead_page: Page, certified_pages: dict[str, str]) -> None:
+def test_certification_pages_are_accessible(lead_page: Page, certified_pages: dict[str, str]) -> None:
     problems = {}
     for name, url in certified_pages.items():
         lead_page.goto(url)
@@ -135,7 +133,7 @@ def test_the_pages_of_the_promise_are_for_everybody(lead_page: Page, certified_p
     assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
-def test_what_opens_on_the_screen_is_for_everybody(lead_page: Page, busy: dict[str, str]) -> None:
+def test_panels_of_the_review_screen_are_accessible(lead_page: Page, busy: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
     problems = {}
@@ -147,7 +145,7 @@ def test_what_opens_on_the_screen_is_for_everybody(lead_page: Page, busy: dict[s
     assert {key: listed for key, listed in problems.items() if listed} == {}
 
 
-def test_the_way_in_is_for_everybody(visitor_page: Page, transactional_db: None) -> None:
+def test_sign_in_page_is_accessible(visitor_page: Page, transactional_db: None) -> None:
     visitor_page.goto("/sign-in/")
     assert complaints(visitor_page) == []
     visitor_page.get_by_label("Username").fill("nobody")
@@ -157,7 +155,7 @@ def test_the_way_in_is_for_everybody(visitor_page: Page, transactional_db: None)
     assert complaints(visitor_page) == []
 
 
-def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead_page: Page, busy: dict[str, str]) -> None:
+def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page, busy: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
     unseen = []

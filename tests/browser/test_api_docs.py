@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 
-def test_the_page_of_the_api_shows_every_operation_without_a_complaint(visitor_page: Page, db: None) -> None:
+def test_api_docs_list_every_operation_without_console_errors(visitor_page: Page, db: None) -> None:
     visitor_page.goto("/api/v1/docs")
     expect(visitor_page.get_by_text("Classify one text or a batch now")).to_be_visible()
     expect(visitor_page.locator(".opblock")).to_have_count(20)

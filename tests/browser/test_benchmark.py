@@ -24,7 +24,7 @@ def compared(lead_page: Page) -> Run:
     return finished(hold_out(40), {"careful": wrong_at(0, 1), "hasty": failing, "perfect": right})
 
 
-def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> None:
+def test_run_is_started_followed_and_compared(lead_page: Page) -> None:
     hold_out(12)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         make_language_model(server, name="perfect", family="a")
@@ -46,7 +46,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> N
     expect(lead_page.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
 
 
-def test_progress_grows_while_one_looks(lead_page: Page) -> None:
+def test_progress_updates_while_the_page_is_open(lead_page: Page) -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(hold_out(60), make_language_model(server, name="slow", family="a"))
         lead_page.goto(run.get_absolute_url())
@@ -63,7 +63,7 @@ def test_progress_grows_while_one_looks(lead_page: Page) -> None:
     expect(lead_page.get_by_role("button", name="Resume")).to_be_visible()
 
 
-def test_the_slider_moves_the_figures_and_one_click_saves_them(lead_page: Page, compared: Run) -> None:
+def test_threshold_slider_updates_the_figures_and_saves(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     slider = lead_page.get_by_role("slider")
     expect(slider).to_have_value("0.85")
@@ -83,7 +83,7 @@ def test_the_slider_moves_the_figures_and_one_click_saves_them(lead_page: Page, 
     assert Gate.current().history.first().history_user.username == "lea"
 
 
-def test_without_script_the_slider_is_a_form(compared: Run, open_page: OpenPage, lea: User) -> None:
+def test_threshold_can_be_set_without_javascript(compared: Run, open_page: OpenPage, lea: User) -> None:
     page = open_page(lea, java_script_enabled=False)
     page.goto(url_of(contender_of(compared, "careful")))
     page.get_by_role("slider").focus()
@@ -96,7 +96,7 @@ def test_without_script_the_slider_is_a_form(compared: Run, open_page: OpenPage,
     assert Gate.current().threshold == 0.6
 
 
-def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead_page: Page, compared: Run) -> None:
+def test_confusion_cell_leads_to_its_answers_and_a_dispute(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     cell = lead_page.locator(".matrix td:not(.right) a").first
     number = int(cell.inner_text())
@@ -111,7 +111,7 @@ def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead_page: Pag
     assert Assignment.objects.open().count() == 2
 
 
-def test_filters_narrow_the_answers_at_once(lead_page: Page, compared: Run) -> None:
+def test_answer_filters_apply_at_once(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful"), "answers"))
     expect(lead_page.get_by_text("40 answers", exact=True)).to_be_visible()
     lead_page.get_by_label("Answers", exact=True).select_option("wrong")
@@ -121,7 +121,7 @@ def test_filters_narrow_the_answers_at_once(lead_page: Page, compared: Run) -> N
     expect(lead_page.locator(".answers > li")).to_have_count(2)
 
 
-def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead_page: Page, compared: Run) -> None:
+def test_later_runs_are_compared_with_the_pinned_baseline(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     lead_page.get_by_role("button", name="Set as baseline").click()
     expect(lead_page.get_by_text("Later results are held against careful from now on.")).to_be_visible()
@@ -129,7 +129,7 @@ def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead_page: Page
     expect(lead_page.get_by_text("2 answers", exact=True)).to_be_visible()
 
 
-def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead_page: Page, compared: Run) -> None:
+def test_charts_follow_the_theme_without_inline_styles(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     lead_page.emulate_media(color_scheme="light")
     colours = {lead_page.locator(".curve").evaluate("line => getComputedStyle(line).stroke")}
@@ -139,7 +139,7 @@ def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead_page: Pag
     assert lead_page.locator("main [style], main script, main style").count() == 0
 
 
-def test_no_page_of_many_models_with_long_names_scrolls_sideways(lead_page: Page) -> None:
+def test_pages_with_many_long_model_names_do_not_scroll_sideways(lead_page: Page) -> None:
     run = finished(hold_out(12), {f"{'long' * 25}-{number}": wrong_at(number) for number in range(10)})
     contender = run.contenders.select_related("run", "language_model").first()
     assert contender

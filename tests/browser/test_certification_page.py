@@ -56,7 +56,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
     expect(lead_page.get_by_role("region", name="Certificates")).to_contain_text("in force")
 
 
-def test_another_target_is_tried_in_place(lead_page: Page, ana: User) -> None:
+def test_another_target_is_previewed_in_place(lead_page: Page, ana: User) -> None:
     certified(ana)
     lead_page.goto(PAGE)
     expect(lead_page.locator("#tried .tried")).to_contain_text("At least 80% right")
@@ -71,9 +71,7 @@ def test_another_target_is_tried_in_place(lead_page: Page, ana: User) -> None:
     assert AccuracyTarget.current().target == 0.8
 
 
-def test_without_script_a_target_is_tried_all_the_same(
-    catalogue: None, open_page: OpenPage, ana: User, lea: User
-) -> None:
+def test_target_can_be_previewed_without_javascript(catalogue: None, open_page: OpenPage, ana: User, lea: User) -> None:
     certified(ana)
     page = open_page(lea, java_script_enabled=False)
     page.goto(PAGE)
@@ -82,7 +80,7 @@ def test_without_script_a_target_is_tried_all_the_same(
     expect(page.locator("#tried .tried")).to_contain_text("At least 99% right")
 
 
-def test_an_alarm_is_answered(lead_page: Page, ana: User) -> None:
+def test_alarm_is_answered_by_keyboard(lead_page: Page, ana: User) -> None:
     certified(ana)
     unseen = passing(20)
     alarm = alarmed(figures={"audits": 40, "errors": 1})

@@ -117,7 +117,7 @@ def addresses(person: User) -> Iterator[str]:
             yield reverse(f"{name}_delete", args=[row.pk])
 
 
-def test_no_page_of_the_admin_is_complained_of(furnished: None, office: Page, admin: User, console: Console) -> None:
+def test_admin_pages_keep_to_the_policy(furnished: None, office: Page, admin: User, console: Console) -> None:
     seen = {}
     urls = ["/admin/", "/admin/password_change/", "/admin/password_change/done/"]
     for url in [*urls, f"/admin/auth/user/{admin.pk}/password/", *addresses(admin)]:
@@ -130,7 +130,7 @@ def test_no_page_of_the_admin_is_complained_of(furnished: None, office: Page, ad
     assert seen == {}
 
 
-def test_no_page_of_the_app_is_complained_of(furnished: None, office: Page, console: Console) -> None:
+def test_app_pages_keep_to_the_policy(furnished: None, office: Page, console: Console) -> None:
     (assignment,) = hold(make_ticket("One more to review."))
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
@@ -160,7 +160,7 @@ def test_no_page_of_the_app_is_complained_of(furnished: None, office: Page, cons
             assert console.complaints == [], name
 
 
-def test_no_refusal_is_complained_of_but_for_its_status(office: Page, tom: User, console: Console) -> None:
+def test_error_pages_keep_to_the_policy(office: Page, tom: User, console: Console) -> None:
     console.forgive("Failed to load resource")
     for url, status in (("/nothing/", 404), ("/admin/nothing/", 404), ("/tickets/999999/", 404)):
         response = office.goto(url)
@@ -175,7 +175,7 @@ def test_no_refusal_is_complained_of_but_for_its_status(office: Page, tom: User,
     assert console.complaints == []
 
 
-def test_what_the_admin_asks_before_it_acts_is_not_complained_of(office: Page) -> None:
+def test_admin_confirmations_keep_to_the_policy(office: Page) -> None:
     make_ticket()
     office.goto("/admin/classifier/category/")
     office.get_by_role("checkbox").nth(1).check()
@@ -191,13 +191,13 @@ def test_what_the_admin_asks_before_it_acts_is_not_complained_of(office: Page) -
     expect(office.get_by_role("heading", level=1)).to_be_visible()
 
 
-def test_an_earlier_state_can_be_read(office: Page) -> None:
+def test_history_of_an_object_can_be_read(office: Page) -> None:
     office.goto(reverse("admin:classifier_category_history", args=[Category.objects.first().pk]))
     office.locator("#change-history a").first.click()
     expect(office.get_by_text("Revert")).to_have_count(0)
 
 
-def test_what_the_admin_does_by_script_works(office: Page) -> None:
+def test_admin_scripts_work_under_the_policy(office: Page) -> None:
     office.goto("/admin/classifier/ticket/add/")
     office.get_by_label("Text").fill("Typed in the admin.")
     due = office.locator(".field-due_at")
@@ -215,7 +215,7 @@ def test_what_the_admin_does_by_script_works(office: Page) -> None:
     assert User.objects.get(username="ada").groups.get().name == "Some"
 
 
-def test_a_row_made_in_a_window_of_its_own_comes_back(office: Page) -> None:
+def test_admin_popup_returns_the_new_object(office: Page) -> None:
     office.goto("/admin/classifier/category/add/")
     with office.expect_popup() as opened:
         office.locator("#add_id_parent").click()
@@ -228,7 +228,7 @@ def test_a_row_made_in_a_window_of_its_own_comes_back(office: Page) -> None:
     assert complaints == []
 
 
-def test_a_policy_that_is_broken_is_heard_of(office: Page, console: Console) -> None:
+def test_violation_of_the_policy_is_reported(office: Page, console: Console) -> None:
     """So that the other tests here can fail."""
     office.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
     assert any("Content Security Policy" in complaint for complaint in console.complaints)

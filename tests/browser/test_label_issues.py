@@ -46,7 +46,7 @@ def given(number: int) -> str:
     return f"{label.category} | {label.sentiment}"
 
 
-def test_labels_are_kept_and_corrected_by_one_key_each(doubted: Page) -> None:
+def test_label_issues_are_resolved_by_one_key_each(doubted: Page) -> None:
     press = doubted.keyboard.press
     sees(doubted, 0)
     expect(doubted.locator("#left")).to_have_text("4 left")
@@ -74,7 +74,7 @@ def test_labels_are_kept_and_corrected_by_one_key_each(doubted: Page) -> None:
     ]
 
 
-def test_a_wrong_key_is_put_right(doubted: Page) -> None:
+def test_last_resolution_can_be_undone_by_keyboard(doubted: Page) -> None:
     sees(doubted, 0)
     doubted.keyboard.press("k")
     sees(doubted, 1)
@@ -86,7 +86,7 @@ def test_a_wrong_key_is_put_right(doubted: Page) -> None:
     assert given(0) == "Technical | Negative"
 
 
-def test_escape_leaves_the_choice_and_the_keys_work_again(doubted: Page) -> None:
+def test_escape_leaves_the_label_choice_and_shortcuts_work_again(doubted: Page) -> None:
     sees(doubted, 0)
     doubted.keyboard.press("o")
     doubted.keyboard.press("Escape")
@@ -95,7 +95,7 @@ def test_escape_leaves_the_choice_and_the_keys_work_again(doubted: Page) -> None
     sees(doubted, 1)
 
 
-def test_single_keys_can_be_turned_off(doubted: Page, lea: User) -> None:
+def test_label_issue_shortcuts_can_be_turned_off(doubted: Page, lea: User) -> None:
     Preferences.objects.create(user=lea, keys_on=False)
     doubted.reload()
     sees(doubted, 0)
@@ -106,7 +106,7 @@ def test_single_keys_can_be_turned_off(doubted: Page, lea: User) -> None:
     assert given(0) == "Billing | Neutral"
 
 
-def test_an_answer_that_does_not_arrive_is_told_and_can_be_given_again(doubted: Page, console: Console) -> None:
+def test_lost_answer_is_reported_and_can_be_repeated(doubted: Page, console: Console) -> None:
     for part in ("ERR_FAILED", "htmx:"):
         console.forgive(part)
     shown: list[str] = []
@@ -128,7 +128,7 @@ def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
     return open_page(lea, java_script_enabled=False)
 
 
-def test_everything_goes_without_javascript(plain: Page) -> None:
+def test_every_step_works_without_javascript(plain: Page) -> None:
     plain.goto("/review/label-issues/")
     plain.get_by_role("button", name="Keep label").click()
     expect(plain.get_by_text("Label kept.")).to_be_visible()
@@ -153,7 +153,7 @@ def check(page: Page, where: str) -> list[str]:
     return [f"{where}: {problem}" for problem in faults(page)]
 
 
-def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
+def test_label_issue_page_is_accessible_in_every_state(doubted: Page) -> None:
     problems = check(doubted, "a label in doubt")
     doubted.locator("#heading").focus()
     doubted.keyboard.press("o")
@@ -169,7 +169,7 @@ def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
     assert problems == []
 
 
-def test_what_arrived_together_is_for_everybody(agent_page: Page) -> None:
+def test_incidents_are_accessible(agent_page: Page) -> None:
     configure_review()
     hold(*[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)])
     agent_page.goto("/review/queue/")

@@ -32,7 +32,7 @@ def differ(first: User, second: User, text: str) -> Ticket:
     return ticket
 
 
-def test_a_lead_works_through_what_waits(lead_page: Page, ana: User, ben: User) -> None:
+def test_lead_works_through_the_inbox(lead_page: Page, ana: User, ben: User) -> None:
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
     differ(ana, ben, "Is it the card or the login?")
     lead_page.get_by_role("link", name="Lead", exact=True).click()
@@ -54,7 +54,9 @@ def test_a_lead_works_through_what_waits(lead_page: Page, ana: User, ben: User) 
     assert Decision.objects.get(purpose="adjudication").reviewer.username == "lea"
 
 
-def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPage, ana: User, lea: User) -> None:
+def test_lead_works_through_the_inbox_without_javascript(
+    catalogue: None, open_page: OpenPage, ana: User, lea: User
+) -> None:
     configure_review()
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
     page = open_page(lea, java_script_enabled=False)
@@ -65,7 +67,7 @@ def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPag
     assert Ticket.objects.get().state == "settled"
 
 
-def test_an_agent_thinks_again(agent_page: Page, ana: User) -> None:
+def test_agent_reopens_a_decision(agent_page: Page, ana: User) -> None:
     configure_review()
     answer(hold(make_ticket("Where is my refund?"))[0], ana, "Technical")
     answer(hold(make_ticket("Where is my parcel?"))[0], ana, "Technical")
@@ -81,7 +83,7 @@ def test_an_agent_thinks_again(agent_page: Page, ana: User) -> None:
 
 
 @pytest.mark.parametrize("address", ["/review/lead/", "/review/my-decisions/"])
-def test_hostile_text_moves_nothing_out_of_the_page(lead_page: Page, lea: User, ana: User, address: str) -> None:
+def test_hostile_text_does_not_break_the_layout(lead_page: Page, lea: User, ana: User, address: str) -> None:
     escalate(hold(make_ticket(HOSTILE))[0], lea)
     answer(hold(make_ticket(HOSTILE))[0], lea, note=HOSTILE)
     differ(lea, ana, HOSTILE)
@@ -94,7 +96,7 @@ def test_hostile_text_moves_nothing_out_of_the_page(lead_page: Page, lea: User, 
             assert over == 0, (direction, width)
 
 
-def test_the_drawing_of_an_interval_needs_no_style_of_its_own(lead_page: Page, ana: User, ben: User) -> None:
+def test_interval_chart_needs_no_inline_style(lead_page: Page, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for category in ["Billing", "Technical", "Account"] * 4:
         for assignment, person in zip(hold(make_ticket()), (ana, ben), strict=True):

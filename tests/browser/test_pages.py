@@ -25,7 +25,7 @@ def tab_to(page: Page, role: str, name: str) -> None:
     pytest.fail(f"Tab never reaches {name}")
 
 
-def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> None:
+def test_ticket_is_created_and_labelled_by_keyboard_alone(agent_page: Page) -> None:
     agent_page.keyboard.press("Tab")
     expect(agent_page.get_by_role("link", name="Skip to content")).to_be_focused()
     tab_to(agent_page, "link", "New ticket")
@@ -41,14 +41,14 @@ def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> No
     expect(agent_page.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
 
 
-def test_a_row_opens_its_ticket_wherever_it_is_clicked(agent_page: Page) -> None:
+def test_click_anywhere_on_a_row_opens_its_ticket(agent_page: Page) -> None:
     ticket = make_ticket("Where is my refund?")
     agent_page.goto("/")
     agent_page.locator(".tickets li").click(position={"x": 1200, "y": 10})
     expect(agent_page).to_have_url(re.compile(f"{ticket.get_absolute_url()}$"))
 
 
-def test_a_hostile_ticket_is_only_text(agent_page: Page) -> None:
+def test_hostile_ticket_is_escaped(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
     runner.classify_next_batch()
     agent_page.goto("/")
@@ -57,7 +57,7 @@ def test_a_hostile_ticket_is_only_text(agent_page: Page) -> None:
     expect(agent_page.locator(".text")).to_contain_text("<script>alert(2)</script>")
 
 
-def test_what_was_refused_is_still_there_to_be_mended(agent_page: Page) -> None:
+def test_rejected_ticket_form_keeps_its_values(agent_page: Page) -> None:
     first = make_ticket(external_id="A-1")
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").fill("one\n\n  two")
@@ -69,7 +69,7 @@ def test_what_was_refused_is_still_there_to_be_mended(agent_page: Page) -> None:
     expect(agent_page).to_have_url(re.compile(f"{first.get_absolute_url()}$"))
 
 
-def test_the_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
+def test_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
     lines = ["字" * 63] * (LONGEST_TICKET // 64)
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").evaluate("(area, text) => { area.value = text }", "\n".join(lines))
@@ -78,7 +78,7 @@ def test_the_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
     assert Ticket.objects.get().text.split("\n") == lines
 
 
-def test_pages_need_no_script_and_no_inline_style(agent_page: Page) -> None:
+def test_pages_have_no_inline_script_or_style(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
     runner.classify_next_batch()
     for url in ("/", "/tickets/new/", ticket.get_absolute_url(), "/models/"):
@@ -86,7 +86,7 @@ def test_pages_need_no_script_and_no_inline_style(agent_page: Page) -> None:
         assert agent_page.locator("script, style, [style], [onclick], [onload]").count() == 0, url
 
 
-def test_signing_out_leaves_nothing_open(agent_page: Page) -> None:
+def test_signing_out_closes_every_page(agent_page: Page) -> None:
     agent_page.get_by_role("button", name="Sign out").click()
     expect(agent_page.get_by_role("heading", name="Sign in")).to_be_visible()
     agent_page.goto("/")

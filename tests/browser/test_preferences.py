@@ -11,7 +11,7 @@ from tests.factories import configure_review, hold, make_ticket
 pytestmark = pytest.mark.browser
 
 
-def test_a_key_that_is_typed_over_another_works_at_the_screen(agent_page: Page) -> None:
+def test_changed_shortcut_works_on_the_review_screen(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
     agent_page.goto("/review/preferences/")
@@ -28,7 +28,7 @@ def test_a_key_that_is_typed_over_another_works_at_the_screen(agent_page: Page) 
     assert Decision.objects.get().sentiment.name == "Negative"
 
 
-def test_a_shortcut_error_appears_beside_its_field(agent_page: Page) -> None:
+def test_shortcut_error_appears_beside_its_field(agent_page: Page) -> None:
     agent_page.goto("/review/preferences/")
     agent_page.get_by_label("Skip").fill("u")
     agent_page.get_by_role("button", name="Save").click()
@@ -37,7 +37,7 @@ def test_a_shortcut_error_appears_beside_its_field(agent_page: Page) -> None:
     expect(agent_page.get_by_label("Undo")).to_have_accessible_description(re.compile("already used for “Skip”"))
 
 
-def test_the_page_speaks_the_language_that_is_chosen(agent_page: Page) -> None:
+def test_page_uses_the_chosen_language(agent_page: Page) -> None:
     agent_page.goto("/review/preferences/")
     agent_page.get_by_label("Interface language").select_option("Deutsch")
     agent_page.get_by_role("button", name="Change language").click()

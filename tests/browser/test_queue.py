@@ -44,7 +44,7 @@ def tab_to(page: Page, control: Locator, *, key: str = "Tab") -> None:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(agent_page: Page) -> None:
+def test_tickets_are_filtered_accepted_and_undone_by_keyboard_alone(agent_page: Page) -> None:
     press = agent_page.keyboard.press
     tab_to(agent_page, agent_page.get_by_role("link", name="Queue", exact=True))
     press("Enter")
@@ -85,7 +85,7 @@ def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(ag
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_filter_and_the_pages_by_keyboard_leave_the_focus_where_it_is(agent_page: Page) -> None:
+def test_filtering_and_paging_by_keyboard_keep_the_focus(agent_page: Page) -> None:
     press = agent_page.keyboard.press
     agent_page.goto("/review/queue/")
     following = agent_page.locator("#page-next")
@@ -110,7 +110,7 @@ def test_a_filter_and_the_pages_by_keyboard_leave_the_focus_where_it_is(agent_pa
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_sorted_table_stays_sorted_when_it_is_filtered(agent_page: Page) -> None:
+def test_filtering_keeps_the_order_of_the_table(agent_page: Page) -> None:
     agent_page.goto("/review/queue/")
     agent_page.get_by_role("link", name="Confidence").click()
     expect(agent_page).to_have_url(re.compile(r"sort=confidence"))
@@ -122,14 +122,14 @@ def test_a_sorted_table_stays_sorted_when_it_is_filtered(agent_page: Page) -> No
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_row_is_taken_from_the_table(agent_page: Page) -> None:
+def test_ticket_can_be_opened_from_its_row(agent_page: Page) -> None:
     agent_page.goto("/review/queue/?q=printer")
     agent_page.get_by_role("button", name="Review ticket").press("Enter")
     expect(agent_page.locator("#card .text")).to_contain_text("Is it the printer")
 
 
 @pytest.mark.usefixtures("waiting")
-def test_everything_goes_without_javascript(plain: Page) -> None:
+def test_every_step_works_without_javascript(plain: Page) -> None:
     plain.goto("/review/queue/")
     plain.locator("#page-next").click()
     expect(plain.get_by_text("Page 2 of 2")).to_be_visible()
@@ -154,7 +154,7 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_different_suggestions_are_refused_with_a_way_on(agent_page: Page) -> None:
+def test_different_suggestions_lead_to_a_choice_of_groups(agent_page: Page) -> None:
     agent_page.goto("/review/queue/?sort=confidence")
     for text in (REFUNDS[0], "Is it the printer"):
         rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
@@ -173,7 +173,7 @@ def check(page: Page, where: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) -> None:
+def test_queue_pages_are_accessible_in_every_state(agent_page: Page, ben: User) -> None:
     hostile, leased = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
     leases.lease_ticket(ben, leased.ticket)
     problems = []
@@ -199,7 +199,7 @@ def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) 
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_table_left_open_while_the_session_ended_leads_to_signing_in_and_back(agent_page: Page) -> None:
+def test_filter_after_the_session_ended_leads_to_sign_in_and_back(agent_page: Page) -> None:
     agent_page.goto("/review/queue/")
     agent_page.context.clear_cookies()
     agent_page.get_by_role("link", name="Confidence").click()

@@ -22,7 +22,7 @@ def review_page(agent_page: Page) -> Page:
     return agent_page
 
 
-def test_a_morning_by_keyboard_alone(review_page: Page) -> None:
+def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:
     start(review_page)
     sees(review_page, 0)
     press, typed = review_page.keyboard.press, review_page.keyboard.type
@@ -63,7 +63,7 @@ def test_a_morning_by_keyboard_alone(review_page: Page) -> None:
     assert Decision.objects.get(verdict="escalated").note == "This one needs somebody who reads German."
 
 
-def test_nothing_moves_from_one_ticket_to_the_next(review_page: Page) -> None:
+def test_controls_stay_in_place_from_ticket_to_ticket(review_page: Page) -> None:
     long = make_ticket("A very long message. " * 300)
     hold(long, confidence=0.05)
     start(review_page)
@@ -86,7 +86,7 @@ def test_nothing_moves_from_one_ticket_to_the_next(review_page: Page) -> None:
     assert review_page.evaluate("scrollY") == 0
 
 
-def test_typing_a_note_presses_no_keys(review_page: Page) -> None:
+def test_typing_a_note_triggers_no_shortcuts(review_page: Page) -> None:
     start(review_page)
     review_page.keyboard.press("n")
     review_page.keyboard.type("susx?/ 123 and more")
@@ -94,7 +94,7 @@ def test_typing_a_note_presses_no_keys(review_page: Page) -> None:
     assert verdicts() == []
 
 
-def test_a_burst_is_confirmed_and_undone_together(review_page: Page) -> None:
+def test_near_duplicates_are_decided_and_undone_together(review_page: Page) -> None:
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
     start(review_page)
@@ -112,7 +112,7 @@ def test_a_burst_is_confirmed_and_undone_together(review_page: Page) -> None:
     assert Ticket.objects.filter(state="settled").count() == 1
 
 
-def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent_page: Page, console: Console) -> None:
+def test_blind_ticket_shows_no_suggestion_before_or_after_the_answer(agent_page: Page, console: Console) -> None:
     console.forgive("422")
     configure_review(blind_share=1)
     hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
@@ -130,7 +130,9 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent_page: Page, co
     assert Decision.objects.get().blind is True
 
 
-def test_two_agents_in_two_browsers_never_meet(review_page: Page, open_page: OpenPage, ben: User) -> None:
+def test_two_agents_in_two_browsers_never_get_the_same_ticket(
+    review_page: Page, open_page: OpenPage, ben: User
+) -> None:
     other = open_page(ben)
     start(review_page)
     other.goto("/review/")
@@ -143,7 +145,7 @@ def test_two_agents_in_two_browsers_never_meet(review_page: Page, open_page: Ope
     assert Decision.objects.values("ticket").distinct().count() == 6
 
 
-def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
+def test_review_works_without_javascript(plain: Page) -> None:
     six_wait()
     plain.goto("/review/")
     plain.get_by_role("button", name="Accept").click()
@@ -160,7 +162,7 @@ def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
     assert Assignment.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
 
 
-def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(review_page: Page) -> None:
+def test_outcome_and_new_ticket_are_announced_to_screen_readers(review_page: Page) -> None:
     start(review_page)
     region = review_page.locator("#outcome")
     review_page.keyboard.press("Enter")
@@ -170,7 +172,7 @@ def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(review_page: Page)
     assert (region.get_attribute("role"), region.get_attribute("aria-live")) == ("status", "polite")
 
 
-def test_keys_that_are_turned_off_do_nothing(review_page: Page) -> None:
+def test_disabled_shortcuts_do_nothing(review_page: Page) -> None:
     without_single_keys(review_page)
     review_page.goto("/review/")
     for key in ("2", "s", "u", "Enter"):
@@ -185,7 +187,7 @@ def marks(page: Page) -> list[str]:
     return list(page.locator("#card .text mark").evaluate_all(seen))
 
 
-def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent_page: Page) -> None:
+def test_highlighting_shortcut_applies_to_later_tickets_too(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
     hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
@@ -221,7 +223,7 @@ def beside_solved(solved: int) -> Ticket:
 SIMILAR = "**/review/similar/**"
 
 
-def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent_page: Page) -> None:
+def test_similar_tickets_load_without_moving_the_page(agent_page: Page) -> None:
     beside_solved(3)
     held_back: list[Route] = []
     agent_page.route(SIMILAR, lambda route: held_back.append(route))
@@ -242,14 +244,14 @@ def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent_page: 
     expect(agent_page.locator("article .text")).to_have_text("Charged 1 times.")
 
 
-def test_without_similar_tickets_the_message_has_all_the_room(agent_page: Page) -> None:
+def test_message_uses_the_full_width_without_similar_tickets(agent_page: Page) -> None:
     beside_solved(0)
     start(agent_page)
     expect(agent_page.locator(".similar")).to_have_count(1)
     expect(agent_page.locator(".similar")).to_be_hidden()
 
 
-def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_page: Page) -> None:
+def test_answering_does_not_wait_for_similar_tickets(review_page: Page) -> None:
     held_back: list[Route] = []
     review_page.route(SIMILAR, lambda route: held_back.append(route))
     start(review_page)
@@ -267,7 +269,7 @@ def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_page: P
     assert verdicts() == ["accepted"]
 
 
-def test_without_script_words_are_marked_and_similar_tickets_a_link_away(plain: Page) -> None:
+def test_highlights_and_a_link_to_similar_tickets_work_without_javascript(plain: Page) -> None:
     ticket = beside_solved(2)
     plain.goto("/review/")
     expect(plain.locator("#card .text mark")).to_have_text("charged")

@@ -36,7 +36,7 @@ def labels() -> list[str]:
     return [decision.category.name for decision in Decision.objects.select_related("category").order_by("pk")]
 
 
-def test_a_session_that_expires_loses_no_answer(review_page: Page) -> None:
+def test_expired_session_loses_no_answer(review_page: Page) -> None:
     start(review_page)
     review_page.keyboard.press("3")
     Session.objects.all().delete()
@@ -54,7 +54,7 @@ def test_a_session_that_expires_loses_no_answer(review_page: Page) -> None:
     assert (decision.verdict, decision.category.name) == ("corrected", "Account")
 
 
-def test_signing_in_again_in_another_tab_does_not_spoil_this_one(review_page: Page) -> None:
+def test_signing_in_again_in_another_tab_keeps_this_one_usable(review_page: Page) -> None:
     start(review_page)
     other = review_page.context.new_page()
     Session.objects.all().delete()
@@ -69,7 +69,7 @@ def test_signing_in_again_in_another_tab_does_not_spoil_this_one(review_page: Pa
     assert verdicts() == ["accepted"]
 
 
-def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page, console: Console) -> None:
+def test_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     lost: list[str] = []
@@ -100,7 +100,7 @@ def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page,
     assert verdicts() == ["accepted"]
 
 
-def test_without_script_enter_records_what_was_typed_and_no_opinion(plain: Page) -> None:
+def test_enter_without_javascript_records_the_typed_label(plain: Page) -> None:
     two_opinions()
     plain.goto("/review/")
     plain.get_by_label("Neutral").check()
@@ -111,7 +111,7 @@ def test_without_script_enter_records_what_was_typed_and_no_opinion(plain: Page)
     assert labels() == ["Account"]
 
 
-def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent_page: Page) -> None:
+def test_enter_without_shortcuts_records_the_chosen_label(agent_page: Page) -> None:
     two_opinions()
     without_single_keys(agent_page)
     agent_page.goto("/review/")
@@ -122,7 +122,7 @@ def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent_p
     assert labels() == ["Account"]
 
 
-def test_enter_on_what_is_no_category_sends_nothing(agent_page: Page) -> None:
+def test_enter_on_an_unknown_category_sends_nothing(agent_page: Page) -> None:
     two_opinions()
     start(agent_page)
     agent_page.keyboard.press("/")
@@ -134,7 +134,7 @@ def test_enter_on_what_is_no_category_sends_nothing(agent_page: Page) -> None:
     assert verdicts() == []
 
 
-def test_a_held_key_acts_once(review_page: Page) -> None:
+def test_held_key_acts_once(review_page: Page) -> None:
     start(review_page)
     for key, number, done in (("Enter", 1, ["accepted"]), ("u", 0, ["accepted", "undone"])):
         review_page.keyboard.down(key)
@@ -154,7 +154,7 @@ CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
 }).observe(document.getElementById("workspace"), { childList: true })"""
 
 
-def test_a_double_click_decides_one_ticket(review_page: Page) -> None:
+def test_double_click_decides_one_ticket(review_page: Page) -> None:
     start(review_page)
     review_page.evaluate(CLICK_AT_ONCE)
     review_page.locator(".accept").click()
@@ -166,9 +166,7 @@ def test_a_double_click_decides_one_ticket(review_page: Page) -> None:
     sees(review_page, 2)
 
 
-def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was(
-    review_page: Page, console: Console
-) -> None:
+def test_unsaved_answer_cannot_be_changed_and_blocks_other_actions(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     console.forgive("Response Status")
@@ -204,7 +202,7 @@ def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was
     assert labels() == ["Billing", "Account"]
 
 
-def test_a_refusal_is_said_and_not_sent_again(review_page: Page, console: Console) -> None:
+def test_rejected_answer_is_reported_and_not_resent(review_page: Page, console: Console) -> None:
     console.forgive("403")
     start(review_page)
     sent: list[Route] = []
@@ -227,7 +225,7 @@ def test_a_refusal_is_said_and_not_sent_again(review_page: Page, console: Consol
     sees(review_page, 1)
 
 
-def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_page: Page) -> None:
+def test_lease_is_renewed_only_while_the_person_is_active(review_page: Page) -> None:
     review_page.clock.install()
     renewals: list[Request] = []
     review_page.on(
@@ -245,7 +243,7 @@ def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_page: Page) 
         review_page.clock.run_for(60_000)
 
 
-def test_it_is_said_when_somebody_else_may_take_the_ticket(review_page: Page, console: Console) -> None:
+def test_expired_lease_is_announced(review_page: Page, console: Console) -> None:
     console.forgive("409")
     review_page.clock.install()
     # Once the ticket is taken away nothing similar to it is shown any more.
@@ -260,7 +258,7 @@ def test_it_is_said_when_somebody_else_may_take_the_ticket(review_page: Page, co
     assert verdicts() == ["corrected"]
 
 
-def test_looking_again_for_work_moves_nothing_until_there_is_some(agent_page: Page) -> None:
+def test_polling_for_work_changes_nothing_until_there_is_some(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("The only one."))
     agent_page.clock.install()
@@ -279,7 +277,7 @@ def test_looking_again_for_work_moves_nothing_until_there_is_some(agent_page: Pa
     expect(agent_page.locator("#heading")).to_be_focused()
 
 
-def test_without_script_one_looks_again_oneself(plain: Page) -> None:
+def test_empty_screen_has_a_refresh_link_without_javascript(plain: Page) -> None:
     configure_review()
     plain.goto("/review/")
     expect(plain.get_by_text("refreshes automatically")).to_be_hidden()
@@ -288,7 +286,7 @@ def test_without_script_one_looks_again_oneself(plain: Page) -> None:
     expect(plain.locator("#card .text")).to_have_text(TEXTS[0])
 
 
-def test_an_error_has_the_focus_and_moves_nothing(agent_page: Page, console: Console) -> None:
+def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console: Console) -> None:
     console.forgive("422")
     configure_review(blind_share=1)
     parent = Category.objects.create(name="Much " * 15)
@@ -313,7 +311,7 @@ def test_an_error_has_the_focus_and_moves_nothing(agent_page: Page, console: Con
     assert places() == before
 
 
-def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_page: Page, console: Console) -> None:
+def test_lost_undo_is_reported_and_can_be_repeated(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     start(review_page)
@@ -329,7 +327,7 @@ def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_page
     assert Decision.objects.filter(undoes=None).count() == 1
 
 
-def test_an_escalation_without_a_reason_stays_open(review_page: Page, console: Console) -> None:
+def test_escalation_without_a_reason_keeps_the_form_open(review_page: Page, console: Console) -> None:
     console.forgive("422")
     start(review_page)
     review_page.keyboard.press("x")

@@ -22,7 +22,7 @@ def chosen(page: Page) -> str:
 
 
 @pytest.mark.parametrize("way_back", ["Escape", "Backspace"])
-def test_the_earlier_choice_returns_if_nothing_matches(review_page: Page, way_back: str) -> None:
+def test_previous_choice_returns_if_nothing_matches(review_page: Page, way_back: str) -> None:
     start(review_page)
     before = chosen(review_page)
     review_page.keyboard.press("/")
@@ -34,7 +34,7 @@ def test_the_earlier_choice_returns_if_nothing_matches(review_page: Page, way_ba
     expect(review_page.locator(".accept")).to_contain_text("Accept")
 
 
-def test_words_of_the_description_find_a_category(review_page: Page) -> None:
+def test_category_is_found_by_words_of_its_description(review_page: Page) -> None:
     start(review_page)
     review_page.keyboard.press("/")
     review_page.keyboard.type("owner")
@@ -43,7 +43,7 @@ def test_words_of_the_description_find_a_category(review_page: Page) -> None:
     expect(review_page.locator("#find")).to_have_value("Account")
 
 
-def test_after_a_click_on_what_was_found_the_keys_work(review_page: Page) -> None:
+def test_shortcuts_work_after_clicking_a_match(review_page: Page) -> None:
     start(review_page)
     review_page.locator("#find").click()
     review_page.keyboard.type("tech")
@@ -55,7 +55,7 @@ def test_after_a_click_on_what_was_found_the_keys_work(review_page: Page) -> Non
     assert verdicts() == ["corrected"]
 
 
-def test_the_help_is_read_by_keyboard_and_its_key_closes_it(review_page: Page) -> None:
+def test_help_scrolls_by_keyboard_and_closes_by_its_shortcut(review_page: Page) -> None:
     parent = Category.objects.get(name="General")
     Category.objects.bulk_create([Category(name=f"Part {number}", parent=parent) for number in range(80)])
     start(review_page)
@@ -72,7 +72,7 @@ def test_the_help_is_read_by_keyboard_and_its_key_closes_it(review_page: Page) -
     assert verdicts() == []
 
 
-def test_a_key_leads_to_what_belongs_to_the_selected_category(review_page: Page) -> None:
+def test_shortcut_opens_the_guidelines_of_the_selected_category(review_page: Page) -> None:
     start(review_page)
     review_page.keyboard.press("3")
     review_page.keyboard.press("g")

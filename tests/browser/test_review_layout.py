@@ -27,7 +27,7 @@ def two_opinions(agent_page: Page) -> Page:
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (360, 800), (1280, 800)])
-def test_the_focused_element_is_in_sight(two_opinions: Page, width: int, height: int) -> None:
+def test_focused_element_is_in_view(two_opinions: Page, width: int, height: int) -> None:
     page = two_opinions
     page.set_viewport_size({"width": width, "height": height})
     start(page)
@@ -47,7 +47,7 @@ def nested() -> None:
     Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(500)])
 
 
-def test_long_names_leave_the_buttons_in_sight(agent_page: Page) -> None:
+def test_long_names_keep_the_buttons_in_view(agent_page: Page) -> None:
     nested()
     configure_review()
     hold(make_ticket("Where do I send it?"))
@@ -72,7 +72,7 @@ def top(locator: Locator) -> float:
     return box["y"]
 
 
-def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_read(agent_page: Page) -> None:
+def test_near_duplicate_offer_is_readable_and_moves_nothing_in_a_narrow_window(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("Something else altogether."), confidence=0.01)
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
@@ -95,7 +95,7 @@ def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_rea
     assert message["width"] > 150
 
 
-def test_the_heading_shows_that_it_has_the_focus(two_opinions: Page) -> None:
+def test_heading_shows_its_focus(two_opinions: Page) -> None:
     start(two_opinions)
     outline = "element => getComputedStyle(element).outlineStyle"
     assert two_opinions.locator("#heading").evaluate(outline) == "solid"

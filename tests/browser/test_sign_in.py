@@ -24,7 +24,9 @@ def sign_in(page: Page, name: str = "ana", password: str = PASSWORD) -> None:
     page.keyboard.press("Enter")
 
 
-def test_signing_in_and_one_key_lead_to_work(visitor_page: Page, roles: None, catalogue: None, ana: User) -> None:
+def test_sign_in_and_one_key_lead_to_the_first_ticket(
+    visitor_page: Page, roles: None, catalogue: None, ana: User
+) -> None:
     configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
     visitor_page.goto("/")
@@ -54,14 +56,16 @@ def finds_what_was_typed(page: Page) -> None:
     assert Ticket.objects.get().text == TYPED.strip()
 
 
-def test_a_session_that_ended_while_typing_loses_nothing(agent_page: Page) -> None:
+def test_expired_session_keeps_the_typed_ticket(agent_page: Page) -> None:
     type_a_ticket(agent_page)
     expect(agent_page.get_by_label("Username")).to_be_focused()
     sign_in(agent_page)
     finds_what_was_typed(agent_page)
 
 
-def test_nor_does_it_without_script(catalogue: None, open_page: OpenPage, ana: User) -> None:
+def test_expired_session_keeps_the_typed_ticket_without_javascript(
+    catalogue: None, open_page: OpenPage, ana: User
+) -> None:
     page = open_page(java_script_enabled=False)
     page.goto("/")
     sign_in(page)
@@ -71,7 +75,7 @@ def test_nor_does_it_without_script(catalogue: None, open_page: OpenPage, ana: U
     finds_what_was_typed(page)
 
 
-def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent_page: Page) -> None:
+def test_wrong_password_after_an_expired_session_keeps_the_typed_ticket(agent_page: Page) -> None:
     type_a_ticket(agent_page)
     sign_in(agent_page, password="slip")
     expect(agent_page.get_by_role("alert")).to_be_visible()
@@ -79,7 +83,7 @@ def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent_page: Page)
     finds_what_was_typed(agent_page)
 
 
-def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent_page: Page, ben: User) -> None:
+def test_another_person_in_the_same_browser_does_not_see_the_typed_ticket(agent_page: Page, ben: User) -> None:
     type_a_ticket(agent_page)
     sign_in(agent_page, name="ben")
     expect(agent_page.get_by_label("Text")).to_have_value("")
@@ -87,7 +91,7 @@ def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent_page: Page, 
     expect(agent_page.get_by_label("Text")).to_have_value("")
 
 
-def test_signing_in_again_in_another_tab_loses_nothing(agent_page: Page) -> None:
+def test_signing_in_again_in_another_tab_keeps_the_typed_ticket(agent_page: Page) -> None:
     """The form's own CSRF token is no longer valid."""
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").fill("typed before")
@@ -103,7 +107,7 @@ def test_signing_in_again_in_another_tab_loses_nothing(agent_page: Page) -> None
 
 
 @pytest.mark.parametrize("door", ["/sign-in/", "/admin/login/"])
-def test_too_many_failures_are_told_in_a_plain_sentence(
+def test_too_many_failed_sign_ins_are_explained(
     visitor_page: Page, roles: None, catalogue: None, ana: User, console: Console, door: str
 ) -> None:
     console.forgive("429")
@@ -123,7 +127,7 @@ def test_too_many_failures_are_told_in_a_plain_sentence(
     expect(visitor_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 
-def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent_page: Page) -> None:
+def test_passkey_can_be_set_up_and_signs_in_without_a_password(agent_page: Page) -> None:
     """On a real authenticator as the browser has them, under the site's own policy: the console stays silent."""
     devices = agent_page.context.new_cdp_session(agent_page)
     devices.send("WebAuthn.enable")
@@ -143,7 +147,7 @@ def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent_page: Page) -
     expect(agent_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 
-def test_the_pages_of_an_account_are_for_everybody(agent_page: Page) -> None:
+def test_account_pages_are_accessible(agent_page: Page) -> None:
     paths = ["second-factor/totp/activate/", "second-factor/", "second-factor/webauthn/", "password/", "sessions/"]
     problems = []
     for path in paths:

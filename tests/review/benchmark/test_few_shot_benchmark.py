@@ -80,7 +80,9 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.booleans()), min_size=2, max_size=20),
         st.integers(1, 6),
     )
-    def test_whatever_comes_in_whatever_order(self, arrivals: list[tuple[int, int, bool]], batch: int) -> None:
+    def test_near_duplicates_are_never_on_different_sides(
+        self, arrivals: list[tuple[int, int, bool]], batch: int
+    ) -> None:
         """Messages, each with some of its words changed: asked about all of them a model is shown none that is alike to
         one of those that it is measured with.
         """

@@ -33,31 +33,31 @@ def similarity_of(first: str, second: str) -> float:
 
 
 @given(texts)
-def test_a_text_is_just_like_itself_and_shares_all_bands(text: str) -> None:
+def test_text_is_identical_to_itself_and_shares_all_bands(text: str) -> None:
     assert similarity_of(text, text) == 1
     assert bands(shingles(text)) == bands(shingles(text))
 
 
 @given(sets, sets)
-def test_likeness_is_mutual_and_between_0_and_1(first: frozenset[int], second: frozenset[int]) -> None:
+def test_similarity_is_symmetric_and_between_0_and_1(first: frozenset[int], second: frozenset[int]) -> None:
     assert similarity(first, second) == similarity(second, first)
     assert 0 <= similarity(first, second) <= 1
     assert (similarity(first, second) == 1) is (first == second)
 
 
 @given(sets)
-def test_bands_fit_the_columns_that_keep_them(hashes: frozenset[int]) -> None:
+def test_bands_fit_their_database_column(hashes: frozenset[int]) -> None:
     assert len(bands(hashes)) == minhash.BANDS
     assert all(-(2**63) <= band < 2**63 for band in bands(hashes))
 
 
 @given(st.text(alphabet="ab c", min_size=1, max_size=60))
-def test_case_marks_and_numbers_do_not_tell_texts_apart(text: str) -> None:
+def test_case_punctuation_and_numbers_do_not_matter(text: str) -> None:
     assert similarity_of(f"{text} order 1", f"{text.upper()}... ORDER 4711!") == 1
 
 
 @pytest.mark.parametrize("text", [" ", "?", "!!!", "\n\n", "7", "ab", "\ud800", "🙂", "x" * 100_000])
-def test_whatever_was_sent_has_shingles(text: str) -> None:
+def test_every_text_has_shingles(text: str) -> None:
     assert shingles(text)
     assert len(bands(shingles(text))) == minhash.BANDS
 
@@ -71,7 +71,7 @@ def test_whatever_was_sent_has_shingles(text: str) -> None:
         ("我的订单在哪里？已经等了两个星期了。", "你好，我的订单在哪里？已经等了两个星期了！"),
     ],
 )
-def test_the_same_complaint_in_slightly_other_words_is_alike(first: str, second: str) -> None:
+def test_reworded_complaint_is_a_near_duplicate(first: str, second: str) -> None:
     assert similarity_of(first, second) >= MIN_SIMILARITY
 
 
@@ -84,11 +84,11 @@ def test_the_same_complaint_in_slightly_other_words_is_alike(first: str, second:
         ("我的订单在哪里？已经等了两个星期了。", "我无法登录我的账户，请帮帮我。"),
     ],
 )
-def test_different_complaints_are_not_alike(first: str, second: str) -> None:
+def test_different_complaints_are_not_near_duplicates(first: str, second: str) -> None:
     assert similarity_of(first, second) < MIN_SIMILARITY / 2
 
 
-def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever() -> None:
+def test_similar_texts_nearly_always_share_a_band_and_others_rarely() -> None:
     def share(length: int, changed: int) -> float:
         return sum(_shares_a_band(draw, length, changed) for _time in range(300)) / 300
 
@@ -115,14 +115,14 @@ def groups(tickets: list[Ticket]) -> list[int]:
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_tickets_that_come_together_are_grouped_among_themselves() -> None:
+def test_tickets_of_one_batch_are_grouped_with_each_other() -> None:
     tickets = [make_ticket(text) for text in (OUTAGE, LOGIN, f"{OUTAGE}!!", INVOICE, LOGIN.upper(), f"Hi. {OUTAGE}")]
     hold(*tickets)
     assert groups(tickets) == [0, 1, 0, 3, 1, 0]
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_a_ticket_that_comes_later_joins_the_group_that_is_there() -> None:
+def test_later_ticket_joins_the_existing_group() -> None:
     first, second, other = (make_ticket(text) for text in (OUTAGE, f"Hello! {OUTAGE}", LOGIN))
     hold(first)
     hold(other)
@@ -131,7 +131,7 @@ def test_a_ticket_that_comes_later_joins_the_group_that_is_there() -> None:
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_every_ticket_is_alike_to_the_first_of_its_group_so_small_steps_lead_nowhere_else() -> None:
+def test_every_ticket_is_similar_to_the_first_of_its_group() -> None:
     words = [word * 2 for word in ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")]
     drifting = [" ".join(["zulu"] * step + words[step:]) for step in range(len(words))]
     tickets = [make_ticket(text) for text in drifting]
@@ -142,7 +142,7 @@ def test_every_ticket_is_alike_to_the_first_of_its_group_so_small_steps_lead_now
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_a_ticket_that_comes_again_keeps_its_group() -> None:
+def test_reopened_ticket_keeps_its_group() -> None:
     first, second = make_ticket(OUTAGE), make_ticket(f"{OUTAGE} Thanks")
     before = {assignment.ticket_id: assignment.group_id for assignment in hold(first, second)}
     (assignment,) = judge_again(second)
@@ -151,14 +151,14 @@ def test_a_ticket_that_comes_again_keeps_its_group() -> None:
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_only_the_first_ticket_represents_its_group_so_a_burst_costs_no_more_than_one() -> None:
+def test_only_the_first_ticket_of_a_burst_is_indexed() -> None:
     tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(30)]
     hold(*tickets)
     assert list(Band.objects.values_list("ticket", flat=True)) == [tickets[0].pk] * minhash.BANDS
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_a_band_that_many_groups_share_leads_to_the_latest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crowded_band_keeps_the_latest_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_groups, "MOST_A_BAND", 2)
     monkeypatch.setattr(minhash, "MIN_SIMILARITY", 0.99)
     monkeypatch.setattr(duplicate_groups, "TICKETS", replace(duplicate_groups.TICKETS, covered=0.99))
@@ -173,7 +173,7 @@ def test_a_band_that_many_groups_share_leads_to_the_latest_of_them(monkeypatch: 
 
 
 @pytest.mark.usefixtures("single_reviews")
-def test_grouping_takes_the_same_queries_for_one_ticket_and_for_many() -> None:
+def test_grouping_takes_as_many_queries_for_many_tickets_as_for_one() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(number)]
         with CaptureQueriesContext(connection) as captured:

@@ -48,32 +48,32 @@ def lines(client: Client) -> list[str]:
     return [html.unescape(" ".join(re.sub(r"<[^>]*>", " ", row).split())) for row in rows]
 
 
-def test_a_burst_is_one_line_with_its_size_and_its_text(agent_client: Client) -> None:
+def test_incident_is_listed_with_its_size_and_text(agent_client: Client) -> None:
     burst(CHARGE, 6)
     (line,) = lines(agent_client)
     assert line.startswith("6 similar My card was charged twice for the same invoice")
     assert "the first now" in line
 
 
-def test_the_largest_comes_first(agent_client: Client) -> None:
+def test_largest_incident_comes_first(agent_client: Client) -> None:
     burst(CHARGE, 5)
     burst(LOGIN, 7)
     assert [line[:9] for line in lines(agent_client)] == ["7 similar", "5 similar"]
 
 
-def test_no_more_than_five_are_shown(agent_client: Client) -> None:
+def test_at_most_five_incidents_are_shown(agent_client: Client) -> None:
     subjects = ["invoices", "passwords", "printers", "exports", "colleagues", "holidays"]
     for subject in subjects:
         burst(f"{subject} " * 3 + f"and nothing but {subject} {subject} went {subject} wrong, number {{number}}", 5)
     assert len(lines(agent_client)) == 5
 
 
-def test_four_are_no_burst(agent_client: Client) -> None:
+def test_four_near_duplicates_are_no_incident(agent_client: Client) -> None:
     burst(CHARGE, 4)
     assert section(agent_client) == ""
 
 
-def test_earlier_arrivals_are_not_part_of_a_burst(agent_client: Client) -> None:
+def test_old_arrivals_are_not_part_of_an_incident(agent_client: Client) -> None:
     burst(CHARGE, 5, timezone.now() - timedelta(hours=25))
     assert section(agent_client) == ""
     burst(LOGIN, 5, timezone.now() - timedelta(hours=23))
@@ -81,7 +81,7 @@ def test_earlier_arrivals_are_not_part_of_a_burst(agent_client: Client) -> None:
     assert "the first 23" in line
 
 
-def test_decided_tickets_do_not_count(agent_client: Client, ben: User) -> None:
+def test_decided_tickets_are_not_part_of_an_incident(agent_client: Client, ben: User) -> None:
     first, *_others = burst(CHARGE, 5)
     assert section(agent_client)
     skip(first, ben)
@@ -103,7 +103,7 @@ def decide_at_screen(client: Client, ticket: Ticket) -> str:
     return response.content.decode()
 
 
-def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) -> None:
+def test_deciding_one_ticket_of_an_incident_offers_the_others(agent_client: Client) -> None:
     burst(CHARGE, 6)
     url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent_client))
     assert url
@@ -139,7 +139,7 @@ def test_an_incident_offers_a_ticket_that_is_not_blind_first(agent_client: Clien
     assert reverse("review:take", args=[assignments[1].ticket_id]) in section(agent_client)
 
 
-def test_nothing_that_a_model_said_is_told(agent_client: Client) -> None:
+def test_incidents_reveal_nothing_of_the_predictions(agent_client: Client) -> None:
     configure_review(blind_share=1)
     billing = Category.objects.get(name="Billing")
     billing.name = "Zanzibar"
@@ -151,20 +151,20 @@ def test_nothing_that_a_model_said_is_told(agent_client: Client) -> None:
     assert not re.search("Zanzibar|secret|0.43", incidents)
 
 
-def test_a_ticket_that_two_people_are_asked_about_counts_once(agent_client: Client) -> None:
+def test_double_labelled_ticket_counts_once_in_an_incident(agent_client: Client) -> None:
     configure_review(double_share=1)
     burst(CHARGE, 4)
     assert Assignment.objects.open().count() == 8
     assert section(agent_client) == ""
 
 
-def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
+def test_hostile_text_is_escaped(agent_client: Client) -> None:
     burst(HOSTILE, 5)
     assert "&lt;img src=x" in section(agent_client)
     assert "<img" not in section(agent_client)
 
 
-def test_it_costs_two_queries_however_many_wait(agent_client: Client) -> None:
+def test_incidents_take_two_queries_for_any_queue_length(agent_client: Client) -> None:
     agent_client.get(QUEUE)
     with CaptureQueriesContext(
         connection,
@@ -182,7 +182,9 @@ def test_it_costs_two_queries_however_many_wait(agent_client: Client) -> None:
     assert len(none) <= len(few)
 
 
-def test_only_so_many_of_the_latest_are_looked_through(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incidents_are_searched_among_the_latest_assignments(
+    agent_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("review.duplicates.incidents.LOOKED_THROUGH", 6)
     burst(CHARGE, 5, timezone.now() - timedelta(hours=2))
     assert section(agent_client)
@@ -194,19 +196,19 @@ def test_only_so_many_of_the_latest_are_looked_through(agent_client: Client, mon
 # The review screen
 
 
-def test_the_screen_says_that_a_ticket_is_one_of_many(agent_client: Client) -> None:
+def test_screen_shows_the_size_of_an_incident(agent_client: Client) -> None:
     burst(CHARGE, 5)
     assert "one of 5 similar" in agent_client.get(SCREEN).content.decode()
 
 
-def test_the_screen_says_nothing_of_few(agent_client: Client) -> None:
+def test_screen_shows_no_incident_for_few_near_duplicates(agent_client: Client) -> None:
     burst(CHARGE, 4)
     page = agent_client.get(SCREEN).content.decode()
     assert "My card" in page
     assert 'class="incident"' not in page
 
 
-def test_the_screen_says_nothing_where_a_review_is_blind(agent_client: Client) -> None:
+def test_screen_shows_no_incident_in_a_blind_review(agent_client: Client) -> None:
     burst(CHARGE, 9)
     first = leases.lease_next(User.objects.get(username="ana"))
     assert first

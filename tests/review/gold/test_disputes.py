@@ -37,9 +37,7 @@ def of_ticket(ana: User, catalogue: None) -> GoldLabel:
     return GoldLabel.objects.get()
 
 
-def test_two_others_are_asked_blindly_and_their_label_counts(
-    of_ticket: GoldLabel, ana: User, ben: User, cy: User, lea: User
-) -> None:
+def test_dispute_asks_two_other_people_blind(of_ticket: GoldLabel, ana: User, ben: User, cy: User, lea: User) -> None:
     disputes.dispute(of_ticket, lea, "Is it not billing?")
     assert GoldLabel.objects.get().state == State.DISPUTED
     assert not GoldLabel.objects.usable().exists()
@@ -66,7 +64,7 @@ def test_a_lead_adjudicates_a_disagreement(of_ticket: GoldLabel, ben: User, cy: 
     assert_consistent()
 
 
-def test_it_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
+def test_label_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
     for round_number, category in ((1, "Billing"), (2, "General")):
         disputes.dispute(GoldLabel.objects.get(), None)
         people = [make_user(f"agent{round_number}{number}", "Agent") for number in (1, 2)]
@@ -78,7 +76,7 @@ def test_it_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
     assert_consistent()
 
 
-def test_a_disputed_one_cannot_be_disputed_nor_a_retired_one(of_ticket: GoldLabel) -> None:
+def test_disputed_and_retired_labels_cannot_be_disputed(of_ticket: GoldLabel) -> None:
     disputes.dispute(of_ticket, None)
     with pytest.raises(CannotDispute):
         disputes.dispute(of_ticket, None)
@@ -87,7 +85,7 @@ def test_a_disputed_one_cannot_be_disputed_nor_a_retired_one(of_ticket: GoldLabe
         disputes.dispute(of_ticket, None)
 
 
-def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
+def test_dispute_creates_a_ticket_for_an_imported_label(ben: User, cy: User) -> None:
     configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.filter(category__name="Billing").first()
@@ -103,13 +101,13 @@ def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
     assert state(ticket) == "settled"
 
 
-def test_an_earlier_decision_cannot_be_undone_while_others_are_asked(of_ticket: GoldLabel, ana: User) -> None:
+def test_earlier_decision_cannot_be_undone_during_a_dispute(of_ticket: GoldLabel, ana: User) -> None:
     disputes.dispute(of_ticket, None)
     with pytest.raises(CannotUndo):
         undo(Decision.objects.get(), ana)
 
 
-def test_nobody_sees_the_label_in_doubt(of_ticket: GoldLabel, ben: User, client: Client) -> None:
+def test_disputed_label_is_hidden_from_everyone(of_ticket: GoldLabel, ben: User, client: Client) -> None:
     answered = Category.objects.get(name="Account")
     answered.description, answered.name = "", "Zanzibar"
     answered.save()
@@ -120,14 +118,14 @@ def test_nobody_sees_the_label_in_doubt(of_ticket: GoldLabel, ben: User, client:
     assert "Zanzibar" not in page.split("<main")[1]
 
 
-def test_disputes_do_not_count_as_a_sample_of_how_people_agree(of_ticket: GoldLabel, ben: User, cy: User) -> None:
+def test_disputes_are_left_out_of_the_agreement(of_ticket: GoldLabel, ben: User, cy: User) -> None:
     disputes.dispute(of_ticket, None)
     for person, category in ((ben, "Billing"), (cy, "Technical")):
         answer(leases.lease_next(person), person, category)
     assert all(axis.raw.n == 0 for axis in quality.quality_report().axes)
 
 
-def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, cy: User) -> None:
+def test_dispute_can_change_the_sentiment(of_ticket: GoldLabel, ben: User, cy: User) -> None:
     disputes.dispute(of_ticket, None)
     for person in (ben, cy):
         answer(leases.lease_next(person), person, "Account", "Negative")
@@ -138,7 +136,7 @@ def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, 
 # Whoever disputes a label is not asked
 
 
-def test_the_disputer_is_never_asked_whatever_others_do(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
+def test_person_who_disputes_never_gets_the_ticket(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
     disputes.dispute(of_ticket, lea)
     skip(leases.lease_next(ben), ben)
     leases.reoffer_skipped(ben)
@@ -154,7 +152,7 @@ def test_the_disputer_is_never_asked_whatever_others_do(of_ticket: GoldLabel, be
     assert_consistent()
 
 
-def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_disputer(
+def test_escalated_dispute_does_not_go_to_the_lead_who_disputed(
     of_ticket: GoldLabel, ben: User, cy: User, lea: User
 ) -> None:
     disputes.dispute(of_ticket, lea)
@@ -165,7 +163,7 @@ def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_dispu
     assert leases.lease_next(make_user("lou", "Lead"), "leads")
 
 
-def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
+def test_disputed_ticket_cannot_be_opened_by_the_disputer_or_accepted_in_bulk(
     of_ticket: GoldLabel, ben: User, lea: User, client: Client
 ) -> None:
     disputes.dispute(of_ticket, lea)
@@ -185,7 +183,7 @@ def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
 # Where a label comes from
 
 
-def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User) -> None:
+def test_confirmed_label_keeps_its_origin(ana: User, ben: User, cy: User) -> None:
     configure_review(blind_share=1)
     (assignment,) = hold(make_ticket())
     Assignment.objects.update(share=0.095)
@@ -202,7 +200,7 @@ def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User
         assert (label.state, label.origin, label.share, label.people) == (State.ACTIVE, "blind", 0.095, 3)
 
 
-def test_a_built_in_label_stays_built_in_though_a_lead_has_corrected_it(ben: User, cy: User, lea: User) -> None:
+def test_corrected_built_in_label_stays_built_in(ben: User, cy: User, lea: User) -> None:
     configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.filter(category__name="Billing").first()
@@ -235,7 +233,7 @@ def admin(client: Client) -> Client:
 
 
 @pytest.mark.parametrize(("action", "then"), [("put_back", State.ACTIVE), ("retire", State.RETIRED)])
-def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
+def test_withdrawn_dispute_restores_the_label(
     admin: Client, of_ticket: GoldLabel, ben: User, cy: User, action: str, then: str
 ) -> None:
     disputes.dispute(of_ticket, None, "Is it not billing?")
@@ -252,9 +250,7 @@ def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
     assert_consistent()
 
 
-def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
-    admin: Client, ben: User, cy: User
-) -> None:
+def test_withdrawn_dispute_deletes_the_ticket_it_created(admin: Client, ben: User, cy: User) -> None:
     configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.earliest("pk")
@@ -282,7 +278,7 @@ def test_a_withdrawn_dispute_keeps_the_label_of_two_answers(
     assert_consistent()
 
 
-def test_a_reopened_ticket_is_already_in_review(of_ticket: GoldLabel, ana: User) -> None:
+def test_label_of_a_reopened_ticket_cannot_be_disputed(of_ticket: GoldLabel, ana: User) -> None:
     undo(Decision.objects.get(), ana)
     gold_labels.collect_from_decisions()
     with pytest.raises(CannotDispute):

@@ -76,7 +76,7 @@ def message(seed: int, words: int = 12) -> str:
 # From decisions
 
 
-def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User) -> None:
+def test_decision_becomes_a_gold_label_with_its_origin(ana: User) -> None:
     ticket = settled("Where is my invoice?", ana, "Account", "Neutral", language="en", source="mail")
     decision = Decision.objects.get()
     gold_labels.collect_from_decisions()
@@ -88,7 +88,7 @@ def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User
     assert label.side in ("benchmark", "training")
 
 
-def test_the_text_stays_as_it_was(ana: User) -> None:
+def test_gold_label_keeps_its_text_when_the_ticket_changes(ana: User) -> None:
     ticket = settled("as it was", ana)
     gold_labels.collect_from_decisions()
     Ticket.objects.filter(pk=ticket.pk).update(text="as it is now")
@@ -96,7 +96,7 @@ def test_the_text_stays_as_it_was(ana: User) -> None:
     assert GoldLabel.objects.get().text == "as it was"
 
 
-def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None:
+def test_gold_label_counts_the_people_who_agree(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
     for person in (ana, ben):
@@ -106,7 +106,7 @@ def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None
     assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 1.0)
 
 
-def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: User, ben: User, lea: User) -> None:
+def test_adjudicated_gold_label_keeps_the_share_of_double_labelling(ana: User, ben: User, lea: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
     Assignment.objects.update(share=0.05)
@@ -118,7 +118,7 @@ def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: 
     assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 0.05)
 
 
-def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(ana: User, ben: User, lea: User) -> None:
+def test_gold_label_of_an_audit_records_the_probability_of_its_draw(ana: User, ben: User, lea: User) -> None:
     certify()
     make_grid()
     tickets = arrive(*[UNSURE] * 12)
@@ -136,7 +136,7 @@ def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(an
     assert max(shares.values()) < 1
 
 
-def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None:
+def test_ticket_drawn_later_has_the_probability_of_that_draw() -> None:
     certify()
     make_grid()
     epoch, ticket = epoch_now(), make_ticket("It waited before it was drawn.")
@@ -167,7 +167,7 @@ def test_an_unsettled_ticket_has_no_gold_label(ana: User) -> None:
     assert not GoldLabel.objects.exists()
 
 
-def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> None:
+def test_undo_withdraws_the_gold_label_and_a_new_decision_restores_it(ana: User) -> None:
     ticket = settled("It is slow.", ana, "Account")
     gold_labels.collect_from_decisions()
     undo(Decision.objects.get(), ana)
@@ -179,7 +179,7 @@ def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> No
     assert (label.state, label.category.name) == (State.ACTIVE, "Technical")
 
 
-def test_gathering_again_changes_nothing(ana: User) -> None:
+def test_collecting_again_changes_nothing(ana: User) -> None:
     settled("It is slow.", ana)
     gold_labels.collect_from_decisions()
     before = list(GoldLabel.objects.values())
@@ -195,7 +195,7 @@ def test_a_label_retired_by_an_admin_stays_retired(ana: User) -> None:
     assert GoldLabel.objects.get().state == State.RETIRED
 
 
-def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: User) -> None:
+def test_identical_texts_have_one_gold_label_which_different_labels_contradict(ana: User) -> None:
     for _time in range(2):
         settled("Cancel my plan.", ana, "Account")
     gold_labels.collect_from_decisions()
@@ -210,7 +210,7 @@ def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: Us
 # Sides
 
 
-def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
+def test_held_out_share_matches_the_settings_and_sides_never_change() -> None:
     gold_labels.add_gold_labels(labels([message(seed) for seed in range(300)]))
     sides = dict(GoldLabel.objects.values_list("pk", "group__side"))
     held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
@@ -222,7 +222,7 @@ def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
     )
 
 
-def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
+def test_near_duplicates_stay_on_one_side_whatever_is_drawn() -> None:
     """However the later ones would be drawn, they go where the first is."""
     first, second = message(1), message(2)
     configure_review(benchmark_share=1)
@@ -235,7 +235,7 @@ def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
     assert sides[second + " please"] == "training"
 
 
-def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
+def test_near_duplicate_of_both_sides_goes_to_neither() -> None:
     shared = (
         "Since the update of last night nobody in our office in Leeds can open the monthly report, and the page says"
         " only that something went wrong. We have tried three browsers and two laptops."
@@ -255,7 +255,7 @@ def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
     assert not GoldLabel.objects.usable().filter(text=shared).exists()
 
 
-def test_when_an_erased_text_represented_its_duplicate_group_another_one_takes_over(ana: User) -> None:
+def test_another_text_represents_the_group_of_an_erased_one(ana: User) -> None:
     """All of them differ in a number only, so the first represents the group alone."""
     configure_review(benchmark_share=0)
     first = settled(f"{message(1)} order 1", ana)
@@ -268,14 +268,14 @@ def test_when_an_erased_text_represented_its_duplicate_group_another_one_takes_o
     assert GoldLabel.objects.get(text__endswith="order 3").side == "training"
 
 
-def test_placing_more_of_a_burst_stores_no_more_of_it_in_the_index() -> None:
+def test_index_stores_only_a_few_texts_of_a_burst() -> None:
     burst = [f"{message(1, 30)} {message(seed, 4)}" for seed in range(2, 60)]
     gold_labels.add_gold_labels(labels(burst))
     assert DuplicateGroup.objects.count() == 1
     assert max(Counter(Band.objects.values_list("value", flat=True)).values()) <= groups.MOST_OF_A_GROUP
 
 
-def test_a_given_side_is_kept_unless_a_near_duplicate_is_on_another() -> None:
+def test_given_side_is_kept_unless_a_near_duplicate_is_on_the_other() -> None:
     configure_review(benchmark_share=0)
     texts = [message(1), message(2)]
     gold_labels.add_gold_labels(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
@@ -290,7 +290,9 @@ class NoTextStandsOnBothSides(TestCase):
         st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), st.booleans()), min_size=2, max_size=25),
         st.integers(1, 6),
     )
-    def test_whatever_comes_in_whatever_order(self, arrivals: list[tuple[int, int, bool]], batch: int) -> None:
+    def test_near_duplicates_are_never_on_different_sides(
+        self, arrivals: list[tuple[int, int, bool]], batch: int
+    ) -> None:
         """Messages, each with some of its words changed, in batches: alike ones never stand on different sides."""
         if not Category.objects.exists():
             shipped.load()
@@ -316,7 +318,7 @@ def _changed(text: str, changes: int, upper: bool) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: None) -> None:
+def test_near_duplicates_added_at_once_are_on_one_side(catalogue: None) -> None:
     configure_review(benchmark_share=0.5)
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
@@ -329,7 +331,7 @@ def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: N
 # The taxonomy moves on
 
 
-def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
+def test_gold_labels_follow_merged_and_renamed_labels(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
     gold_labels.collect_from_decisions()
     Category.objects.filter(name="Account").update(name="Accounts")
@@ -338,7 +340,7 @@ def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
     assert label.category.name == "Accounts"
 
 
-def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
+def test_gold_label_with_a_retired_category_is_unusable_and_needs_review(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
     gold_labels.collect_from_decisions()
     label_changes.retire(Category.objects.get(name="Billing"))
@@ -346,7 +348,7 @@ def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
     assert GoldLabel.objects.needing_review().count() == 1
 
 
-def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
+def test_gold_label_of_a_split_category_stays_usable_and_needs_review(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
     gold_labels.collect_from_decisions()
     assert not GoldLabel.objects.needing_review().exists()
@@ -354,26 +356,26 @@ def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
     assert GoldLabel.objects.needing_review().count() == GoldLabel.objects.usable().count() == 1
 
 
-def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
+def test_benchmark_labels_leaked_by_prompt_examples_are_found() -> None:
     configure_review(benchmark_share=1)
     gold_labels.add_gold_labels(labels([message(1), message(2)]))
     leaking = gold_labels.leaked_labels([message(1) + " please", message(3)])
     assert [label.text for label in leaking] == [message(1)]
 
 
-def test_a_duplicate_group_holds_all_gold_labels_that_are_alike() -> None:
+def test_near_duplicate_gold_labels_share_a_group() -> None:
     gold_labels.add_gold_labels(labels([message(1), message(1) + " please", message(2)]))
     assert sorted(group.gold_labels.count() for group in DuplicateGroup.objects.all()) == [1, 2]
 
 
-def test_abandoned_work_leaves_no_gold(ana: User) -> None:
+def test_expired_leases_leave_no_gold_labels(ana: User) -> None:
     hold(make_ticket())
     abandon(leases.lease_next(ana))
     assert gold_labels.collect_from_decisions() == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> None:
+def test_first_collection_reads_all_decisions(catalogue: None, ana: User) -> None:
     configure_review()
     assignments = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
     for start in range(0, len(assignments), decisions.MOST_AT_ONCE):

@@ -30,7 +30,7 @@ def decide(*texts: str, by: User, category: str = "Account") -> None:
         answer(hold(make_ticket(text, language="en", source="mail"))[0], by, category)
 
 
-def test_it_holds_the_labels_as_they_stand(ana: User) -> None:
+def test_snapshot_copies_the_current_labels(ana: User) -> None:
     decide("Where is my invoice?", "The export is slow.", by=ana)
     snapshot = snapshots.create_snapshot(by=ana)
     assert snapshot.items_count == snapshot.items.count() == 2
@@ -51,7 +51,7 @@ def test_the_same_content_is_the_same_snapshot(ana: User) -> None:
     assert Snapshot.objects.count() == 2
 
 
-def test_another_contract_or_other_filters_make_another_snapshot(ana: User) -> None:
+def test_contract_and_filters_change_the_snapshot(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
     first, narrowed = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(languages=("en",)))
     assert (first.filters, narrowed.filters) == ({}, {"languages": "en"})
@@ -65,7 +65,7 @@ def test_another_contract_or_other_filters_make_another_snapshot(ana: User) -> N
     assert snapshots.create_snapshot() == later
 
 
-def test_a_category_stands_for_all_below_it(ana: User) -> None:
+def test_category_filter_of_a_snapshot_includes_subcategories(ana: User) -> None:
     technical = Category.objects.get(name="Technical")
     api = Category.objects.create(name="API", parent=technical)
     Category.objects.create(name="Webhooks", parent=api)
@@ -81,7 +81,7 @@ def test_a_category_stands_for_all_below_it(ana: User) -> None:
     assert snapshots.create_snapshot(SnapshotFilters(categories=(api.pk,))).items_count == 2
 
 
-def test_it_goes_by_the_beginning_of_its_digest_if_that_is_long_enough_and_its_own(ana: User) -> None:
+def test_snapshot_is_found_by_a_unique_digest_prefix(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
     first, twin = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(languages=("en",)))
     assert snapshots.find_snapshot(first.short) == snapshots.find_snapshot(first.digest) == first
@@ -91,7 +91,7 @@ def test_it_goes_by_the_beginning_of_its_digest_if_that_is_long_enough_and_its_o
             snapshots.find_snapshot(beginning)
 
 
-def test_later_content_does_not_overlap_it(ana: User) -> None:
+def test_snapshot_does_not_change_with_later_labels(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
     snapshot = snapshots.create_snapshot()
     before = list(SnapshotItem.objects.values()), snapshot.labels
@@ -117,7 +117,7 @@ def test_later_content_does_not_overlap_it(ana: User) -> None:
         (SnapshotFilters(sides=()), 0),
     ],
 )
-def test_filters_narrow(ana: User, filters: SnapshotFilters, labels: int) -> None:
+def test_filters_select_matching_labels(ana: User, filters: SnapshotFilters, labels: int) -> None:
     runs.load_built_in()
     decide("Where is my invoice?", by=ana)
     ticket = make_ticket("The export is slow.", language="en", source="mail")
@@ -130,7 +130,7 @@ def test_filters_narrow(ana: User, filters: SnapshotFilters, labels: int) -> Non
         assert snapshots.create_snapshot(filters).items_count == labels
 
 
-def test_the_training_side_comes_first() -> None:
+def test_training_side_comes_first() -> None:
     runs.load_built_in()
     configure_review(benchmark_share=0)
     gold_labels.add_gold_labels([_label("one"), _label("two")])
@@ -152,14 +152,14 @@ def _label(text: str) -> GoldLabel:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_people_who_freeze_the_same_at_once_get_the_same(catalogue: None) -> None:
+def test_simultaneous_identical_snapshots_are_one(catalogue: None) -> None:
     runs.load_built_in()
     created = at_once([snapshots.create_snapshot] * 4)
     assert created == [Snapshot.objects.get()] * 4
     assert SnapshotItem.objects.count() == 5
 
 
-def test_a_label_that_changes_while_it_is_frozen_is_read_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_label_changed_during_creation_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     runs.load_built_in()
     keep = snapshots._store_items
     meddled: list[int] = []

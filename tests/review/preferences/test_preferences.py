@@ -35,13 +35,13 @@ def test_every_action_has_a_name_and_a_field(agent_client: Client) -> None:
     assert len({action_name(action) for action in shortcuts.DEFAULTS}) == len(shortcuts.DEFAULTS)
 
 
-def test_saving_what_is_there_stores_no_difference(agent_client: Client, ana: User) -> None:
+def test_saving_defaults_stores_no_changes(agent_client: Client, ana: User) -> None:
     assert agent_client.post(URL, shown(agent_client)).status_code == 302
     assert Preferences.objects.get(user=ana).changed_keys == {}
     assert Preferences.for_user(ana).active == shortcuts.DEFAULTS
 
 
-def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, ana: User) -> None:
+def test_changed_shortcut_is_stored_in_lower_case_and_shown(agent_client: Client, ana: User) -> None:
     response = agent_client.post(URL, shown(agent_client) | {"skip": "K", "undo": "é"}, follow=True)
     assert "Shortcuts saved." in response.content.decode()
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "k", "undo": "é"}
@@ -49,12 +49,12 @@ def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, a
     assert Preferences.for_user(ana).active["skip"] == "k"
 
 
-def test_two_keys_can_be_swapped_in_one_go(agent_client: Client, ana: User) -> None:
+def test_two_shortcuts_can_be_swapped_at_once(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, shown(agent_client) | {"skip": "x", "escalate": "s"})
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "x", "escalate": "s"}
 
 
-def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> None:
+def test_shortcut_used_twice_is_rejected_at_both_fields(agent_client: Client) -> None:
     messages = errors(agent_client, skip="X")
     assert messages == {
         "skip": ["“x” is already used for “Escalate”."],
@@ -63,7 +63,7 @@ def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> No
     assert not Preferences.objects.exists()
 
 
-def test_a_refused_shortcut_stays_in_the_form(agent_client: Client) -> None:
+def test_rejected_shortcut_stays_in_the_form(agent_client: Client) -> None:
     content = agent_client.post(URL, shown(agent_client) | {"skip": "x", "note": "k"}).content.decode()
     assert 'name="note" value="k"' in content
     assert 'aria-describedby="id_skip_error"' in content
@@ -71,22 +71,22 @@ def test_a_refused_shortcut_stays_in_the_form(agent_client: Client) -> None:
 
 
 @pytest.mark.parametrize("typed", [" ", "ab", "\t", "\u200b"])
-def test_a_shortcut_that_is_not_a_single_character_is_refused(agent_client: Client, typed: str) -> None:
+def test_shortcut_of_several_characters_is_rejected(agent_client: Client, typed: str) -> None:
     assert set(errors(agent_client, skip=typed)) == {"skip"}
 
 
-def test_an_empty_field_is_the_original_key(agent_client: Client, ana: User) -> None:
+def test_empty_field_restores_the_default_shortcut(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, shown(agent_client) | {"skip": "k"})
     agent_client.post(URL, shown(agent_client) | {"skip": ""})
     assert Preferences.objects.get(user=ana).changed_keys == {}
 
 
-def test_a_key_that_is_taken_leaves_no_room_for_the_original_one(agent_client: Client) -> None:
+def test_default_shortcut_in_use_elsewhere_cannot_be_restored(agent_client: Client) -> None:
     agent_client.post(URL, shown(agent_client) | {"skip": "k", "undo": "s"})
     assert set(errors(agent_client, skip="")) == {"skip", "undo"}
 
 
-def test_single_keys_can_be_turned_off_and_on(agent_client: Client, ana: User) -> None:
+def test_shortcuts_can_be_turned_off_and_on(agent_client: Client, ana: User) -> None:
     form = shown(agent_client) | {"skip": "k"}
     del form["keys_on"]
     agent_client.post(URL, form)
@@ -96,14 +96,14 @@ def test_single_keys_can_be_turned_off_and_on(agent_client: Client, ana: User) -
     assert Preferences.for_user(ana).active["skip"] == "k"
 
 
-def test_all_keys_can_be_reset(agent_client: Client, ana: User) -> None:
+def test_all_shortcuts_can_be_reset(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, {"skip": "k"})
     response = agent_client.post(URL, shown(agent_client) | {"skip": "not read", "reset": "yes"}, follow=True)
     assert "reset to their defaults" in response.content.decode()
     assert Preferences.for_user(ana).active == shortcuts.DEFAULTS
 
 
-def test_nobody_changes_the_keys_of_another(agent_client: Client, ana: User, ben: User) -> None:
+def test_shortcuts_of_other_people_stay_unchanged(agent_client: Client, ana: User, ben: User) -> None:
     agent_client.post(URL, shown(agent_client) | {"skip": "k"})
     assert Preferences.for_user(ben).active == shortcuts.DEFAULTS
     agent_client.force_login(ben)
@@ -111,12 +111,12 @@ def test_nobody_changes_the_keys_of_another(agent_client: Client, ana: User, ben
     assert Preferences.for_user(ana).active["skip"] == "k"
 
 
-def test_a_field_that_no_action_has_changes_nothing(agent_client: Client, ana: User) -> None:
+def test_unknown_fields_are_ignored(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, shown(agent_client) | {"submit": "k", "made_up": "y"})
     assert Preferences.objects.get(user=ana).changed_keys == {}
 
 
-def test_the_language_is_changed_for_this_browser(agent_client: Client) -> None:
+def test_language_is_stored_for_this_browser(agent_client: Client) -> None:
     content = agent_client.get(URL).content.decode()
     assert '<option value="en" lang="en" selected>English</option>' in content
     assert '<option value="de" lang="de">Deutsch</option>' in content

@@ -10,7 +10,7 @@ from review.models.shortcuts import DEFAULTS, Clash, checked, usable
 pressed = st.characters().filter(usable)
 
 
-def test_every_action_has_a_key_of_its_own_to_begin_with() -> None:
+def test_every_action_has_a_different_default_shortcut() -> None:
     assert len(set(DEFAULTS.values())) == len(DEFAULTS)
     assert all(usable(key) for action, key in DEFAULTS.items() if action not in shortcuts.FIXED)
     assert {f"category_{n}" for n in range(1, shortcuts.NUMBERED + 1)} <= DEFAULTS.keys()
@@ -22,33 +22,33 @@ def test_a_shortcut_is_a_single_visible_character(key: str) -> None:
     assert not usable(key)
 
 
-def test_only_what_is_changed_is_kept() -> None:
+def test_checked_shortcuts_keep_only_changes() -> None:
     assert checked({"skip": "d", "undo": "u"}) == {"skip": "d"}
 
 
-def test_two_keys_may_change_places() -> None:
+def test_two_shortcuts_may_be_swapped() -> None:
     assert checked({"skip": "u", "undo": "s"}) == {"skip": "u", "undo": "s"}
 
 
-def test_a_key_that_stands_for_something_else_is_refused_with_both_actions() -> None:
+def test_clash_names_both_actions() -> None:
     with pytest.raises(Clash) as clash:
         checked({"skip": "u"})
     assert clash.value.key == "u"
     assert set(clash.value.actions) == {"skip", "undo"}
 
 
-def test_letters_count_in_lower_case_for_shift_changes_nothing() -> None:
+def test_letters_are_compared_in_lower_case() -> None:
     assert checked({"skip": "D"}) == {"skip": "d"}
     with pytest.raises(Clash):
         checked({"skip": "U"})
 
 
-def test_the_key_that_presses_buttons_stays_and_unknown_actions_are_nothing() -> None:
+def test_fixed_shortcuts_and_unknown_actions_cannot_be_changed() -> None:
     assert checked({"submit": "m", "dance": "d"}) == {}
 
 
 @given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), pressed))
-def test_whatever_is_wanted_no_two_actions_get_one_key(wanted: dict[str, str]) -> None:
+def test_no_two_actions_ever_share_a_shortcut(wanted: dict[str, str]) -> None:
     try:
         chosen = DEFAULTS | checked(wanted)
     except Clash:

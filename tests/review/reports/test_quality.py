@@ -59,7 +59,7 @@ def figures(report: QualityReport) -> dict[str, Estimate]:
 # Agreement
 
 
-def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: User) -> None:
+def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> None:
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
     for first, second in pairs:
         say_twice((ana, ben), first, second)
@@ -76,19 +76,19 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
         assert axis.alpha.estimate == pytest.approx(agreement.alpha(labels).estimate), axis.name
 
 
-def test_a_ticket_that_one_person_labelled_so_far_is_no_pair(ana: User) -> None:
+def test_ticket_with_one_label_is_no_pair(ana: User) -> None:
     configure_review(double_share=1)
     answer(hold(make_ticket())[0], ana)
     assert quality_report().pairs == 0
 
 
-def test_a_label_that_was_undone_makes_no_pair(ana: User, ben: User) -> None:
+def test_undone_label_makes_no_pair(ana: User, ben: User) -> None:
     say_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
     assert quality_report().pairs == 0
 
 
-def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User, ben: User) -> None:
+def test_label_given_after_a_reveal_makes_no_pair(ana: User, ben: User) -> None:
     ticket = say_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
     answer(Assignment.objects.open().get(ticket=ticket), ben, *BILLING)
@@ -97,7 +97,7 @@ def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User,
     assert quality_report().pairs == 0
 
 
-def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
+def test_old_pairs_are_left_out(ana: User, ben: User) -> None:
     say_twice((ana, ben), BILLING, TECHNICAL)
     age(days=91)
     say_twice((ana, ben), BILLING, BILLING)
@@ -105,7 +105,7 @@ def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
     assert age_now["Both"] == intervals.share(1, 1)
 
 
-def test_only_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_pairs_are_used(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
     say_twice((ana, ben), BILLING, TECHNICAL)
     for _time in range(3):
         say_twice((ana, ben), BILLING, BILLING)
@@ -113,7 +113,7 @@ def test_only_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.M
     assert figures(quality_report())["Both"] == intervals.share(3, 3)
 
 
-def test_an_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> None:
+def test_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     assert figures(quality_report())["Both"] == intervals.share(0, 1)
 
@@ -126,7 +126,7 @@ def test_an_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -
         (14, 6, "unreliable"),
     ],
 )
-def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
+def test_alpha_has_an_interpretation(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
     for _time in range(agreeing):
         say_twice((ana, ben), BILLING, BILLING)
     for _time in range(differing):
@@ -135,13 +135,13 @@ def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differ
 
 
 @pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "unreliable")])
-def test_the_limits_of_the_reading_are_krippendorffs(value: float, reading: str) -> None:
+def test_interpretation_uses_krippendorffs_limits(value: float, reading: str) -> None:
     unknown = Estimate(None, None, None, 50)
     axis = quality.AgreementFigures(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
     assert axis.reading == reading
 
 
-def test_categories_that_are_mixed_up_come_first(ana: User, ben: User) -> None:
+def test_categories_with_the_lowest_agreement_come_first(ana: User, ben: User) -> None:
     for _time in range(6):
         say_twice((ana, ben), BILLING, TECHNICAL)
         say_twice((ana, ben), TECHNICAL, TECHNICAL)
@@ -157,7 +157,7 @@ def test_categories_that_are_mixed_up_come_first(ana: User, ben: User) -> None:
     )
 
 
-def test_a_nested_category_goes_by_its_full_name(ana: User, ben: User) -> None:
+def test_nested_category_has_its_full_name(ana: User, ben: User) -> None:
     Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
     for _time in range(10):
         say_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
@@ -167,7 +167,7 @@ def test_a_nested_category_goes_by_its_full_name(ana: User, ben: User) -> None:
 # Shown and blind
 
 
-def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(ana: User) -> None:
+def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) -> None:
     for accept in (True, True, True, False):
         look(ana, blind=False, accept=accept)
     for accept in (True, False, False):
@@ -179,26 +179,26 @@ def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(an
     assert anchoring.reading == "These reviews show no clear influence."
 
 
-def test_a_pull_that_is_certain_is_called_one(ana: User) -> None:
+def test_significant_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=True)
         look(ana, blind=True, accept=False)
     assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it more often."
 
 
-def test_contradiction_is_called_so(ana: User) -> None:
+def test_negative_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=False)
         look(ana, blind=True, accept=True)
     assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it less often."
 
 
-def test_without_reviews_of_both_kinds_nothing_is_said_of_a_pull(ana: User) -> None:
+def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
     look(ana, blind=False, accept=True)
     assert quality_report().anchoring.reading == ""
 
 
-def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
+def test_anchoring_counts_only_single_reviews(ana: User, ben: User) -> None:
     """Not what was confirmed for many at once, labelled by two, undone, or had nothing to be suggested."""
     configure_review()
     decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
@@ -209,7 +209,7 @@ def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
     assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
-def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -> None:
+def test_anchoring_ignores_second_answers_to_a_blind_review(ana: User) -> None:
     first = look(ana, blind=True, accept=False)
     undo(first, ana)
     assignment = Assignment.objects.open().get(ticket=first.ticket)
@@ -218,7 +218,7 @@ def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -
     assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
-def test_looks_of_long_ago_are_left_out(ana: User) -> None:
+def test_anchoring_ignores_old_reviews(ana: User) -> None:
     look(ana, blind=False, accept=True)
     age(days=91)
     assert quality_report().anchoring.shown.n == 0
@@ -227,7 +227,7 @@ def test_looks_of_long_ago_are_left_out(ana: User) -> None:
 # Agents
 
 
-def test_an_agents_figures_are_those_of_the_week(ana: User, ben: User) -> None:
+def test_activity_covers_the_last_week(ana: User, ben: User) -> None:
     look(ana, blind=False, accept=False)
     age(days=8)
     for accept in (True, True, False):
@@ -248,7 +248,7 @@ def test_an_agents_figures_are_those_of_the_week(ana: User, ben: User) -> None:
     assert agent.lead_agreed.n == 0
 
 
-def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
+def test_lead_agreement_is_the_share_of_labels_that_a_lead_chose(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     adjudicate(say_twice((ben, ana), BILLING, TECHNICAL), lea, TECHNICAL)
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, ACCOUNT)
@@ -258,7 +258,7 @@ def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben:
     assert lead_agreed == {"ana": intervals.share(2, 3), "ben": intervals.share(0, 3), "lea": intervals.share(0, 0)}
 
 
-def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, lea: User) -> None:
+def test_undone_adjudication_does_not_count_as_agreement(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     undo(Decision.objects.get(reviewer=lea), lea)
     assert {agent.lead_agreed.n for agent in quality_report().agents} == {0}
@@ -267,13 +267,13 @@ def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, l
 # Whatever there is
 
 
-def test_a_report_without_data_has_no_figures() -> None:
+def test_report_without_data_has_no_figures() -> None:
     report = quality_report()
     assert (report.pairs, report.categories, report.agents) == (0, [], [])
     assert {axis.raw.estimate for axis in report.axes} == {None}
 
 
-def test_the_number_of_queries_does_not_depend_on_how_much_there_is(
+def test_report_takes_as_many_queries_for_any_amount_of_data(
     ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(11):
@@ -283,7 +283,7 @@ def test_the_number_of_queries_does_not_depend_on_how_much_there_is(
         quality_report()
 
 
-def test_no_more_rows_are_read_than_the_bounds_say(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_reads_a_bounded_number_of_rows(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "LATEST", 2)
     for _time in range(3):
         look(ana, blind=False, accept=True)

@@ -29,7 +29,7 @@ def other(ben: User) -> Client:
     return client
 
 
-def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here(agent_client: Client) -> None:
+def test_screen_shows_the_text_the_selected_suggestion_and_the_reason(agent_client: Client) -> None:
     hold(make_ticket("My card was charged twice."), category=category("Billing"), confidence=0.62)
     content = agent_client.get(SCREEN).content.decode()
     for text in ("My card was charged twice.", "0.62", "Because.", "below the threshold", "1 left"):
@@ -39,7 +39,7 @@ def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here
     assert answer["sentiment"] == str(Sentiment.objects.active()[0].pk)
 
 
-def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent_client: Client, ana: User) -> None:
+def test_answer_returns_the_next_ticket_in_the_same_response(agent_client: Client, ana: User) -> None:
     first, second = make_ticket("the doubtful one"), make_ticket("quite another matter")
     hold(first, confidence=0.2)
     hold(second, confidence=0.7)
@@ -58,7 +58,7 @@ def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent_client:
     assert (first.state, first.category, first.sentiment) == ("settled", decision.category, decision.sentiment)
 
 
-def test_another_label_is_a_correction(agent_client: Client) -> None:
+def test_different_label_is_a_correction(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket(), category=category("Billing"))
     send(agent_client, shown(agent_client), category=str(category("Account").pk), note="It is the sign-in.")
     decision = Decision.objects.get()
@@ -70,7 +70,7 @@ def test_another_label_is_a_correction(agent_client: Client) -> None:
     assert Ticket.objects.get(pk=assignment.ticket_id).category == category("Account")
 
 
-def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent_client: Client) -> None:
+def test_answer_without_htmx_redirects_to_a_reloadable_page(agent_client: Client) -> None:
     hold(make_ticket("one"), confidence=0.2)
     hold(make_ticket("two"), confidence=0.7)
     response = agent_client.post(DECIDE, shown(agent_client), follow=True)
@@ -124,7 +124,7 @@ def test_an_invalid_answer_is_explained_and_stays_in_the_form(
     assert send(agent_client, shown(agent_client))
 
 
-def test_a_category_retired_meanwhile_is_refused(agent_client: Client) -> None:
+def test_retired_category_is_rejected(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Billing"))
     answer = shown(agent_client)
     Category.objects.filter(name="Billing").update(retired=True)
@@ -133,7 +133,7 @@ def test_a_category_retired_meanwhile_is_refused(agent_client: Client) -> None:
     assert not Decision.objects.exists()
 
 
-def test_nine_of_500_categories_have_a_shortcut_and_a_decision_stays_small(agent_client: Client) -> None:
+def test_first_nine_of_500_categories_have_shortcuts_and_responses_stay_small(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"Category no. {number}", position=number) for number in range(500)])
     hold(make_ticket("one " * 60), make_ticket("two " * 60))
     page = agent_client.get(SCREEN).content.decode()
@@ -144,7 +144,7 @@ def test_nine_of_500_categories_have_a_shortcut_and_a_decision_stays_small(agent
     assert len(content.encode()) < 15_000
 
 
-def test_a_suggestion_without_a_key_is_chosen_too(agent_client: Client) -> None:
+def test_suggestion_without_a_shortcut_is_preselected(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"First no. {number}", position=0) for number in range(9)])
     hold(make_ticket(), category=category("General"))
     answer = shown(agent_client)
@@ -153,7 +153,7 @@ def test_a_suggestion_without_a_key_is_chosen_too(agent_client: Client) -> None:
     assert Decision.objects.get().verdict == "accepted"
 
 
-def test_skipping_hands_the_ticket_to_somebody_else(agent_client: Client, other: Client) -> None:
+def test_skipped_ticket_goes_to_someone_else(agent_client: Client, other: Client) -> None:
     (assignment,) = hold(make_ticket("What is this?"))
     content = send(agent_client, shown(agent_client), skip="unclear")
     assert "No tickets left for you" in content
@@ -176,7 +176,9 @@ def of_leads(agent_client: Client, *texts: str) -> None:
         send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
 
 
-def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent_client: Client, lead_client: Client) -> None:
+def test_lead_who_reviews_skipped_tickets_again_stays_in_the_leads_lane(
+    agent_client: Client, lead_client: Client
+) -> None:
     of_leads(agent_client, "What is this?")
     hold(make_ticket("of the agents"))
     content = send(lead_client, shown(lead_client, WORK), skip="unclear")
@@ -188,12 +190,12 @@ def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent_client: Cl
     assert "What is this?" in response.content.decode()
 
 
-def test_agents_are_not_sent_to_the_leads_screen(agent_client: Client) -> None:
+def test_agent_cannot_switch_to_the_leads_lane(agent_client: Client) -> None:
     assert agent_client.post(reverse("review:reoffer_skipped"), {"lane": "leads"})["Location"] == SCREEN
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
-def test_a_lead_signed_out_meanwhile_comes_back_to_what_waits_for_leads(
+def test_lead_who_was_signed_out_returns_to_the_leads_lane(
     agent_client: Client, lead_client: Client, lea: User, headers: dict[str, str]
 ) -> None:
     of_leads(agent_client, "I will sue you.", "You will hear from me.")
@@ -238,7 +240,7 @@ def test_undo_goes_back_several_steps(agent_client: Client) -> None:
     assert set(Ticket.objects.values_list("state", flat=True)) == {"needs_review"}
 
 
-def test_the_undo_of_a_page_takes_back_what_it_names_however_often_it_is_sent(agent_client: Client) -> None:
+def test_resent_undo_undoes_only_the_named_decision(agent_client: Client) -> None:
     hold(make_ticket("one of them"), make_ticket("quite another"))
     content = send(agent_client, shown(agent_client))
     undo = dict(re.findall(r'name="(decision|key)" value="([^"]*)"', content.split('id="outcome"')[1]))
@@ -249,7 +251,7 @@ def test_the_undo_of_a_page_takes_back_what_it_names_however_often_it_is_sent(ag
     assert Decision.objects.get(verdict="undone").undoes_id == int(undo["decision"])
 
 
-def test_nobody_undoes_what_another_decided(agent_client: Client, other: Client) -> None:
+def test_decision_of_another_person_cannot_be_undone(agent_client: Client, other: Client) -> None:
     hold(make_ticket())
     send(agent_client, shown(agent_client))
     decision = Decision.objects.get()
@@ -258,7 +260,7 @@ def test_nobody_undoes_what_another_decided(agent_client: Client, other: Client)
     assert Ticket.objects.get().state == "settled"
 
 
-def test_two_models_that_differ_stand_side_by_side_without_names(agent_client: Client) -> None:
+def test_disagreeing_models_are_shown_side_by_side_without_names(agent_client: Client) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three", "four", "five", "six")]
     # Which stands first is drawn, and keys of tickets differ from run to run.
     desks = (configure_review(seed=f"seed {number}") for number in range(100))
@@ -295,7 +297,7 @@ def source(client: Client, url: str = SCREEN) -> str:
     return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|kept)" value="[^"]*"', "", content)
 
 
-def test_a_blind_review_page_is_the_same_whatever_the_model_said(agent_client: Client) -> None:
+def test_blind_review_page_does_not_depend_on_the_prediction(agent_client: Client) -> None:
     configure_review(blind_share=1)
     received = timezone.now() - timedelta(hours=2)
     pages = []
@@ -312,9 +314,7 @@ def test_a_blind_review_page_is_the_same_whatever_the_model_said(agent_client: C
 
 
 @pytest.mark.parametrize("reveal", [True, False])
-def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(
-    agent_client: Client, reveal: bool
-) -> None:
+def test_model_answer_is_revealed_after_a_blind_answer_only_if_enabled(agent_client: Client, reveal: bool) -> None:
     configure_review(blind_share=1, reveal=reveal)
     hold(make_ticket(), category=category("Billing"))
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
@@ -324,9 +324,7 @@ def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(
     assert (decision.blind, decision.verdict, decision.prediction.category) == (True, "corrected", category("Billing"))
 
 
-def test_a_lead_sees_two_labels_that_differ_without_names(
-    agent_client: Client, other: Client, lead_client: Client
-) -> None:
+def test_lead_sees_both_disputed_labels_without_names(agent_client: Client, other: Client, lead_client: Client) -> None:
     configure_review(double_share=1)
     hold(make_ticket("Torn."), category=category("General"))
     sentiment = str(Sentiment.objects.active()[0].pk)
@@ -343,7 +341,7 @@ def test_a_lead_sees_two_labels_that_differ_without_names(
     assert (ticket.state, ticket.category) == ("settled", category("Technical"))
 
 
-def test_a_double_click_decides_once(agent_client: Client) -> None:
+def test_double_click_records_one_decision(agent_client: Client) -> None:
     hold(make_ticket("one of them"), make_ticket("quite another"))
     answer = shown(agent_client)
     assert (
@@ -354,7 +352,7 @@ def test_a_double_click_decides_once(agent_client: Client) -> None:
     assert Decision.objects.count() == 1
 
 
-def test_the_back_button_and_a_second_tab_are_told_what_was_answered(agent_client: Client) -> None:
+def test_old_page_is_told_the_earlier_answer(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Billing"))
     first, second = shown(agent_client), shown(agent_client)
     assert first["key"] != second["key"]
@@ -379,7 +377,7 @@ def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Clien
     assert Decision.objects.count() == 1
 
 
-def test_an_answer_after_another_is_told_politely_and_goes_on(agent_client: Client, other: Client) -> None:
+def test_late_answer_is_explained_and_the_next_ticket_shown(agent_client: Client, other: Client) -> None:
     hold(make_ticket("slow"), category=category("Billing"))
     answer = shown(agent_client)
     abandoned()
@@ -399,7 +397,7 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent_client: Clie
         ({"escalate": "yes", "why": "Legal threat."}, "Your escalation was not recorded."),
     ],
 )
-def test_a_late_skip_or_escalation_is_explained(
+def test_late_skip_or_escalation_is_explained(
     agent_client: Client, other: Client, act: dict[str, str], lost: str
 ) -> None:
     (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
@@ -437,7 +435,7 @@ def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client,
     assert "Account" not in reply.split('id="outcome"')[1]
 
 
-def test_an_answer_given_out_to_another_person_is_refused(agent_client: Client, other: Client) -> None:
+def test_answer_with_another_persons_token_is_refused(agent_client: Client, other: Client) -> None:
     hold(make_ticket())
     answer = shown(agent_client)
     assert "was for someone else" in send(other, answer)
@@ -457,7 +455,7 @@ def _lead_page(agent_client: Client, other: Client) -> str:
     return str(agent_client.get(SCREEN).content.decode())
 
 
-def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent_client: Client, other: Client) -> None:
+def test_renewing_extends_the_lease_or_answers_409(agent_client: Client, other: Client) -> None:
     (assignment,) = hold(make_ticket())
     shown(agent_client)
     Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
@@ -467,7 +465,7 @@ def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent_client: Client,
     assert agent_client.post(RENEW_LEASE, {"assignment": "x"}).status_code == 409
 
 
-def test_a_ticket_is_taken_from_a_list(agent_client: Client, other: Client) -> None:
+def test_ticket_can_be_opened_from_a_list(agent_client: Client, other: Client) -> None:
     hold(make_ticket("urgent", due_at=timezone.now()))
     (wanted,) = hold(make_ticket("just this one, please"))
     response = agent_client.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
@@ -499,7 +497,7 @@ def alike_of(client: Client) -> str:
     return reverse("review:duplicates", args=[Decision.objects.get().pk])
 
 
-def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Client) -> None:
+def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> None:
     _first, second, third, fourth = near_duplicates(4)
     stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
     url = alike_of(agent_client)
@@ -516,7 +514,7 @@ def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Clien
     assert set(Assignment.objects.open()) == {fourth, stranger}
 
 
-def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Client, other: Client) -> None:
+def test_near_duplicate_open_with_someone_else_is_listed_as_left_out(agent_client: Client, other: Client) -> None:
     assignments = near_duplicates(3)
     url = alike_of(agent_client)
     other.post(reverse("review:take", args=[assignments[2].ticket_id]))
@@ -533,7 +531,7 @@ def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Cl
     )
 
 
-def test_nothing_is_offered_after_a_blind_review(agent_client: Client) -> None:
+def test_near_duplicates_are_not_offered_after_a_blind_review(agent_client: Client) -> None:
     configure_review(blind_share=1)
     assignments = near_duplicates(1)
     configure_review()
@@ -546,7 +544,7 @@ def test_nothing_is_offered_after_a_blind_review(agent_client: Client) -> None:
     assert agent_client.post(url, {"assignment": [assignment.pk for assignment in waiting]}).status_code == 404
 
 
-def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent_client: Client) -> None:
+def test_earlier_tickets_of_the_customer_are_shown_with_their_labels(agent_client: Client) -> None:
     earlier = make_ticket("My invoice is wrong.", customer="c@example.org")
     hold(earlier, category=category("Billing"))
     send(agent_client, shown(agent_client))
@@ -558,7 +556,7 @@ def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent_client:
     assert "somebody else" not in content
 
 
-def test_a_persons_own_keys_stand_on_the_screen(agent_client: Client, ana: User) -> None:
+def test_screen_shows_the_persons_own_shortcuts(agent_client: Client, ana: User) -> None:
     Preferences.objects.create(user=ana, changed_keys={"skip": "k"})
     hold(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
@@ -569,7 +567,7 @@ def test_a_persons_own_keys_stand_on_the_screen(agent_client: Client, ana: User)
     assert "Skip</summary>" in content
 
 
-def test_every_action_with_a_key_is_on_the_screen(agent_client: Client) -> None:
+def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> None:
     """A key that finds no control would do nothing."""
     Category.objects.bulk_create([Category(name=f"More {number}", position=90) for number in range(9)])
     Sentiment.objects.bulk_create([Sentiment(name=f"More {number}", position=90) for number in range(9)])
@@ -582,7 +580,7 @@ def test_every_action_with_a_key_is_on_the_screen(agent_client: Client) -> None:
     assert there == set(shortcuts.DEFAULTS)
 
 
-def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
+def test_hostile_text_is_escaped(agent_client: Client) -> None:
     hold(make_ticket('<script>alert(1)</script>"><img src=x onerror=alert(2)>', customer="<b>me</b>", channel="<i>"))
     content = agent_client.get(SCREEN).content.decode()
     for harmful in ("<script>alert", "<img src=x", "<b>me", "<i>"):
@@ -590,7 +588,7 @@ def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
     assert "&lt;script&gt;alert(1)" in content
 
 
-def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent_client: Client) -> None:
+def test_long_text_is_cut_with_a_link_to_the_rest(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket("x" * 30_000))
     content = agent_client.get(SCREEN).content.decode()
     assert "Show 10000 more characters" in content or "Show 10,000 characters that follow" in content
@@ -598,7 +596,7 @@ def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent_client: Clien
 
 
 @pytest.mark.parametrize("number", [10, 1_000])
-def test_a_decision_costs_the_same_however_many_wait(
+def test_queries_of_a_decision_do_not_grow_with_the_queue(
     agent_client: Client, number: int, django_assert_max_num_queries: Any
 ) -> None:
     hold(*Ticket.objects.bulk_create([Ticket(text=f"ticket {number}", customer="c") for number in range(number)]))

@@ -33,7 +33,7 @@ def differing(first: User, other: User) -> Ticket:
     return ticket
 
 
-def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
+def test_agent_who_answers_an_escalated_ticket_stays_in_the_agents_lane(
     agent_client: Client, ana: User, ben: User
 ) -> None:
     cy, dan = (User.objects.create_user(name) for name in ("cy", "dan"))
@@ -50,9 +50,7 @@ def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
     assert "labelled twice" not in undone.content.decode()
 
 
-def test_the_page_of_an_agent_never_leads_to_where_they_may_not_work(
-    agent_client: Client, ana: User, ben: User
-) -> None:
+def test_agent_page_never_links_to_the_leads_screen(agent_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     decision = answer(assignment, ana)
     Assignment.objects.filter(pk=assignment.pk).update(lane="leads")
@@ -60,7 +58,7 @@ def test_the_page_of_an_agent_never_leads_to_where_they_may_not_work(
     assert response.headers["Location"] == SCREEN
 
 
-def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent_client: Client) -> None:
+def test_answer_to_an_erased_ticket_is_explained_and_the_next_ticket_shown(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
     hold(ticket, confidence=0.1)
     hold(make_ticket("quite another matter"), confidence=0.8)
@@ -72,7 +70,7 @@ def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent_client: C
     assert not Decision.objects.exists()
 
 
-def test_an_erased_text_is_not_asked_about(agent_client: Client) -> None:
+def test_erased_ticket_is_not_offered_for_review(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
     hold(ticket)
     given = shown(agent_client)
@@ -80,13 +78,13 @@ def test_an_erased_text_is_not_asked_about(agent_client: Client) -> None:
     assert agent_client.post(DECIDE, given, headers=HTMX).status_code == 200
 
 
-def test_a_note_goes_to_the_lead_with_the_escalation(agent_client: Client) -> None:
+def test_escalation_passes_the_note_to_the_lead(agent_client: Client) -> None:
     hold(make_ticket())
     send(agent_client, shown(agent_client), escalate="yes", why="Is this a threat?", note="He wrote twice today.")
     assert Decision.objects.get().note == "Is this a threat?\nHe wrote twice today."
 
 
-def test_reason_and_note_that_are_too_long_together_are_told(agent_client: Client) -> None:
+def test_reason_and_note_that_are_too_long_together_are_rejected(agent_client: Client) -> None:
     hold(make_ticket())
     sent = shown(agent_client) | {"escalate": "yes", "why": "x" * 1_500, "note": "y" * 1_500}
     response = agent_client.post(DECIDE, sent, headers=HTMX)
@@ -95,7 +93,7 @@ def test_reason_and_note_that_are_too_long_together_are_told(agent_client: Clien
     assert not Decision.objects.exists()
 
 
-def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben: User, lea: User) -> None:
+def test_undo_continues_with_the_next_undoable_decision(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     (first,) = hold(make_ticket("one that stands alone"))
     earlier = answer(first, ana)
     decided = differing(ana, ben)
@@ -110,7 +108,7 @@ def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben
     assert "is open again" in content
 
 
-def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: Client, ana: User, ben: User) -> None:
+def test_latest_decision_can_be_undone_after_a_refused_answer(agent_client: Client, ana: User, ben: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
     answer(leases.lease_next(ana), ana)
     late = shown(agent_client)
@@ -122,7 +120,7 @@ def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: C
     assert f'name="decision" value="{Decision.objects.get(reviewer=ana).pk}"' in content
 
 
-def test_while_nothing_is_left_the_page_stays_as_it_is(agent_client: Client, ana: User) -> None:
+def test_empty_screen_stays_unchanged_while_polling(agent_client: Client, ana: User) -> None:
     hold(make_ticket())
     answer(leases.lease_next(ana), ana)
     assert agent_client.get(SCREEN, headers=HTMX).status_code == 204
@@ -130,20 +128,20 @@ def test_while_nothing_is_left_the_page_stays_as_it_is(agent_client: Client, ana
     assert "there is one" in agent_client.get(SCREEN, headers=HTMX).content.decode()
 
 
-def test_near_duplicates_are_offered_without_a_script_too(agent_client: Client) -> None:
+def test_near_duplicates_are_offered_without_javascript(agent_client: Client) -> None:
     hold(*(make_ticket(f"The export of my invoices fails since the morning ({n})") for n in range(3)))
     response = agent_client.post(DECIDE, shown(agent_client), follow=True)
     assert "2 near-duplicates waiting: decide them together" in response.content.decode()
 
 
-def test_a_form_that_could_not_be_taken_stays_where_it_was(agent_client: Client) -> None:
+def test_rejected_form_stays_on_its_page(agent_client: Client) -> None:
     hold(make_ticket())
     response = agent_client.post(DECIDE, shown(agent_client) | {"escalate": "yes", "why": ""}, headers=HTMX)
     assert response.status_code == 422
     assert '<details name="drawer" open>' in response.content.decode()
 
 
-def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent_client: Client) -> None:
+def test_reloading_and_invalid_answers_do_not_reset_the_time_taken(agent_client: Client) -> None:
     hold(make_ticket())
     agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=timezone.now() - timedelta(seconds=40))
@@ -154,7 +152,7 @@ def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent_client
     assert Decision.objects.get().seconds == pytest.approx(40, abs=10)
 
 
-def test_taking_over_a_ticket_restarts_its_clock(agent_client: Client, ana: User, ben: User) -> None:
+def test_new_lease_restarts_the_time_taken(agent_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     long_ago = timezone.now() - timedelta(minutes=30)
     agent_client.get(SCREEN)
@@ -167,7 +165,7 @@ def test_taking_over_a_ticket_restarts_its_clock(agent_client: Client, ana: User
     assert (Assignment.objects.get().taken_at or long_ago) > long_ago
 
 
-def test_the_language_of_a_text_is_told_where_browsers_know_it(agent_client: Client) -> None:
+def test_text_has_a_lang_attribute_if_its_language_tag_is_valid(agent_client: Client) -> None:
     for language, attribute in (("de-AT", ' lang="de-AT"'), ('x" onload="', ""), ("", "")):
         hold(make_ticket(f"text {language}", language=language), confidence=0.1)
         content = agent_client.get(SCREEN).content.decode()
@@ -178,7 +176,7 @@ def test_the_language_of_a_text_is_told_where_browsers_know_it(agent_client: Cli
 
 
 @pytest.mark.parametrize("confirm", [False, True])
-def test_a_selection_survives_the_end_of_a_session(agent_client: Client, ana: User, confirm: bool) -> None:
+def test_bulk_selection_survives_the_end_of_a_session(agent_client: Client, ana: User, confirm: bool) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), category=category("Billing"))
     agent_client.logout()
     sent: dict[str, object] = {
@@ -196,7 +194,7 @@ def test_a_selection_survives_the_end_of_a_session(agent_client: Client, ana: Us
 
 
 @pytest.mark.parametrize("look", [lambda pk: INBOX, lambda pk: reverse("classifier:ticket", args=[pk])])
-def test_a_sealed_ticket_does_not_reveal_that_it_was_auto_accepted(
+def test_sealed_ticket_does_not_reveal_that_it_was_auto_accepted(
     agent_client: Client, look: Callable[[int], str]
 ) -> None:
     ticket = make_ticket("audited")
@@ -206,5 +204,5 @@ def test_a_sealed_ticket_does_not_reveal_that_it_was_auto_accepted(
     assert 'class="state auto_accepted"' not in content
 
 
-def test_the_leads_screen_is_closed_to_agents(agent_client: Client) -> None:
+def test_leads_screen_is_forbidden_to_agents(agent_client: Client) -> None:
     assert agent_client.get(WORK).status_code == 403

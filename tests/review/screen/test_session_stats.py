@@ -28,11 +28,11 @@ def pace_of(reviewer: User) -> tuple[int, float | None]:
     return bar.done_today, bar.median_seconds
 
 
-def test_nobody_has_done_anything_at_first(ana: User) -> None:
+def test_statistics_start_empty(ana: User) -> None:
     assert pace_of(ana) == (0, None)
 
 
-def test_labels_of_today_are_counted_and_the_median_told(ana: User, ben: User) -> None:
+def test_statistics_count_todays_labels_and_give_the_median_time(ana: User, ben: User) -> None:
     for seconds in (3, 60, 5, None):
         decide(ana, seconds=seconds)
     decide(ben, seconds=100)
@@ -47,7 +47,7 @@ def test_skipped_escalated_and_undone_tickets_are_not_counted_as_done(ana: User)
     assert pace_of(ana) == (1, 4)
 
 
-def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_median_time_is_taken_from_the_latest_labels(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_stats, "LATEST", 3)
     for seconds in (900, 900, 900, 900, 1, 2, 3):
         decide(ana, seconds=seconds)
@@ -61,7 +61,7 @@ def test_waiting_tickets_of_the_lane_are_counted(ana: User) -> None:
     assert (agents.waiting, agents.capped, leads.waiting) == (2, False, 1)
 
 
-def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_count_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_stats, "COUNTED", 2)
     for _time in range(3):
         decide(ana)
@@ -72,7 +72,7 @@ def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -
     assert (bar.waiting, bar.capped) == (1, True)
 
 
-def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_day_starts_at_midnight_in_the_local_time_zone(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 20:30 UTC it is the next day in Tokyo, half past five; an hour after midnight there is 16:00 UTC."""
     now = datetime(2026, 5, 5, 20, 30, tzinfo=UTC)
     for hours in (1, 4, 6, 23):
@@ -88,13 +88,13 @@ def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pyt
         assert pace_of(ana)[0] == 2
 
 
-def test_yesterday_is_over(ana: User) -> None:
+def test_labels_of_yesterday_are_not_counted(ana: User) -> None:
     decide(ana)
     Decision.objects.update(created_at=timezone.now() - timedelta(days=1))
     assert pace_of(ana) == (0, None)
 
 
-def test_it_costs_one_query(ana: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_statistics_take_one_query(ana: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for _time in range(3):
         decide(ana)
     with django_assert_num_queries(1):
@@ -116,13 +116,13 @@ def adjudicate(ticket: Ticket, lead: User, category: str) -> Decision:
     return answer(Assignment.objects.get(ticket=ticket, purpose="adjudication"), lead, category)
 
 
-def test_nothing_is_upheld_before_a_lead_has_spoken(ana: User, ben: User) -> None:
+def test_lead_agreement_is_empty_before_an_adjudication(ana: User, ben: User) -> None:
     double(ana, ben, "Billing", "Technical")
     double(ana, ben, "Billing", "Billing")
     assert (lead_agreement(ana).n, lead_agreement(ana).share, lead_agreement(ana).percent) == (0, None, None)
 
 
-def test_a_person_is_upheld_where_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
+def test_lead_agreement_counts_labels_that_a_lead_chose(ana: User, ben: User, lea: User) -> None:
     adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
     adjudicate(double(ana, ben, "Account", "Technical"), lea, "Account")
     adjudicate(double(ben, ana, "Billing", "Technical"), lea, "General")
@@ -130,13 +130,13 @@ def test_a_person_is_upheld_where_a_lead_chose_their_label(ana: User, ben: User,
     assert (lead_agreement(ben).n, lead_agreement(ben).percent) == (3, 0)
 
 
-def test_a_word_that_was_taken_back_does_not_count(ana: User, ben: User, lea: User) -> None:
+def test_lead_agreement_ignores_undone_adjudications(ana: User, ben: User, lea: User) -> None:
     word = adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
     undo(word, lea)
     assert lead_agreement(ana).n == 0
 
 
-def test_only_the_latest_double_labels_are_looked_at(
+def test_lead_agreement_uses_the_latest_double_labels(
     ana: User, ben: User, lea: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for chosen in ("Technical", "Billing", "Billing"):
@@ -147,7 +147,7 @@ def test_only_the_latest_double_labels_are_looked_at(
     assert lead_agreement(ana).n == 1
 
 
-def test_the_lead_agreement_costs_two_queries(
+def test_lead_agreement_takes_two_queries(
     ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(3):

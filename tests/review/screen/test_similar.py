@@ -66,29 +66,29 @@ def open_assignment(client: Client, *, near: list[Example], **values: Any) -> As
 # Words
 
 
-def test_the_words_that_carried_the_suggestion_are_marked_in_the_text(agent_client: Client) -> None:
+def test_words_behind_the_suggestion_are_highlighted(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE, CHARGED])
     assert message(agent_client) == "&lt;i&gt;I&lt;/i&gt; was <mark>charged</mark> <mark>twice</mark>."
 
 
-def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent_client: Client) -> None:
+def test_highlights_are_limited_to_the_shown_part_of_a_long_text(agent_client: Client) -> None:
     hold(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
     shown = message(agent_client)
     assert re.findall("<mark>(.*?)</mark>", shown) == ["xx"]
     assert "Show 10" in shown
 
 
-def test_if_two_models_agree_the_words_of_the_shown_one_are_highlighted(agent_client: Client) -> None:
+def test_agreeing_models_highlight_the_words_of_the_shown_one(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
     assert "<mark>twice</mark>" in message(agent_client)
 
 
-def test_if_two_models_disagree_no_words_are_highlighted(agent_client: Client) -> None:
+def test_disagreeing_models_highlight_nothing(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
     assert "<mark>" not in agent_client.get(SCREEN).content.decode()
 
 
-def test_in_a_blind_review_nothing_is_marked(agent_client: Client) -> None:
+def test_blind_review_highlights_nothing(agent_client: Client) -> None:
     configure_review(blind_share=1)
     hold(make_ticket(TEXT), words=[TWICE])
     content = agent_client.get(SCREEN).content.decode()
@@ -96,7 +96,7 @@ def test_in_a_blind_review_nothing_is_marked(agent_client: Client) -> None:
     assert "<mark>" not in content
 
 
-def test_an_adjudicating_lead_sees_no_highlights_and_no_similar_tickets(
+def test_adjudication_shows_no_highlights_and_no_similar_tickets(
     agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
@@ -112,7 +112,7 @@ def test_an_adjudicating_lead_sees_no_highlights_and_no_similar_tickets(
     assert agent_client.get(address(Assignment.objects.open().get())).status_code == 404
 
 
-def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen(agent_client: Client) -> None:
+def test_highlighting_shortcut_is_shown_in_the_help_and_on_the_screen(agent_client: Client) -> None:
     hold(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
     assert "<dt><kbd>h</kbd></dt>" in content
@@ -122,7 +122,7 @@ def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen
 # What is near
 
 
-def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_client: Client) -> None:
+def test_similar_tickets_are_shown_with_their_labels_nearest_first(agent_client: Client) -> None:
     near = [
         make_example("Charged 2x!", category="Billing", sentiment="Negative", ticket=make_ticket("Charged 2x!")),
         make_example("<b>Imported</b> without a ticket.", category="General", sentiment="Neutral"),
@@ -142,7 +142,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_
     assert "<html" not in content
 
 
-def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent_client: Client) -> None:
+def test_similar_tickets_are_loaded_later_or_linked_without_javascript(agent_client: Client) -> None:
     assignment = open_assignment(agent_client, near=[make_example("Solved before.")])
     content = agent_client.get(SCREEN).content.decode()
     assert "Solved before." not in content
@@ -154,7 +154,7 @@ def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_scrip
     assert f'href="{SCREEN}"' in page
 
 
-def test_a_long_text_is_shown_by_its_beginning(agent_client: Client) -> None:
+def test_similar_tickets_with_long_texts_show_an_excerpt(agent_client: Client) -> None:
     content = similar(agent_client, open_assignment(agent_client, near=[make_example("word " * 20_000)]))
     assert len(content) < 1_500
 
@@ -166,7 +166,7 @@ def test_examples_of_the_second_opinion_are_shown_if_the_first_model_named_none(
     assert "Solved before." in similar(agent_client, assignment)
 
 
-def test_a_ticket_is_never_its_own_similar_one(agent_client: Client) -> None:
+def test_ticket_is_never_similar_to_itself(agent_client: Client) -> None:
     assignment = open_assignment(agent_client, near=[])
     itself, other = (
         make_example(TEXT, ticket=assignment.ticket),
@@ -176,7 +176,7 @@ def test_a_ticket_is_never_its_own_similar_one(agent_client: Client) -> None:
     assert links(similar(agent_client, assignment)) == [other.ticket.get_absolute_url()]
 
 
-def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent_client: Client) -> None:
+def test_sealed_tickets_are_not_shown_as_similar(agent_client: Client) -> None:
     sealed = make_ticket("Asked about again.", sealed=True)
     assignment = open_assignment(
         agent_client, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
@@ -186,7 +186,7 @@ def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent_c
     assert "Solved before." in content
 
 
-def test_an_example_that_is_gone_is_left_out(agent_client: Client) -> None:
+def test_deleted_examples_are_not_shown_as_similar(agent_client: Client) -> None:
     gone, there = make_example("Gone."), make_example("Still there.")
     assignment = open_assignment(agent_client, near=[gone, there])
     gone.delete()
@@ -228,7 +228,7 @@ def test_a_text_without_an_embedding_has_no_similar_tickets_and_is_not_encoded(
     assert "No similar solved tickets." in agent_client.get(address(assignment)).content.decode()
 
 
-def test_only_who_holds_the_ticket_may_ask(agent_client: Client, ben: User, tom: User) -> None:
+def test_similar_tickets_are_shown_only_to_the_holder(agent_client: Client, ben: User, tom: User) -> None:
     assignment = open_assignment(agent_client, near=[make_example("Solved before.")])
     other = Client()
     for person, status in ((ben, 404), (tom, 403)):
@@ -253,7 +253,7 @@ def test_a_blind_review_shows_no_similar_tickets_and_no_space_for_them(
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_similar_ones_cost_the_same_whatever_their_number(
+def test_similar_tickets_take_as_many_queries_for_any_number(
     agent_client: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     near = [make_example(f"Solved {place}.", ticket=make_ticket(f"Solved {place}.")) for place in range(number)]
@@ -263,7 +263,9 @@ def test_similar_ones_cost_the_same_whatever_their_number(
         assert similar(agent_client, assignment).count("<li>") == number
 
 
-def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django_assert_num_queries: Any) -> None:
+def test_similar_tickets_by_embedding_take_one_extra_query(
+    agent_client: Client, django_assert_num_queries: Any
+) -> None:
     assignment = open_assignment(agent_client, near=[])
     make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
@@ -273,9 +275,7 @@ def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django
         similar(agent_client, assignment)
 
 
-def test_the_round_trip_of_a_decision_looks_for_nothing_near(
-    agent_client: Client, django_assert_max_num_queries: Any
-) -> None:
+def test_decision_does_not_search_for_similar_tickets(agent_client: Client, django_assert_max_num_queries: Any) -> None:
     near = [make_example(f"Solved {number}.").pk for number in range(3)]
     tickets = Ticket.objects.bulk_create([Ticket(text=f"{TEXT} {number}") for number in range(3)])
     hold(*tickets, near=near, words=[TWICE])

@@ -17,7 +17,7 @@ from tests.review.actions import answer, escalate, reload
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 
-def test_the_model_is_not_heard_while_another_label_is_awaited(ana: User, ben: User) -> None:
+def test_model_answer_is_not_revealed_while_another_label_is_awaited(ana: User, ben: User) -> None:
     configure_review(double_share=1, reveal=True)
     hold(make_ticket())
     first = leases.lease_next(ana)
@@ -28,7 +28,7 @@ def test_the_model_is_not_heard_while_another_label_is_awaited(ana: User, ben: U
     assert "The model said" in submit.outcome_of(answer(second, ben, "Account"), has_no_duplicates=True).text
 
 
-def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User, lea: User, client: Client) -> None:
+def test_undo_by_a_lead_returns_to_the_ticket_in_the_leads_lane(ana: User, lea: User, client: Client) -> None:
     configure_review()
     hold(make_ticket("one"), make_ticket("two"))
     escalate(leases.lease_next(ana), ana)
@@ -41,7 +41,7 @@ def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User,
     assert Assignment.objects.held_by(lea).get() == reload(assignment)
 
 
-def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(ana: User) -> None:
+def test_single_undo_of_a_bulk_decision_says_so(ana: User) -> None:
     configure_review()
     (decision,) = decisions.decide_many(hold(make_ticket()), ana)
     key = uuid4()
@@ -53,7 +53,7 @@ def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(an
         assert submit.undo(decision, ana, uuid4()).text == "1 Entscheidung rückgängig gemacht."
 
 
-def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
+def test_resent_undo_names_the_reopened_ticket(ana: User) -> None:
     """Without the decision's name it is the latest one that is meant, which by then is another."""
     configure_review()
     hold(make_ticket("one"), make_ticket("two"))

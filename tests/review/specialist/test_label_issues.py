@@ -216,7 +216,7 @@ def test_only_labels_that_the_model_would_give_differently_are_listed(lead_clien
     assert "Only the tone." in shows(lead_client)
 
 
-def test_a_hostile_text_is_only_text(lead_client: Client) -> None:
+def test_hostile_text_is_escaped(lead_client: Client) -> None:
     make_label_issue(make_gold("<script>alert(1)</script>"), "Account")
     assert "<script>alert(1)" not in lead_client.get(PAGE).content.decode()
     assert "<script>alert(1)" in shows(lead_client)

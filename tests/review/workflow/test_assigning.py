@@ -29,7 +29,7 @@ from tests.review.actions import (
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
 
-def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> None:
+def test_ticket_needing_review_gets_an_assignment_with_the_queue_fields() -> None:
     ticket = make_ticket(language="en", due_at="2030-01-01T00:00:00Z")
     (assignment,) = hold(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
     assignment.refresh_from_db()
@@ -47,27 +47,27 @@ def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> No
     assert not ticket.sealed
 
 
-def test_a_ticket_that_passes_asks_nobody() -> None:
+def test_auto_accepted_ticket_gets_no_assignment() -> None:
     ticket = make_ticket()
     assert hold(ticket, confidence=0.95) == []
     assert state(ticket) == "auto_accepted"
     assert not Assignment.objects.exists()
 
 
-def test_models_that_disagree_are_told_as_the_reason_and_make_an_answer_worth_more() -> None:
+def test_disagreement_of_models_is_the_reason_and_raises_the_priority() -> None:
     (doubtful,) = hold(make_ticket("one"))
     (disputed,) = hold(make_ticket("another"), second=Category.objects.get(name="Account"))
     assert disputed.reason == "disagreement"
     assert disputed.value > doubtful.value
 
 
-def test_the_more_of_a_kind_wait_the_less_another_is_worth() -> None:
+def test_priority_falls_with_the_number_of_similar_waiting_tickets() -> None:
     first = hold(make_ticket("one"))[0]
     hold(*(make_ticket(f"more of {number}") for number in range(20)))
     assert hold(make_ticket("the last"))[0].value == pytest.approx(first.value - 0.2 * 21 / 200)
 
 
-def test_a_blind_assignment_tells_nothing_and_its_ticket_is_sealed() -> None:
+def test_blind_assignment_stores_no_suggestion_and_seals_its_ticket() -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
     (assignment,) = hold(ticket, second=Category.objects.last())
@@ -84,7 +84,7 @@ def test_a_blind_assignment_tells_nothing_and_its_ticket_is_sealed() -> None:
     assert ticket.sealed
 
 
-def test_the_place_of_a_blind_assignment_is_the_same_whatever_the_model_said() -> None:
+def test_priority_of_a_blind_assignment_is_independent_of_the_prediction() -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
     (assignment,) = hold(ticket, confidence=0.1)
@@ -107,7 +107,7 @@ def test_double_labelling_opens_two_blind_assignments() -> None:
     assert ticket.sealed
 
 
-def test_while_models_are_asked_again_people_go_on_and_their_answer_counts(ana: User) -> None:
+def test_answer_counts_while_the_ticket_is_reclassified(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
@@ -129,7 +129,7 @@ def _another_contract() -> object:
     return ContractVersion.objects.current()
 
 
-def test_tickets_held_again_are_still_asked_about_by_the_same_assignment_in_the_same_hands(ana: User) -> None:
+def test_reclassified_ticket_keeps_its_assignment_and_lease(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket, confidence=0.3)
     assignment = leases.lease_next(ana)
@@ -138,7 +138,7 @@ def test_tickets_held_again_are_still_asked_about_by_the_same_assignment_in_the_
     assert (again.confidence, again.category.name) == (0.6, "General")
 
 
-def test_a_ticket_that_passes_after_all_is_asked_about_no_more(ana: User) -> None:
+def test_assignment_is_withdrawn_when_the_ticket_is_auto_accepted(ana: User) -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -149,7 +149,7 @@ def test_a_ticket_that_passes_after_all_is_asked_about_no_more(ana: User) -> Non
     assert leases.lease_next(ana) is None
 
 
-def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana: User) -> None:
+def test_answer_to_a_ticket_auto_accepted_meanwhile_settles_it(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
@@ -159,7 +159,7 @@ def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana:
     assert (ticket.state, ticket.category.name) == ("settled", "Technical")
 
 
-def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
+def test_escalation_of_a_ticket_auto_accepted_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
@@ -169,7 +169,7 @@ def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(a
     assert leases.lease_next(lea, "leads") == assignment
 
 
-def test_the_second_label_is_still_asked_for_when_the_models_become_confident(ana: User, ben: User) -> None:
+def test_second_label_is_still_wanted_when_models_become_confident(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -181,7 +181,7 @@ def test_the_second_label_is_still_asked_for_when_the_models_become_confident(an
 
 
 @pytest.mark.parametrize("pass_on", [skip, escalate])
-def test_a_skipped_ticket_stays_in_review_when_the_models_become_confident(
+def test_skipped_ticket_stays_in_review_when_models_become_confident(
     ana: User, ben: User, lea: User, pass_on: Callable[..., Decision]
 ) -> None:
     ticket = make_ticket()
@@ -193,7 +193,7 @@ def test_a_skipped_ticket_stays_in_review_when_the_models_become_confident(
     assert assignment.reason == "confident"
 
 
-def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(ana: User, ben: User) -> None:
+def test_late_answer_to_one_assignment_reopens_the_other(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -206,7 +206,7 @@ def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(a
     assert state(ticket) == "settled"
 
 
-def test_a_choice_whose_label_was_taken_back_is_not_asked_for_again(ana: User, ben: User) -> None:
+def test_adjudication_is_not_reopened_after_a_label_was_undone(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -216,7 +216,7 @@ def test_a_choice_whose_label_was_taken_back_is_not_asked_for_again(ana: User, b
     assert [assignment.purpose for assignment in assignments] == ["double"]
 
 
-def test_assignments_come_with_the_verdict_or_not_at_all() -> None:
+def test_assignments_are_opened_in_the_transaction_of_the_verdict() -> None:
     ticket = make_ticket()
 
     def refuse(**_signal: object) -> None:
@@ -232,7 +232,7 @@ def test_assignments_come_with_the_verdict_or_not_at_all() -> None:
     assert (Assignment.objects.count(), Verdict.objects.count(), DuplicateGroup.objects.count()) == (0, 0, 0)
 
 
-def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_missing_finds_tickets_without_assignments(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three")]
     with monkeypatch.context() as before:
         # Who connects again comes last, and whoever tells others has to come after the desk.
@@ -244,14 +244,14 @@ def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: 
     assert leases.lease_next(ana)
 
 
-def test_a_held_ticket_of_which_nothing_is_known_stops_nobody() -> None:
+def test_ticket_without_a_verdict_does_not_stop_open_missing() -> None:
     lost = make_ticket("without a verdict")
     Ticket.objects.filter(pk=lost.pk).update(state="needs_review")
     assert assigning.open_missing() == 0
     Ticket.objects.filter(pk=lost.pk).update(state="new")
 
 
-def test_opening_takes_the_same_queries_for_few_and_for_many() -> None:
+def test_opening_takes_as_many_queries_for_many_as_for_few() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"one of {number}") for _number in range(number)]
         with CaptureQueriesContext(connection) as captured:
@@ -262,7 +262,7 @@ def test_opening_takes_the_same_queries_for_few_and_for_many() -> None:
     assert queries(2) == queries(40)
 
 
-def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
+def test_merging_moves_suggestions_decisions_and_settled_labels(ana: User) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
     waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
     decision = answer(done, ana, "Account")
@@ -274,7 +274,7 @@ def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
     assert label_changes.is_deletable(account), "nothing refers to it any more"
 
 
-def test_sentiments_are_moved_too(ana: User) -> None:
+def test_merging_moves_sentiments(ana: User) -> None:
     neutral, positive = Sentiment.objects.get(name="Neutral"), Sentiment.objects.get(name="Positive")
     waiting, done = (hold(make_ticket(text), sentiment=neutral)[0] for text in ("one", "another"))
     decision = answer(done, ana, "Account", "Neutral")
@@ -284,7 +284,7 @@ def test_sentiments_are_moved_too(ana: User) -> None:
 
 
 @pytest.mark.parametrize("by", ["suggestion", "decision"])
-def test_a_label_that_the_desk_uses_cannot_be_deleted(ana: User, by: str) -> None:
+def test_label_in_use_by_review_cannot_be_deleted(ana: User, by: str) -> None:
     shipping = Category.objects.create(name="Shipping")
     assert label_changes.is_deletable(shipping)
     (assignment,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
@@ -293,7 +293,7 @@ def test_a_label_that_the_desk_uses_cannot_be_deleted(ana: User, by: str) -> Non
     assert not label_changes.is_deletable(shipping)
 
 
-def test_a_retired_label_stays_where_it_is_and_is_no_longer_accepted_unread(ana: User) -> None:
+def test_retired_suggestion_stays_and_is_not_accepted_in_bulk(ana: User) -> None:
     account = Category.objects.get(name="Account")
     waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
     answer(done, ana, "Account")
@@ -305,7 +305,7 @@ def test_a_retired_label_stays_where_it_is_and_is_no_longer_accepted_unread(ana:
     ]
 
 
-def test_a_label_under_review_is_not_the_last_to_be_retired() -> None:
+def test_last_active_label_cannot_be_retired() -> None:
     for category in Category.objects.all()[1:]:
         label_changes.retire(category)
     with pytest.raises(ValidationError):

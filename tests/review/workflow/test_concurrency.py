@@ -62,7 +62,7 @@ def failures(results: list[object], *expected: type[Exception]) -> list[object]:
     return [result for result in results if isinstance(result, Exception) and not isinstance(result, expected)]
 
 
-def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
+def test_two_agents_never_lease_the_same_ticket(agents: list[User]) -> None:
     hold(*tickets(10))
     got = at_once([partial(leases.lease_next, agent) for agent in agents])
     assert failures(got) == []
@@ -70,7 +70,7 @@ def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
     assert len(assignments) == len(set(assignments)) == 10
 
 
-def test_sixteen_agents_empty_the_queue_and_every_ticket_is_decided_once(agents: list[User]) -> None:
+def test_sixteen_agents_decide_every_ticket_once(agents: list[User]) -> None:
     assignments = hold(*tickets(96))
 
     def work(agent: User) -> list[int]:
@@ -140,7 +140,7 @@ class Whim:
         self.choose.choice([leases.release, leases.reoffer_skipped])(self.person)
 
 
-def test_whatever_sixteen_people_do_at_random_no_decision_is_lost_or_doubled(agents: list[User]) -> None:
+def test_random_actions_of_sixteen_people_lose_and_repeat_no_decision(agents: list[User]) -> None:
     configure_review(blind_share=0.3, double_share=0.3)
     inbox = tickets(40)
     hold(*inbox)
@@ -167,7 +167,7 @@ def finish(people: list[User]) -> None:
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
-def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act: Callable[..., Decision]) -> None:
+def test_simultaneous_copies_of_an_answer_are_one_decision(ana: User, act: Callable[..., Decision]) -> None:
     hold(*tickets(1))
     assignment, key = leases.lease_next(ana), uuid4()
     made = at_once([partial(act, assignment, ana, key=key) for _time in range(8)])
@@ -176,7 +176,7 @@ def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act:
     assert Decision.objects.count() == 1
 
 
-def test_the_same_undoing_sent_many_times_at_once_is_one(ana: User) -> None:
+def test_simultaneous_copies_of_an_undo_are_one(ana: User) -> None:
     hold(*tickets(1))
     decision, key = answer(leases.lease_next(ana), ana), uuid4()
     made = at_once([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
@@ -184,7 +184,7 @@ def test_the_same_undoing_sent_many_times_at_once_is_one(ana: User) -> None:
     assert len({undoing.pk for (undoing,) in made}) == 1
 
 
-def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
+def test_second_of_two_simultaneous_undos_is_refused(ana: User) -> None:
     hold(*tickets(1))
     decision = answer(leases.lease_next(ana), ana)
     made = at_once([partial(undo, decision, ana) for _time in range(4)])
@@ -193,19 +193,19 @@ def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
 
 
 @pytest.mark.parametrize("waiting", [1, 10])
-def test_a_person_in_many_tabs_has_one_ticket(ana: User, waiting: int) -> None:
+def test_person_with_many_tabs_has_one_lease(ana: User, waiting: int) -> None:
     hold(*tickets(waiting))
     got = at_once([partial(leases.lease_next, ana) for _tab in range(8)])
     assert failures(got) == []
     assert len({assignment.pk for assignment in got}) == 1
 
 
-def test_a_person_who_takes_a_ticket_twice_at_once_has_it(ana: User) -> None:
+def test_simultaneous_leases_of_one_ticket_by_one_person_both_succeed(ana: User) -> None:
     (assignment,) = hold(*tickets(1))
     assert at_once([partial(leases.lease_ticket, ana, assignment.ticket) for _click in range(6)]) == [assignment] * 6
 
 
-def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> None:
+def test_simultaneous_leases_of_two_tickets_leave_one(ana: User) -> None:
     for round_ in range(5):
         assignments = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
         got = at_once([partial(leases.lease_ticket, ana, assignment.ticket) for assignment in assignments])
@@ -213,7 +213,7 @@ def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> No
         assert Assignment.objects.held_by(ana).get() in assignments
 
 
-def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(ana: User) -> None:
+def test_undo_and_next_ticket_in_two_tabs_leave_one_lease(ana: User) -> None:
     hold(*tickets(10))
     for _round in range(5):
         decision = answer(leases.lease_next(ana), ana)
@@ -223,7 +223,7 @@ def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(an
 
 
 @pytest.mark.parametrize("claimed", ["before", "after"])
-def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_hands(
+def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
     ana: User, ben: User, lea: User, claimed: str
 ) -> None:
     """The second skip hands the other assignment of the ticket on, too; just then somebody asks for it."""
@@ -282,7 +282,7 @@ def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: Use
 
 
 @pytest.mark.parametrize("second", ["Billing", "Account"])
-def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, second: str) -> None:
+def test_simultaneous_double_labels_are_compared(ana: User, ben: User, second: str) -> None:
     configure_review(double_share=1)
     for _round in range(5):
         (ticket,) = tickets(1)
@@ -295,7 +295,7 @@ def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, sec
             assert Assignment.objects.open().filter(ticket=ticket).get().purpose == "adjudication"
 
 
-def test_a_person_and_the_models_at_once_lose_nothing(ana: User) -> None:
+def test_simultaneous_answer_and_reclassification_lose_nothing(ana: User) -> None:
     for confidence in (0.5, 0.95) * 4:
         (ticket,) = tickets(1)
         (assignment,) = hold(ticket)
@@ -306,7 +306,7 @@ def test_a_person_and_the_models_at_once_lose_nothing(ana: User) -> None:
         assert (state(ticket), reload(assignment).ticket.category.name) == ("settled", "Account")
 
 
-def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
+def test_labels_can_be_merged_while_agents_answer(agents: list[User]) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
     inbox = tickets(48)
     hold(*inbox, category=account)
@@ -324,7 +324,7 @@ def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
     assert {reload(assignment).ticket.category for assignment in Assignment.objects.all()} == {billing}
 
 
-def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(ana: User) -> None:
+def test_merge_waits_for_a_running_answer_and_moves_its_label(ana: User) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
     (assignment,) = hold(*tickets(1), category=account)
 
@@ -347,7 +347,7 @@ def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(an
     )
 
 
-def test_many_who_open_the_desk_first_open_one() -> None:
+def test_review_settings_are_created_once_under_concurrency() -> None:
     ReviewSettings.objects.all().delete()
     assert len({review_settings.seed for review_settings in at_once([ReviewSettings.current] * 8)}) == 1
 
@@ -371,7 +371,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_agents_in_processes_of_their_own_share_the_work(agents: list[User]) -> None:
+def test_agents_in_separate_processes_share_the_queue(agents: list[User]) -> None:
     assignments = hold(*tickets(60))
     processes = [start(agent.username) for agent in agents[:4]]
     printed = []
@@ -383,7 +383,7 @@ def test_agents_in_processes_of_their_own_share_the_work(agents: list[User]) -> 
     assert Decision.objects.count() == len(assignments)
 
 
-def test_a_ticket_of_a_process_that_was_killed_comes_back_by_itself(ana: User, ben: User) -> None:
+def test_ticket_leased_by_a_killed_process_becomes_free(ana: User, ben: User) -> None:
     (assignment,) = hold(*tickets(1))
     with start("ana", "hold") as process:
         assert process.stdout.readline() == f"{assignment.pk}\n"

@@ -58,17 +58,17 @@ def test_an_answer_settles_the_ticket_with_its_label(ana: User, assignment: Assi
     assert decisions.final_decision(ticket) == decision
 
 
-def test_saying_what_the_model_said_is_accepting_and_anything_else_correcting(ana: User) -> None:
+def test_label_equal_to_the_suggestion_is_accepted_and_any_other_corrected(ana: User) -> None:
     for chosen, verdict in ((("Billing", "Positive"), "accepted"), (("Billing", "Negative"), "corrected")):
         (assignment,) = hold(make_ticket(f"one to be {verdict}"))
         assert answer(assignment, ana, *chosen, shown=what_the_model_said(assignment)).verdict == verdict
 
 
-def test_without_a_suggestion_there_is_nothing_to_accept(ana: User, assignment: Assignment) -> None:
+def test_label_without_a_suggestion_is_a_correction(ana: User, assignment: Assignment) -> None:
     assert answer(assignment, ana, "Billing", "Positive").verdict == "corrected"
 
 
-def test_a_decision_keeps_what_was_shown_and_how_long_it_took(ana: User) -> None:
+def test_decision_records_the_suggestion_shown_and_the_time_taken(ana: User) -> None:
     (assignment,) = hold(make_ticket(), second=Category.objects.last())
     first, second = Prediction.objects.order_by("pk")
     since = timezone.now() - timedelta(seconds=9)
@@ -80,11 +80,11 @@ def test_a_decision_keeps_what_was_shown_and_how_long_it_took(ana: User) -> None
     assert not decision.blind
 
 
-def test_a_clock_that_was_set_back_makes_no_negative_time(ana: User, assignment: Assignment) -> None:
+def test_time_taken_is_never_negative(ana: User, assignment: Assignment) -> None:
     assert answer(assignment, ana, shown=Presented(since=timezone.now() + timedelta(hours=1))).seconds == 0
 
 
-def test_the_same_answer_sent_again_is_one_decision(ana: User, assignment: Assignment) -> None:
+def test_resent_answer_is_recorded_once(ana: User, assignment: Assignment) -> None:
     key = uuid4()
     first = answer(assignment, ana, key=key)
     assert answer(assignment, ana, key=key) == first
@@ -93,7 +93,7 @@ def test_the_same_answer_sent_again_is_one_decision(ana: User, assignment: Assig
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
-def test_the_same_passing_on_sent_again_is_one_decision(
+def test_resent_skip_or_escalation_is_recorded_once(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     key = uuid4()
@@ -103,7 +103,7 @@ def test_the_same_passing_on_sent_again_is_one_decision(
     assert Decision.objects.count() == 1
 
 
-def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, assignment: Assignment) -> None:
+def test_resent_answer_stays_undone(ana: User, assignment: Assignment) -> None:
     key = uuid4()
     first = answer(assignment, ana, key=key)
     undo(first, ana)
@@ -114,7 +114,7 @@ def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, 
 # Late answers
 
 
-def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: User, assignment: Assignment) -> None:
+def test_late_answer_counts_if_nobody_else_has_answered(ana: User, ben: User, assignment: Assignment) -> None:
     leases.lease_next(ana)
     abandon(assignment)
     assert leases.lease_next(ben) == assignment
@@ -123,9 +123,7 @@ def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: U
     assert open_assignment(ben) is None
 
 
-def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
-    ana: User, ben: User, assignment: Assignment
-) -> None:
+def test_second_answer_is_refused_with_the_first_label(ana: User, ben: User, assignment: Assignment) -> None:
     leases.lease_next(ana)
     abandon(assignment)
     leases.lease_next(ben)
@@ -137,7 +135,7 @@ def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
     assert Decision.objects.count() == 1
 
 
-def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User, ben: User) -> None:
+def test_late_answer_keeps_the_lease_on_another_ticket(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ana, second.ticket)
@@ -146,7 +144,7 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
-def test_a_late_skip_does_not_affect_a_ticket_open_with_another(
+def test_late_skip_does_not_release_another_persons_lease(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     leases.lease_next(ana)
@@ -213,7 +211,7 @@ def test_between_two_leads_a_skipped_ticket_goes_to_the_other(ana: User, lea: Us
 # Undoing one's own
 
 
-def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben: User, assignment: Assignment) -> None:
+def test_undo_keeps_the_decision_and_leases_its_ticket_again(ana: User, ben: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
@@ -225,7 +223,7 @@ def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben
     assert answer(assignment, ana, "Account") == decisions.final_decision(ticket)
 
 
-def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana: User) -> None:
+def test_repeated_undo_goes_back_step_by_step_with_one_lease_at_a_time(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _assignment in assignments[:2]:
         answer(leases.lease_next(ana), ana)
@@ -248,7 +246,7 @@ def test_an_undone_decision_cannot_be_undone_again(ana: User, assignment: Assign
             undo(undoable, ana)
 
 
-def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assignment: Assignment) -> None:
+def test_resent_undo_changes_nothing(ana: User, ben: User, assignment: Assignment) -> None:
     decision, key = answer(assignment, ana), uuid4()
     first = decisions.undo(decision, ana, key=key)
     leases.release(ana)
@@ -257,13 +255,15 @@ def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assig
     assert open_assignment(ben) == assignment
 
 
-def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: Assignment) -> None:
+def test_decision_of_another_person_cannot_be_undone(ana: User, ben: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     with pytest.raises(CannotUndo):
         undo(decision, ben)
 
 
-def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, assignment: Assignment) -> None:
+def test_undone_skip_returns_the_ticket_to_the_person_who_skipped_it(
+    ana: User, ben: User, assignment: Assignment
+) -> None:
     decision = skip(leases.lease_next(ana), ana)
     undo(decision, ana)
     assert open_assignment(ana) == assignment
@@ -271,7 +271,7 @@ def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: Use
     assert leases.lease_next(ana) == assignment
 
 
-def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, assignment: Assignment) -> None:
+def test_undoing_the_second_skip_keeps_the_first(ana: User, ben: User, assignment: Assignment) -> None:
     skip(leases.lease_next(ana), ana)
     undo(skip(leases.lease_next(ben), ben), ben)
     assert (reload(assignment).lane, open_assignment(ben)) == ("agents", assignment)
@@ -279,13 +279,13 @@ def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, a
     assert leases.lease_next(ana) is None
 
 
-def test_an_undone_escalation_takes_the_ticket_from_the_leads(ana: User, lea: User, assignment: Assignment) -> None:
+def test_undone_escalation_takes_the_ticket_back_from_the_leads(ana: User, lea: User, assignment: Assignment) -> None:
     undo(escalate(leases.lease_next(ana), ana), ana)
     assert leases.lease_next(lea, "leads") is None
     assert leases.lease_next(ana) == assignment
 
 
-def test_a_leads_answer_undone_is_in_the_leads_hands_again(ana: User, lea: User, assignment: Assignment) -> None:
+def test_undone_answer_of_a_lead_is_leased_to_the_lead_again(ana: User, lea: User, assignment: Assignment) -> None:
     escalate(assignment, ana)
     undo(answer(leases.lease_next(lea, "leads"), lea), lea)
     assert reload(assignment).lane == "leads"
@@ -293,7 +293,7 @@ def test_a_leads_answer_undone_is_in_the_leads_hands_again(ana: User, lea: User,
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
-def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
+def test_skip_cannot_be_undone_while_another_person_has_the_ticket(
     ana: User, ben: User, lea: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     decision = act(assignment, ana)
@@ -306,7 +306,7 @@ def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
-def test_passing_on_cannot_be_undone_once_another_has_had_a_say(
+def test_skip_cannot_be_undone_once_another_person_has_acted(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     decision = skip(assignment, ana)
@@ -317,7 +317,7 @@ def test_passing_on_cannot_be_undone_once_another_has_had_a_say(
     assert state(assignment.ticket) == before
 
 
-def test_a_decision_before_ones_own_later_one_is_not_undone(ana: User, assignment: Assignment) -> None:
+def test_earlier_decision_is_not_undone_before_the_later_one(ana: User, assignment: Assignment) -> None:
     first = skip(assignment, ana)
     leases.reoffer_skipped(ana)
     answer(leases.lease_next(ana), ana)
@@ -326,7 +326,7 @@ def test_a_decision_before_ones_own_later_one_is_not_undone(ana: User, assignmen
     assert state(assignment.ticket) == "settled"
 
 
-def test_only_the_days_work_is_undone_without_being_named(ana: User, assignment: Assignment) -> None:
+def test_unnamed_undo_reaches_back_one_workday(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     assert decisions.latest_decision(ana) == decision
     Decision.objects.update(created_at=timezone.now() - timedelta(hours=13))
@@ -336,7 +336,7 @@ def test_only_the_days_work_is_undone_without_being_named(ana: User, assignment:
 # Many at once
 
 
-def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: User, ben: User) -> None:
+def test_bulk_decision_labels_free_tickets_and_leaves_out_the_others(ana: User, ben: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(6)))
     leases.lease_ticket(ben, assignments[0].ticket)
     answer(assignments[1], ben)
@@ -349,7 +349,7 @@ def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: 
     assert open_assignment(ben) == assignments[0]
 
 
-def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None:
+def test_bulk_decision_without_a_label_accepts_each_suggestion(ana: User) -> None:
     billing = hold(make_ticket("one"), category=Category.objects.get(name="Billing"))
     account = hold(make_ticket("two"), category=Category.objects.get(name="Account"))
     made = decisions.decide_many([*billing, *account], ana)
@@ -388,7 +388,7 @@ def test_a_bulk_decision_is_undone_together(ana: User) -> None:
         undo(made[0], ana)
 
 
-def test_no_more_than_a_set_number_is_decided_in_one_go(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_decision_is_limited_in_size(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "MOST_AT_ONCE", 3)
     assignments = hold(*(make_ticket(f"number {number}") for number in range(5)))
     assert [decision.assignment for decision in decisions.decide_many(assignments, ana)] == assignments[:3]
@@ -405,7 +405,7 @@ def blind(assignment: Assignment) -> Assignment:
 
 
 @pytest.mark.parametrize("field", ["category", "sentiment", "confidence", "language_model", "reason"])
-def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, field: str) -> None:
+def test_blind_assignment_cannot_store_the_suggestion(blind: Assignment, field: str) -> None:
     prediction = Prediction.objects.get(ticket=blind.ticket_id)
     value = getattr(prediction, field, "below_threshold")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -413,7 +413,7 @@ def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, f
 
 
 @pytest.mark.parametrize(("chosen", "verdict"), [("Billing", "accepted"), ("Account", "corrected")])
-def test_a_blind_answer_is_compared_with_what_was_hidden(
+def test_blind_answer_is_compared_with_the_hidden_prediction(
     ana: User, blind: Assignment, chosen: str, verdict: str
 ) -> None:
     decision = answer(blind, ana, chosen, "Positive")
@@ -422,7 +422,7 @@ def test_a_blind_answer_is_compared_with_what_was_hidden(
     assert not reload(blind).ticket.sealed
 
 
-def test_a_skipped_blind_ticket_comes_back_to_others_and_then_to_a_lead(
+def test_skipped_blind_ticket_goes_to_others_and_then_to_a_lead(
     ana: User, ben: User, lea: User, blind: Assignment
 ) -> None:
     for person in (ana, ben):
@@ -434,13 +434,13 @@ def test_a_skipped_blind_ticket_comes_back_to_others_and_then_to_a_lead(
     assert answer(blind, lea).blind
 
 
-def test_a_second_look_at_a_blind_ticket_is_not_blind_once_it_was_settled(ana: User, blind: Assignment) -> None:
+def test_second_answer_after_settling_is_not_blind(ana: User, blind: Assignment) -> None:
     undo(answer(blind, ana), ana)
     assert not reload(blind).blind
     assert not answer(blind, ana).blind
 
 
-def test_an_undone_skip_of_a_blind_ticket_leaves_it_blind(ana: User, blind: Assignment) -> None:
+def test_undone_skip_keeps_a_blind_ticket_blind(ana: User, blind: Assignment) -> None:
     undo(skip(blind, ana), ana)
     assert reload(blind).blind
     assert answer(blind, ana).blind
@@ -456,9 +456,7 @@ def two(catalogue: None) -> list[Assignment]:
     return hold(make_ticket())
 
 
-def test_two_different_people_are_asked_and_who_has_one_assignment_does_not_get_the_other(
-    ana: User, ben: User, cy: User, two: list[Assignment]
-) -> None:
+def test_double_labelling_asks_two_different_people(ana: User, ben: User, cy: User, two: list[Assignment]) -> None:
     first = leases.lease_next(ana)
     assert leases.lease_ticket(ana, first.ticket) == first
     second = leases.lease_next(ben)
@@ -466,9 +464,7 @@ def test_two_different_people_are_asked_and_who_has_one_assignment_does_not_get_
     assert leases.lease_next(cy) is None
 
 
-def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(
-    ana: User, ben: User, two: list[Assignment]
-) -> None:
+def test_ticket_is_sealed_until_the_second_label(ana: User, ben: User, two: list[Assignment]) -> None:
     answer(leases.lease_next(ana), ana)
     ticket = reload(two[0]).ticket
     assert (ticket.state, ticket.sealed) == ("needs_review", True)
@@ -478,7 +474,7 @@ def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(
     assert leases.lease_next(ben) == two[1]
 
 
-def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_two_equal_labels_settle_the_ticket(ana: User, ben: User, two: list[Assignment]) -> None:
     for person in (ana, ben):
         assert answer(leases.lease_next(person), person, "Account").blind
     ticket = reload(two[0]).ticket
@@ -494,14 +490,14 @@ def test_a_late_second_label_does_not_reveal_the_first(ana: User, ben: User, two
     assert late.value.final_decision is None
 
 
-def test_nobody_answers_both(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_same_person_cannot_answer_both_assignments(ana: User, ben: User, two: list[Assignment]) -> None:
     answer(two[0], ana)
     for act in (answer, skip, escalate):
         with pytest.raises(TooLate):
             act(two[1], ana)
 
 
-def test_a_late_answer_to_one_assignment_lets_go_of_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_late_answer_to_one_assignment_releases_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
     first = leases.lease_next(ana)
     abandon(first)
     assert leases.lease_next(ben) == first
@@ -520,7 +516,7 @@ def disputed(ana: User, ben: User, two: list[Assignment]) -> tuple[Decision, Dec
     return answer(leases.lease_next(ana), ana, "Billing"), answer(leases.lease_next(ben), ben, "Account")
 
 
-def test_two_who_disagree_have_a_lead_choose(
+def test_disagreement_goes_to_a_lead(
     disputed: tuple[Decision, Decision], ana: User, ben: User, cy: User, lea: User
 ) -> None:
     ticket = disputed[0].ticket
@@ -535,7 +531,9 @@ def test_two_who_disagree_have_a_lead_choose(
     assert decisions.final_decision(settled) == decision
 
 
-def test_an_author_of_two_labels_does_not_adjudicate(disputed: tuple[Decision, Decision], ana: User, ben: User) -> None:
+def test_author_of_a_disputed_label_cannot_adjudicate(
+    disputed: tuple[Decision, Decision], ana: User, ben: User
+) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
     for person in (ana, ben):
         assert leases.lease_next(person, "leads") is None
@@ -545,7 +543,7 @@ def test_an_author_of_two_labels_does_not_adjudicate(disputed: tuple[Decision, D
             answer(choice, person)
 
 
-def test_a_lead_may_skip_a_choice_and_it_stays_with_the_leads(disputed: tuple[Decision, Decision], lea: User) -> None:
+def test_skipped_adjudication_stays_with_the_leads(disputed: tuple[Decision, Decision], lea: User) -> None:
     choice = leases.lease_next(lea, "leads")
     skip(choice, lea)
     assert (reload(choice).lane, reload(choice).state) == ("leads", "open")
@@ -553,9 +551,7 @@ def test_a_lead_may_skip_a_choice_and_it_stays_with_the_leads(disputed: tuple[De
     assert leases.lease_next(lea, "leads") == choice
 
 
-def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
-    ana: User, ben: User, two: list[Assignment]
-) -> None:
+def test_first_of_two_labels_can_be_undone_before_the_second(ana: User, ben: User, two: list[Assignment]) -> None:
     first = answer(leases.lease_next(ana), ana)
     undo(first, ana)
     assert open_assignment(ana) == first.assignment
@@ -564,7 +560,7 @@ def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
 
 
 @pytest.mark.parametrize("who", [0, 1])
-def test_either_label_can_be_undone_while_a_choice_is_awaited(
+def test_either_label_can_be_undone_before_the_adjudication(
     disputed: tuple[Decision, Decision], ana: User, ben: User, lea: User, who: int
 ) -> None:
     person = (ana, ben)[who]
@@ -575,16 +571,14 @@ def test_either_label_can_be_undone_while_a_choice_is_awaited(
     assert state(disputed[who].ticket) == "settled"
 
 
-def test_a_dispute_that_comes_up_again_is_for_a_lead_again(
-    disputed: tuple[Decision, Decision], ben: User, lea: User
-) -> None:
+def test_renewed_disagreement_goes_to_a_lead_again(disputed: tuple[Decision, Decision], ben: User, lea: User) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
     undo(disputed[1], ben)
     answer(disputed[1].assignment, ben, "General")
     assert leases.lease_next(lea, "leads") == choice
 
 
-def test_a_label_is_not_undone_while_a_lead_has_the_choice_in_hand(
+def test_label_cannot_be_undone_while_a_lead_has_the_adjudication_open(
     disputed: tuple[Decision, Decision], ana: User, lea: User
 ) -> None:
     choice = leases.lease_next(lea, "leads")
@@ -594,7 +588,7 @@ def test_a_label_is_not_undone_while_a_lead_has_the_choice_in_hand(
     assert state(disputed[0].ticket) == "settled"
 
 
-def test_a_label_is_not_undone_once_a_lead_has_chosen(
+def test_label_cannot_be_undone_after_the_adjudication(
     disputed: tuple[Decision, Decision], ana: User, ben: User, lea: User
 ) -> None:
     answer(leases.lease_next(lea, "leads"), lea, "Billing")
@@ -604,7 +598,7 @@ def test_a_label_is_not_undone_once_a_lead_has_chosen(
     assert state(disputed[0].ticket) == "settled"
 
 
-def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
+def test_adjudication_can_be_undone_and_repeated(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
     choice = leases.lease_next(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
     assert (reload(choice).lane, open_assignment(lea)) == ("leads", choice)
@@ -618,7 +612,7 @@ def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision
 
 
 @pytest.mark.parametrize("who", [0, 1])
-def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
+def test_undoing_a_settled_double_label_makes_the_next_one_not_blind(
     ana: User, ben: User, two: list[Assignment], who: int
 ) -> None:
     people = (ana, ben)
@@ -631,7 +625,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
     assert Assignment.objects.open().get().purpose == "adjudication"
 
 
-def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_both_double_labels_can_be_undone(ana: User, ben: User, two: list[Assignment]) -> None:
     made = [answer(leases.lease_next(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
@@ -641,7 +635,7 @@ def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: Use
     assert state(two[0].ticket) == "settled"
 
 
-def test_a_skipped_double_ticket_offers_neither_assignment_to_the_one_who_skipped(
+def test_skipping_one_assignment_of_a_ticket_skips_the_other(
     ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
     skip(leases.lease_next(ana), ana)
@@ -649,9 +643,7 @@ def test_a_skipped_double_ticket_offers_neither_assignment_to_the_one_who_skippe
     assert {leases.lease_next(ben), leases.lease_next(cy)} == set(two)
 
 
-def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_assignment(
-    ana: User, ben: User, cy: User, two: list[Assignment]
-) -> None:
+def test_skip_keeps_the_lease_on_the_other_assignment(ana: User, ben: User, cy: User, two: list[Assignment]) -> None:
     mine = leases.lease_next(ben)
     skip(leases.lease_next(ana), ana)
     skip(leases.lease_next(cy), cy)
@@ -660,7 +652,7 @@ def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_assignment(
     assert state(mine.ticket) == "needs_review", "a single agent's label settles nothing here"
 
 
-def test_a_lead_settles_a_double_ticket_that_two_people_could_not_label(
+def test_lead_settles_a_double_ticket_that_two_people_skipped(
     ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
     for person in (ana, ben):
@@ -672,7 +664,7 @@ def test_a_lead_settles_a_double_ticket_that_two_people_could_not_label(
     answer(leases.lease_next(lea, "leads"), lea)
 
 
-def test_a_leads_word_on_an_escalated_double_ticket_stands_against_the_label_that_was_there(
+def test_label_of_a_lead_on_an_escalated_ticket_overrides_the_other_label(
     ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
     first = answer(leases.lease_next(ana), ana, "Billing")
@@ -695,7 +687,7 @@ def queries(work: Callable[[], Any]) -> int:
 
 
 @pytest.mark.parametrize("waiting", [10, 1_000])
-def test_a_decision_costs_the_same_however_many_wait(ana: User, waiting: int) -> None:
+def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: int) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(waiting)))
     chosen = label()
     made: list[Decision] = []
@@ -712,7 +704,7 @@ def test_a_decision_costs_the_same_however_many_wait(ana: User, waiting: int) ->
     assert queries(lambda: decisions.latest_decision(ana)) == 1
 
 
-def test_many_cost_as_few_queries_as_two(ana: User) -> None:
+def test_bulk_decision_of_many_takes_as_many_queries_as_of_two(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(42)))
     few = queries(lambda: decisions.decide_many(assignments[:2], ana))
     assert few == queries(lambda: decisions.decide_many(assignments[2:], ana))
@@ -754,14 +746,14 @@ NO_LABEL = {"category": None, "sentiment": None}
         ("decision_takes_time", {"seconds": -0.1}),
     ],
 )
-def test_the_database_refuses_a_decision_that_makes_no_sense(
+def test_database_rejects_an_inconsistent_decision(
     ana: User, assignment: Assignment, constraint: str, changes: dict[str, Any]
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Decision.objects.create(**values(assignment, ana, **changes))
 
 
-def test_the_database_takes_one_decision_a_key_and_one_undoing_a_decision(ana: User, assignment: Assignment) -> None:
+def test_database_allows_one_decision_per_key_and_one_undo_per_decision(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     with pytest.raises(IntegrityError), transaction.atomic():
         Decision.objects.create(**values(assignment, ana, key=decision.key))
@@ -770,7 +762,7 @@ def test_the_database_takes_one_decision_a_key_and_one_undoing_a_decision(ana: U
         Decision.objects.create(**values(assignment, ana, verdict="undone", undoes=decision, **NO_LABEL))
 
 
-def test_only_undoing_undoes(ana: User, assignment: Assignment) -> None:
+def test_only_an_undo_refers_to_another_decision(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     with pytest.raises(IntegrityError, match="decision_undoes_one"), transaction.atomic():
         Decision.objects.create(**values(assignment, ana, undoes=decision))
@@ -783,16 +775,14 @@ def test_only_undoing_undoes(ana: User, assignment: Assignment) -> None:
         ("assignment_independent_is_blind", {"purpose": "double", "blind": False}),
     ],
 )
-def test_the_database_refuses_a_assignment_that_makes_no_sense(
+def test_database_rejects_an_inconsistent_assignment(
     assignment: Assignment, constraint: str, changes: dict[str, Any]
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Assignment.objects.filter(pk=assignment.pk).update(**changes)
 
 
-def test_the_database_gives_a_person_one_assignment_of_a_ticket_and_a_ticket_each_number_once(
-    ana: User, two: list[Assignment]
-) -> None:
+def test_database_allows_one_assignment_per_person_and_number(ana: User, two: list[Assignment]) -> None:
     answer(two[0], ana)
     with pytest.raises(IntegrityError), transaction.atomic():
         Assignment.objects.filter(pk=two[1].pk).update(reviewer=ana)
@@ -800,7 +790,7 @@ def test_the_database_gives_a_person_one_assignment_of_a_ticket_and_a_ticket_eac
         Assignment.objects.filter(pk=two[1].pk).update(number=1)
 
 
-def test_a_person_who_decided_and_a_prediction_that_was_shown_are_kept(ana: User, assignment: Assignment) -> None:
+def test_reviewers_and_shown_predictions_cannot_be_deleted(ana: User, assignment: Assignment) -> None:
     answer(assignment, ana, shown=what_the_model_said(assignment))
     with pytest.raises(IntegrityError):
         ana.delete()

@@ -31,7 +31,7 @@ def asked(**shares: float) -> list[Assignment]:
     return hold(make_ticket())
 
 
-def test_a_decision_and_its_undoing_are_told(ana: User) -> None:
+def test_webhooks_hear_of_a_decision_and_its_undo(ana: User) -> None:
     make_webhook()
     (assignment,) = asked()
     undo(answer(assignment, ana, "Technical"), ana)
@@ -44,7 +44,7 @@ def test_a_decision_and_its_undoing_are_told(ana: User) -> None:
     assert (decided["state"], decided["confidence"], decided["model"]) == ("settled", None, None)
 
 
-def test_no_label_is_told_before_both_have_answered(ana: User, ben: User) -> None:
+def test_webhooks_hear_no_label_before_both_have_answered(ana: User, ben: User) -> None:
     make_webhook()
     first, second = asked(double_share=1)
     answer(first, ana)
@@ -53,7 +53,7 @@ def test_no_label_is_told_before_both_have_answered(ana: User, ben: User) -> Non
     assert events(first.ticket)[1:] == [("decided", "Billing", False)]
 
 
-def test_a_label_in_dispute_is_told_no_longer(ana: User, lea: User) -> None:
+def test_webhooks_hear_no_label_while_it_is_disputed(ana: User, lea: User) -> None:
     make_webhook()
     (assignment,) = asked()
     answer(assignment, ana)
@@ -62,7 +62,7 @@ def test_a_label_in_dispute_is_told_no_longer(ana: User, lea: User) -> None:
     assert events(assignment.ticket)[-1] == ("reopened", None, True)
 
 
-def test_a_decision_costs_one_query_more_where_nobody_is_told(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decision_without_subscribers_takes_one_extra_query(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from review.workflow import routing
 
     (assignment,) = asked()

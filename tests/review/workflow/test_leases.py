@@ -58,20 +58,20 @@ def test_tickets_due_soon_come_first_by_due_time(ana: User, ben: User, lea: User
     assert all_in_turn(ana, ben, lea, tom) == [late, soon, valuable, far]
 
 
-def test_how_soon_is_soon_is_set_at_the_desk(ana: User) -> None:
+def test_urgency_follows_the_review_settings(ana: User) -> None:
     hold(make_ticket("one"), confidence=0.1)
     (due_in_an_hour,) = hold(make_ticket("two", due_at=due(60)), confidence=0.8)
     configure_review(urgent_minutes=61)
     assert leases.lease_next(ana) == due_in_an_hour
 
 
-def test_nobody_gets_what_another_has_in_hand(ana: User, ben: User) -> None:
+def test_leased_ticket_is_not_given_to_another_person(ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     assert leases.lease_next(ana) == assignment
     assert leases.lease_next(ben) is None
 
 
-def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None:
+def test_lease_next_returns_the_leased_ticket_with_a_new_lease(ana: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
     first = leases.lease_next(ana)
     Assignment.objects.filter(pk=first.pk).update(leased_until=due(1))
@@ -80,7 +80,7 @@ def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None
     assert minutes_left(second) > 9
 
 
-def test_a_ticket_that_somebody_leaves_comes_back_by_itself(ana: User, ben: User) -> None:
+def test_expired_lease_frees_the_ticket(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     abandon(assignment)
@@ -89,7 +89,7 @@ def test_a_ticket_that_somebody_leaves_comes_back_by_itself(ana: User, ben: User
     assert leases.lease_next(ana) is None
 
 
-def test_a_lease_that_ran_out_is_still_mine_while_nobody_else_has_come(ana: User, ben: User) -> None:
+def test_expired_lease_can_be_renewed_until_another_person_takes_it(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     abandon(assignment)
@@ -97,13 +97,13 @@ def test_a_lease_that_ran_out_is_still_mine_while_nobody_else_has_come(ana: User
     assert leases.lease_next(ben) is None
 
 
-def test_a_lease_lasts_as_long_as_it_is_set(ana: User) -> None:
+def test_lease_lasts_as_long_as_the_review_settings_say(ana: User) -> None:
     configure_review(lease_minutes=3)
     hold(make_ticket())
     assert 2.9 < minutes_left(leases.lease_next(ana)) <= 3
 
 
-def test_a_renewed_lease_is_kept(ana: User, ben: User) -> None:
+def test_renewed_lease_does_not_expire(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     abandon(assignment)
@@ -127,7 +127,7 @@ def test_a_released_ticket_is_free_for_others_at_once(ana: User, ben: User) -> N
     assert leases.lease_next(ben) == assignment
 
 
-def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User, ben: User) -> None:
+def test_leasing_a_ticket_releases_the_previous_one(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     assert leases.lease_next(ana) == first
     assert leases.lease_ticket(ana, second.ticket) == second
@@ -135,14 +135,14 @@ def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User,
     assert leases.lease_next(ben) == first
 
 
-def test_taking_what_one_has_begins_its_lease_anew(ana: User) -> None:
+def test_leasing_the_same_ticket_restarts_the_lease(ana: User) -> None:
     (assignment,) = hold(make_ticket())
     leases.lease_ticket(ana, assignment.ticket)
     abandon(assignment)
     assert minutes_left(leases.lease_ticket(ana, assignment.ticket)) > 9
 
 
-def test_a_ticket_leased_to_another_cannot_be_taken_and_the_own_lease_stays(ana: User, ben: User) -> None:
+def test_refused_lease_keeps_the_current_one(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ben, second.ticket)
@@ -153,14 +153,14 @@ def test_a_ticket_leased_to_another_cannot_be_taken_and_the_own_lease_stays(ana:
     assert leases.lease_ticket(ana, second.ticket) == second
 
 
-def test_an_answered_ticket_cannot_be_taken(ana: User, ben: User) -> None:
+def test_answered_ticket_cannot_be_leased(ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     answer(assignment, ana)
     with pytest.raises(NotAvailable):
         leases.lease_ticket(ben, assignment.ticket)
 
 
-def test_agents_do_not_get_what_waits_for_a_lead(ana: User, ben: User, lea: User) -> None:
+def test_agents_do_not_get_tickets_of_the_leads_lane(ana: User, ben: User, lea: User) -> None:
     (assignment,) = hold(make_ticket())
     escalate(leases.lease_next(ana), ana)
     assert leases.lease_next(ben) is None
@@ -179,12 +179,12 @@ def test_changing_lanes_releases_the_lease(ana: User, lea: User) -> None:
     assert reload(first).reviewer is None
 
 
-def test_nothing_is_left_where_nothing_waits(ana: User) -> None:
+def test_empty_queue_has_no_unavailable_work(ana: User) -> None:
     assert leases.lease_next(ana) is None
     assert leases.unavailable_work(ana) == UnavailableWork(0, 0)
 
 
-def test_an_empty_screen_tells_leased_from_skipped_tickets(ana: User, ben: User) -> None:
+def test_unavailable_work_tells_leased_from_skipped_tickets(ana: User, ben: User) -> None:
     hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _ticket in range(2):
         skip(leases.lease_next(ana), ana)
@@ -194,7 +194,7 @@ def test_an_empty_screen_tells_leased_from_skipped_tickets(ana: User, ben: User)
     assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=1, skipped_or_answered=1)
 
 
-def test_an_abandoned_ticket_that_i_passed_on_is_in_nobodys_hands(ana: User, ben: User) -> None:
+def test_skipped_ticket_with_an_expired_lease_counts_as_skipped(ana: User, ben: User) -> None:
     hold(make_ticket())
     skip(leases.lease_next(ana), ana)
     abandon(leases.lease_next(ben))
@@ -202,7 +202,7 @@ def test_an_abandoned_ticket_that_i_passed_on_is_in_nobodys_hands(ana: User, ben
     assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
 
 
-def test_the_other_of_two_assignments_is_told_as_not_for_me(ana: User) -> None:
+def test_other_assignment_of_an_answered_ticket_counts_as_unavailable(ana: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
     answer(leases.lease_next(ana), ana)
@@ -211,7 +211,7 @@ def test_the_other_of_two_assignments_is_told_as_not_for_me(ana: User) -> None:
     assert leases.reoffer_skipped(ana) == 0
 
 
-def test_a_single_agent_can_look_again_at_what_they_skipped(ana: User) -> None:
+def test_single_agent_can_review_skipped_tickets_again(ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     for _assignment in assignments:
         skip(leases.lease_next(ana), ana)
@@ -223,7 +223,7 @@ def test_a_single_agent_can_look_again_at_what_they_skipped(ana: User) -> None:
         answer(assignment, ana)
 
 
-def test_skipping_twice_alone_is_no_reason_to_ask_a_lead(ana: User) -> None:
+def test_two_skips_by_one_person_do_not_involve_a_lead(ana: User) -> None:
     (assignment,) = hold(make_ticket())
     skip(leases.lease_next(ana), ana)
     leases.reoffer_skipped(ana)
@@ -231,7 +231,7 @@ def test_skipping_twice_alone_is_no_reason_to_ask_a_lead(ana: User) -> None:
     assert reload(assignment).lane == "agents"
 
 
-def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(ana: User, ben: User) -> None:
+def test_reoffering_returns_only_the_persons_own_skips(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     skip(first, ana)
     skip(second, ben)
@@ -239,7 +239,7 @@ def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(a
     assert (leases.lease_next(ana), leases.lease_next(ben)) == (first, None)
 
 
-def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea: User) -> None:
+def test_skip_by_a_lead_can_be_reoffered(ana: User, lea: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     for _assignment in (first, second):
         escalate(leases.lease_next(ana), ana)
@@ -252,19 +252,19 @@ def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea:
     assert leases.lease_next(lea, "leads") == first
 
 
-def test_a_lead_may_look_at_what_they_escalated_themselves(lea: User) -> None:
+def test_lead_can_review_a_ticket_they_escalated(lea: User) -> None:
     (assignment,) = hold(make_ticket())
     escalate(leases.lease_next(lea), lea)
     assert leases.lease_next(lea, "leads") == assignment
 
 
-def test_counts_stop_at_a_limit() -> None:
+def test_unavailable_work_is_counted_up_to_a_limit() -> None:
     hold(*(make_ticket(f"number {number}") for number in range(5)))
     assert Assignment.objects.open().count_to(3) == 3
     assert Assignment.objects.open().count_to(9) == 5
 
 
-def test_a_person_has_one_ticket_in_hand_and_a_ticket_is_in_one_persons_hands(ana: User) -> None:
+def test_database_allows_one_lease_per_person(ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_next(ana)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -278,7 +278,7 @@ def queries(work: object, *arguments: object) -> int:
 
 
 @pytest.mark.parametrize("waiting", [10, 1_000])
-def test_the_next_ticket_costs_two_queries_however_many_wait(ana: User, ben: User, waiting: int) -> None:
+def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User, waiting: int) -> None:
     hold(*(make_ticket(f"number {number}") for number in range(waiting)))
     leases.lease_next(ben)
     assert queries(leases.lease_next, ana) == 2, "desk, claim"
@@ -290,7 +290,7 @@ def test_the_next_ticket_costs_two_queries_however_many_wait(ana: User, ben: Use
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
 @pytest.mark.django_db(transaction=True)
-def test_nothing_but_a_lease_may_be_forgotten(ana: User, ben: User) -> None:
+def test_only_leases_are_committed_asynchronously(ana: User, ben: User) -> None:
     """What comes after a lease waits for the disk, and so does what a lease is a part of."""
     hold(make_ticket(), make_ticket())
     with CaptureQueriesContext(connection) as asked:

@@ -23,28 +23,28 @@ signals = st.builds(
 
 
 @given(signals)
-def test_a_value_is_between_0_and_1(ticket: Signals) -> None:
+def test_review_value_is_between_0_and_1(ticket: Signals) -> None:
     assert 0 <= review_value(ticket) <= 1
 
 
 @given(signals, st.floats(0, 1))
-def test_the_less_sure_the_model_the_more_an_answer_is_worth(ticket: Signals, confidence: float) -> None:
+def test_low_confidence_raises_the_priority(ticket: Signals, confidence: float) -> None:
     other = ticket._replace(confidence=confidence)
     if (1.0 if ticket.confidence is None else 1 - ticket.confidence) >= 1 - confidence:
         assert review_value(ticket) >= review_value(other)
 
 
 @given(signals)
-def test_models_that_disagree_make_it_worth_more(ticket: Signals) -> None:
+def test_disagreement_of_models_raises_the_priority(ticket: Signals) -> None:
     assert review_value(ticket._replace(disagreement=True)) > review_value(ticket._replace(disagreement=False))
 
 
 @given(signals)
-def test_a_rare_suggestion_makes_it_worth_more(ticket: Signals) -> None:
+def test_rare_category_raises_the_priority(ticket: Signals) -> None:
     assert review_value(ticket._replace(waiting_alike=0)) > review_value(ticket._replace(waiting_alike=RARE))
 
 
-def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
+def test_ticket_without_a_prediction_counts_as_most_uncertain() -> None:
     assert (
         review_value(Signals(None, False, 0))
         == review_value(Signals(0.0, False, 0))
@@ -52,7 +52,7 @@ def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
     )
 
 
-def test_a_blind_assignment_stands_among_others_that_are_doubtful() -> None:
+def test_blind_assignment_is_ranked_among_uncertain_tickets() -> None:
     assert random_value(0.0) == review_value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
     assert random_value(0.999) < review_value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
 
@@ -63,7 +63,7 @@ def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:
 
 
 @given(st.integers(1, 40), st.integers(0, 50), st.integers(0, 99))
-def test_everything_that_waits_has_one_place(count: int, first: int, seed: int) -> None:
+def test_ordering_is_a_permutation(count: int, first: int, seed: int) -> None:
     order = most_informative_first(
         cloud(count, seed), np.full(count, 0.5, np.float32), np.zeros(count, np.float32), first
     )
@@ -88,7 +88,7 @@ def test_typical_texts_come_before_outliers() -> None:
     assert order[0] != 20
 
 
-def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
+def test_near_duplicates_of_earlier_texts_go_to_the_end() -> None:
     others = cloud(10) + cloud(1, 7)
     others /= np.linalg.norm(others, axis=1, keepdims=True)
     vectors = np.vstack([others, np.repeat(others[:1], 5, axis=0)])
@@ -99,7 +99,7 @@ def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
-def test_two_orders_are_spread_evenly_over_one(ordered: int, other: int) -> None:
+def test_interleaving_spreads_both_orders_evenly(ordered: int, other: int) -> None:
     both = interleave(range(ordered), range(100, 100 + other))
     assert [place for place in both if place < 100] == list(range(ordered))
     assert [place for place in both if place >= 100] == list(range(100, 100 + other))

@@ -18,7 +18,7 @@ def is_about(count: int, share: float) -> bool:
 
 
 @pytest.mark.django_db
-def test_the_desk_is_there_when_it_is_first_needed_and_stays_one() -> None:
+def test_review_settings_are_created_when_first_needed_and_stay_single() -> None:
     review_settings = ReviewSettings.current()
     assert review_settings == ReviewSettings.current()
     assert (review_settings.blind_share, review_settings.double_share, review_settings.lease_minutes) == (0.1, 0.05, 10)
@@ -28,14 +28,14 @@ def test_the_desk_is_there_when_it_is_first_needed_and_stays_one() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("wrong", [{"blind_share": 1.01}, {"double_share": -0.1}, {"lease_minutes": 0}])
-def test_a_share_is_a_share_and_a_lease_lasts(wrong: dict[str, float]) -> None:
+def test_settings_outside_their_range_are_rejected(wrong: dict[str, float]) -> None:
     review_settings = ReviewSettings.current()
     with pytest.raises(IntegrityError), transaction.atomic():
         ReviewSettings.objects.filter(pk=review_settings.pk).update(**wrong)
 
 
 @pytest.mark.parametrize(("blind", "double"), [(0.1, 0.05), (0.5, 0.5), (0.02, 0.3)])
-def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
+def test_drawn_shares_match_the_settings(blind: float, double: float) -> None:
     draws = [draw_purpose(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
     assert is_about(sum(draw.purpose == Assignment.Purpose.DOUBLE for draw in draws), double)
     assert is_about(
@@ -44,7 +44,7 @@ def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
     assert is_about(sum(not draw.blind for draw in draws), (1 - blind) * (1 - double))
 
 
-def test_every_draw_tells_with_which_probability_it_came_out() -> None:
+def test_every_draw_records_its_probability() -> None:
     review_settings = ReviewSettings(blind_share=0.1, double_share=0.05, seed="seed")
     draws = [draw_purpose(review_settings, pk) for pk in TICKETS]
     shares = {(draw.purpose, draw.blind): draw.share for draw in draws}
@@ -55,7 +55,7 @@ def test_every_draw_tells_with_which_probability_it_came_out() -> None:
     }
 
 
-def test_the_same_seed_draws_the_same_and_another_one_something_else() -> None:
+def test_draws_repeat_with_the_same_seed_only() -> None:
     def drawn(seed: str) -> list[bool]:
         return [draw_purpose(ReviewSettings(blind_share=0.5, double_share=0, seed=seed), pk).blind for pk in TICKETS]
 
@@ -63,7 +63,7 @@ def test_the_same_seed_draws_the_same_and_another_one_something_else() -> None:
     assert is_about(sum(a == b for a, b in zip(drawn("one"), drawn("another"), strict=True)), 0.5)
 
 
-def test_draws_for_different_purposes_know_nothing_of_each_other() -> None:
+def test_draws_for_different_purposes_are_independent() -> None:
     review_settings = ReviewSettings(seed="seed")
     both = sum(review_settings.draw(pk, "double") < 0.5 and review_settings.draw(pk, "blind") < 0.5 for pk in TICKETS)
     assert is_about(both, 0.25)
@@ -73,13 +73,13 @@ def test_draws_for_different_purposes_know_nothing_of_each_other() -> None:
     ("blind", "double", "all_are"),
     [(0, 0, ("review", False)), (1, 0, ("review", True)), (0, 1, ("double", True)), (1, 1, ("double", True))],
 )
-def test_a_share_of_none_is_none_and_of_all_is_all(blind: float, double: float, all_are: tuple[str, bool]) -> None:
+def test_share_of_0_draws_none_and_of_1_draws_all(blind: float, double: float, all_are: tuple[str, bool]) -> None:
     draws = [draw_purpose(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
     assert {(str(draw.purpose), draw.blind, draw.share) for draw in draws} == {(*all_are, 1.0)}
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_assignments_are_opened_as_they_are_drawn() -> None:
+def test_assignments_have_the_drawn_purposes() -> None:
     review_settings = configure_review(blind_share=0.4, double_share=0.3)
     assignments = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
     for assignment in assignments:

@@ -66,7 +66,7 @@ def rows(content: str, heading: str) -> list[str]:
 # What waits
 
 
-def test_an_escalated_ticket_is_there_with_who_and_why(lead_client: Client, ana: User) -> None:
+def test_inbox_lists_escalations_with_person_and_reason(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "I will see you in court.")
     Assignment.objects.update(
         received_at=timezone.now() - timedelta(hours=3), due_at=timezone.now() + timedelta(minutes=31)
@@ -78,7 +78,7 @@ def test_an_escalated_ticket_is_there_with_who_and_why(lead_client: Client, ana:
     assert "Open" in row
 
 
-def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(
+def test_inbox_lists_tickets_skipped_by_two_people_with_their_reasons(
     lead_client: Client, ana: User, ben: User
 ) -> None:
     (assignment,) = hold(make_ticket("Ei ymmärrä."))
@@ -102,7 +102,7 @@ def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: Us
     assert "ana" not in row
 
 
-def test_a_disagreement_tells_neither_who_nor_what(lead_client: Client, ana: User, ben: User) -> None:
+def test_inbox_shows_neither_people_nor_labels_of_a_disagreement(lead_client: Client, ana: User, ben: User) -> None:
     """A lead who gave one of the labels would know the other's by it."""
     differ(ana, ben)
     content = shows(lead_client)
@@ -114,7 +114,7 @@ def test_a_disagreement_tells_neither_who_nor_what(lead_client: Client, ana: Use
         assert secret not in part, secret
 
 
-def test_a_disagreement_does_not_show_earlier_skips(lead_client: Client, ana: User, ben: User) -> None:
+def test_inbox_hides_earlier_skips_of_a_disagreement(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     first, second = hold(ticket)
@@ -125,14 +125,14 @@ def test_a_disagreement_does_not_show_earlier_skips(lead_client: Client, ana: Us
     assert "cara" not in section(shows(lead_client), "differing")
 
 
-def test_the_oldest_come_first(lead_client: Client, ana: User) -> None:
+def test_inbox_lists_the_oldest_first(lead_client: Client, ana: User) -> None:
     for age in (1, 5, 3):
         ticket = hand_up(ana, f"{age} days old")
         Assignment.objects.filter(ticket=ticket).update(received_at=timezone.now() - timedelta(days=age))
     assert [row.split(" days old")[0] for row in rows(shows(lead_client), "escalated")] == ["5", "3", "1"]
 
 
-def test_no_more_are_shown_and_counted_than_the_page_holds(
+def test_inbox_limits_items_and_counts(
     lead_client: Client, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lead_inbox, "SHOWN", 2)
@@ -148,7 +148,7 @@ def test_no_more_are_shown_and_counted_than_the_page_holds(
     assert section(shows(lead_client), "escalated").startswith("Escalations 4+ ")
 
 
-def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead_client: Client, ana: User) -> None:
+def test_hostile_ticket_and_note_are_escaped(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
     decisions.escalate(assignment, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
     content = shows(lead_client)
@@ -156,7 +156,7 @@ def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead_client: Client, 
     assert "<img src=x" not in content
 
 
-def test_an_answered_one_is_gone(lead_client: Client, ana: User, lea: User) -> None:
+def test_answered_ticket_leaves_the_inbox(lead_client: Client, ana: User, lea: User) -> None:
     hand_up(ana, "Please decide.")
     answer(Assignment.objects.get(), lea)
     assert rows(shows(lead_client), "escalated") == []
@@ -166,7 +166,7 @@ def test_an_answered_one_is_gone(lead_client: Client, ana: User, lea: User) -> N
 # Taking one
 
 
-def test_taking_one_leads_to_the_leads_screen_with_it(lead_client: Client, ana: User) -> None:
+def test_opening_an_item_shows_it_on_the_leads_screen(lead_client: Client, ana: User) -> None:
     hand_up(ana, "not this one")
     ticket = hand_up(ana, "but this one")
     part = shows(lead_client).split("but this one")[1]
@@ -177,12 +177,12 @@ def test_taking_one_leads_to_the_leads_screen_with_it(lead_client: Client, ana: 
     assert "but this one" in response.content.decode()
 
 
-def test_the_way_to_all_of_them_is_on_the_page(lead_client: Client, ana: User) -> None:
+def test_inbox_links_to_the_leads_screen(lead_client: Client, ana: User) -> None:
     hand_up(ana, "Please decide.")
     assert f'href="{WORK}">Review these' in shows(lead_client)
 
 
-def test_a_ticket_open_with_another_lead_is_not_offered(lead_client: Client, ana: User) -> None:
+def test_ticket_open_with_another_lead_is_not_offered(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
     leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead_client), "escalated")
@@ -192,19 +192,19 @@ def test_a_ticket_open_with_another_lead_is_not_offered(lead_client: Client, ana
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
-def test_a_lead_can_reopen_the_ticket_they_have_open(lead_client: Client, ana: User, lea: User) -> None:
+def test_lead_can_return_to_their_open_ticket(lead_client: Client, ana: User, lea: User) -> None:
     leases.lease_ticket(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
-def test_a_lead_does_not_choose_between_their_own_label_and_anothers(lead_client: Client, lea: User, ben: User) -> None:
+def test_lead_cannot_adjudicate_their_own_label(lead_client: Client, lea: User, ben: User) -> None:
     differ(lea, ben)
     (row,) = rows(shows(lead_client), "differing")
     assert "You answered or skipped it: for another lead" in row
     assert "<button" not in row
 
 
-def test_a_lead_may_take_what_they_escalated_themselves(lead_client: Client, lea: User) -> None:
+def test_lead_can_open_a_ticket_they_escalated(lead_client: Client, lea: User) -> None:
     hand_up(lea, "I want to think about it.")
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
@@ -212,7 +212,7 @@ def test_a_lead_may_take_what_they_escalated_themselves(lead_client: Client, lea
 # Figures
 
 
-def test_the_page_says_in_words_how_far_people_agree(lead_client: Client, ana: User, ben: User) -> None:
+def test_lead_page_interprets_the_agreement(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for number in range(20):
         first, second = hold(make_ticket())
@@ -227,7 +227,7 @@ def test_the_page_says_in_words_how_far_people_agree(lead_client: Client, ana: U
     assert "Billing 10 90% (60 to 98) Account" in part
 
 
-def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: User) -> None:
+def test_lead_page_shows_the_influence_of_the_suggestion(lead_client: Client, ana: User) -> None:
     for blind, category in ((0, "Billing"), (0, "Billing"), (1, "Technical"), (1, "Billing")):
         configure_review(blind_share=blind)
         ticket = make_ticket()
@@ -240,7 +240,7 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: U
     assert "Bulk decisions are left out" in part
 
 
-def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -> None:
+def test_lead_page_lists_agents_with_their_activity(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
     answer(assignment, ana, shown=Presented(since=since))
@@ -249,7 +249,7 @@ def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -
     assert "ana 2 12 0% 50% 0% 0% 50% – now" in part
 
 
-def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> None:
+def test_empty_lead_page_explains_each_section(lead_client: Client) -> None:
     content = shows(lead_client)
     assert "Tickets appear here when an agent escalates them" in section(content, "escalated")
     assert "Tickets appear here when two people label them" in section(content, "differing")
@@ -263,7 +263,7 @@ def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> 
 
 
 @pytest.mark.parametrize("number", [1, 6])
-def test_the_number_of_queries_does_not_depend_on_how_much_waits(
+def test_lead_page_takes_as_many_queries_for_any_inbox(
     lead_client: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(number):
@@ -276,7 +276,7 @@ def test_the_number_of_queries_does_not_depend_on_how_much_waits(
         lead_client.get(LEAD)
 
 
-def test_an_agent_and_a_stranger_are_refused(client: Client, ana: User, tom: User) -> None:
+def test_lead_page_is_forbidden_to_agents_and_strangers(client: Client, ana: User, tom: User) -> None:
     for person in (ana, tom):
         client.force_login(person)
         assert client.get(LEAD).status_code == 403
@@ -286,5 +286,5 @@ def test_anonymous_visitors_are_sent_to_sign_in(client: Client) -> None:
     assert client.get(LEAD).status_code == 302
 
 
-def test_nothing_is_sent_to_this_page(lead_client: Client) -> None:
+def test_lead_page_rejects_posts(lead_client: Client) -> None:
     assert lead_client.post(LEAD).status_code == 405

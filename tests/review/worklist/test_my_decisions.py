@@ -52,7 +52,7 @@ def reopen(client: Client, decision: Decision, query: str = "", **sent: str) -> 
 # The list
 
 
-def test_the_page_lists_what_a_person_said_latest_first(agent_client: Client, ana: User) -> None:
+def test_my_decisions_are_listed_latest_first(agent_client: Client, ana: User) -> None:
     decide(ana, "the first ticket", note="It is in their contract.")
     decide(ana, "the second ticket", category="Technical")
     decisions.skip(hold(make_ticket("the third ticket"))[0], ana, SkipReason.LANGUAGE, key=uuid4())
@@ -65,24 +65,24 @@ def test_the_page_lists_what_a_person_said_latest_first(agent_client: Client, an
     assert all("Reopen" in row for row in (first, second, third, fourth))
 
 
-def test_the_page_says_what_will_be_there(agent_client: Client) -> None:
+def test_empty_my_decisions_explains_itself(agent_client: Client) -> None:
     assert "No decisions yet. Your decisions appear here" in shows(agent_client)
     assert "None." in shows(agent_client, f"{MINE}?kind=skipped")
 
 
-def test_others_decisions_are_not_there(agent_client: Client, ben: User) -> None:
+def test_my_decisions_exclude_those_of_others(agent_client: Client, ben: User) -> None:
     decide(ben, "of somebody else")
     assert "of somebody else" not in shows(agent_client)
 
 
-def test_a_hostile_ticket_is_only_text(agent_client: Client, ana: User) -> None:
+def test_hostile_ticket_is_escaped(agent_client: Client, ana: User) -> None:
     decide(ana, "<script>alert(1)</script>", note="<b>bold</b>")
     content = shows(agent_client)
     assert "&lt;script&gt;alert(1)" in content
     assert "<b>bold" not in content
 
 
-def test_an_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: Client, ana: User) -> None:
+def test_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: Client, ana: User) -> None:
     undo(decide(ana), ana)
     content = shows(agent_client)
     (row,) = entries(content)
@@ -106,7 +106,7 @@ def test_an_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: C
         ),
     ],
 )
-def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, texts: list[str]) -> None:
+def test_each_tab_lists_its_kind_of_decision(agent_client: Client, ana: User, kind: str, texts: list[str]) -> None:
     decide(ana, "shown and accepted")
     decide(ana, "shown and corrected", category="Technical")
     configure_review(blind_share=1)
@@ -126,9 +126,7 @@ def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, texts
 # What must not be learnt from it
 
 
-def test_a_label_of_a_sealed_ticket_tells_nothing_that_a_model_or_another_said(
-    agent_client: Client, ana: User, ben: User
-) -> None:
+def test_label_of_a_sealed_ticket_reveals_no_other_answer(agent_client: Client, ana: User, ben: User) -> None:
     """Nor does the tab in which it stands: accepted would mean that the model says the same."""
     configure_review(double_share=1)
     decision = decide(ana, "still asked about", category="Billing")
@@ -145,7 +143,7 @@ def test_a_label_of_a_sealed_ticket_tells_nothing_that_a_model_or_another_said(
     assert len(entries(shows(agent_client, f"{MINE}?kind=blind"))) == 1
 
 
-def test_a_ticket_that_is_sealed_later_hides_an_earlier_verdict_too(agent_client: Client, ana: User) -> None:
+def test_sealing_a_ticket_hides_earlier_verdicts(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
     Ticket.objects.filter(pk=decision.ticket_id).update(sealed=True)
     (row,) = entries(shows(agent_client))
@@ -153,14 +151,14 @@ def test_a_ticket_that_is_sealed_later_hides_an_earlier_verdict_too(agent_client
     assert entries(shows(agent_client, f"{MINE}?kind=accepted")) == []
 
 
-def test_a_blind_review_is_told_to_have_been_one(agent_client: Client, ana: User) -> None:
+def test_blind_labels_are_marked_as_blind(agent_client: Client, ana: User) -> None:
     configure_review(blind_share=1)
     decide(ana)
     (row,) = entries(shows(agent_client))
     assert "Labelled Billing Neutral blind: suggestions were hidden" in row
 
 
-def test_a_lead_who_chose_otherwise_is_told_once_they_have(
+def test_overruling_label_of_a_lead_is_shown_after_the_adjudication(
     agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
@@ -178,9 +176,7 @@ def test_a_lead_who_chose_otherwise_is_told_once_they_have(
 # Pages
 
 
-def test_the_list_goes_on_by_key_without_gap_or_repetition(
-    agent_client: Client, ana: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_hold_every_decision_once(agent_client: Client, ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(my_decisions, "SIZE", 2)
     for number in range(5):
         decide(ana, f"ticket number {number}")
@@ -193,7 +189,7 @@ def test_the_list_goes_on_by_key_without_gap_or_repetition(
     assert seen == ["4", "3", "2", "1", "0"]
 
 
-def test_a_tab_looks_through_so_many_decisions_and_offers_to_look_further(
+def test_tab_searches_a_limited_number_of_decisions_and_offers_more(
     agent_client: Client, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide(ana, "the one that was corrected", category="Technical")
@@ -210,13 +206,13 @@ def test_a_tab_looks_through_so_many_decisions_and_offers_to_look_further(
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "²"])
-def test_whatever_is_no_key_means_the_first_page(agent_client: Client, ana: User, before: str) -> None:
+def test_invalid_page_key_shows_the_first_page(agent_client: Client, ana: User, before: str) -> None:
     decide(ana)
     assert len(entries(shows(agent_client, f"{MINE}?before={before}"))) == 1
 
 
 @pytest.mark.parametrize("number", [1, 12])
-def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
+def test_my_decisions_take_as_many_queries_for_any_number(
     agent_client: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     configure_review(double_share=1)
@@ -233,7 +229,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
 # Reopening
 
 
-def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client: Client, ana: User) -> None:
+def test_reopening_undoes_the_decision_and_leases_the_ticket(agent_client: Client, ana: User) -> None:
     decision = decide(ana, "once more, please")
     decide(ana)
     target, content = reopen(agent_client, decision, key=str(uuid4()))
@@ -245,7 +241,7 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client:
     assert Assignment.objects.get(pk=decision.assignment_id).reviewer == ana
 
 
-def test_the_form_of_the_page_reopens(agent_client: Client, ana: User) -> None:
+def test_reopen_button_posts_a_valid_form(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
     action, key = re.search(
         r'action="(/review/my-decisions/[^"]*)".*?"key" value="([^"]*)"', shows(agent_client)
@@ -254,21 +250,21 @@ def test_the_form_of_the_page_reopens(agent_client: Client, ana: User) -> None:
     assert str(decision.undone_by.key) == key
 
 
-def test_the_form_knows_the_tab_to_come_back_to(agent_client: Client, ana: User) -> None:
+def test_reopen_form_keeps_the_tab(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
     assert f'action="{reverse("review:reopen", args=[decision.pk])}?kind=accepted"' in shows(
         agent_client, f"{MINE}?kind=accepted"
     )
 
 
-def test_each_row_has_a_key_of_its_own(agent_client: Client, ana: User) -> None:
+def test_each_row_has_its_own_key(agent_client: Client, ana: User) -> None:
     """One key for all would take the second reopening for the first, sent again."""
     decide(ana)
     decide(ana)
     assert len(set(re.findall(r'name="key" value="([^"]*)"', shows(agent_client)))) == 2
 
 
-def test_reopening_twice_by_a_double_click_undoes_once(agent_client: Client, ana: User) -> None:
+def test_double_click_on_reopen_undoes_once(agent_client: Client, ana: User) -> None:
     decision, key = decide(ana), str(uuid4())
     for _click in range(2):
         target, content = reopen(agent_client, decision, key=key)
@@ -276,7 +272,7 @@ def test_reopening_twice_by_a_double_click_undoes_once(agent_client: Client, ana
     assert Decision.objects.filter(verdict="undone").count() == 1
 
 
-def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
+def test_decision_that_others_acted_on_cannot_be_reopened(
     agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
@@ -289,7 +285,7 @@ def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
     assert not Decision.objects.filter(verdict="undone").exists()
 
 
-def test_a_lead_reopens_what_they_chose_and_is_led_to_the_leads_lane(
+def test_lead_who_reopens_an_adjudication_continues_in_the_leads_lane(
     client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
@@ -302,7 +298,7 @@ def test_a_lead_reopens_what_they_chose_and_is_led_to_the_leads_lane(
     assert "which of the two?" in content
 
 
-def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea: User) -> None:
+def test_lead_can_reopen_an_escalated_ticket(client: Client, ana: User, lea: User) -> None:
     (assignment,) = hold(make_ticket("Is this a threat?"))
     escalate(assignment, ana)
     decision = answer(assignment, lea)
@@ -313,7 +309,7 @@ def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea
     assert "is open again" in content
 
 
-def test_one_bulk_decision_is_reopened_and_the_others_stand(agent_client: Client, ana: User) -> None:
+def test_reopening_one_bulk_decision_keeps_the_others(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent_client, second, key=str(uuid4()))
@@ -322,20 +318,20 @@ def test_one_bulk_decision_is_reopened_and_the_others_stand(agent_client: Client
     assert Assignment.objects.held_by(ana).get().ticket_id == second.ticket_id
 
 
-def test_without_a_key_it_works_all_the_same(agent_client: Client, ana: User) -> None:
+def test_reopening_works_without_a_key(agent_client: Client, ana: User) -> None:
     assert reopen(agent_client, decide(ana), key="nonsense")[0] == SCREEN
 
 
 # Who may
 
 
-def test_somebody_elses_decision_is_not_there_to_be_reopened(agent_client: Client, ben: User) -> None:
+def test_decision_of_another_person_cannot_be_reopened(agent_client: Client, ben: User) -> None:
     decision = decide(ben)
     assert agent_client.post(reverse("review:reopen", args=[decision.pk])).status_code == 404
     assert not Decision.objects.filter(verdict="undone").exists()
 
 
-def test_a_stranger_sees_and_reopens_nothing(client: Client, ana: User, tom: User) -> None:
+def test_stranger_cannot_list_or_reopen_decisions(client: Client, ana: User, tom: User) -> None:
     decision = decide(ana)
     client.force_login(tom)
     assert client.get(MINE).status_code == 403
@@ -346,6 +342,6 @@ def test_anonymous_visitors_are_sent_to_sign_in(client: Client) -> None:
     assert client.get(MINE).status_code == 302
 
 
-def test_reopening_takes_more_than_following_a_link(agent_client: Client, ana: User) -> None:
+def test_reopening_requires_a_post(agent_client: Client, ana: User) -> None:
     assert agent_client.get(reverse("review:reopen", args=[decide(ana).pk])).status_code == 405
     assert agent_client.post(MINE).status_code == 405

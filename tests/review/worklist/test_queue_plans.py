@@ -62,7 +62,7 @@ def assert_walks(index: str, plan: str) -> None:
 
 
 @pytest.mark.usefixtures("many")
-def test_the_next_ticket_is_found_by_an_index_and_nothing_is_sorted(ana: User) -> None:
+def test_next_ticket_is_found_by_an_index_without_sorting(ana: User) -> None:
     now = timezone.now()
     assert Assignment.objects.open().count() == WAITING + 1
     for lane in Assignment.Lane.values:
@@ -72,5 +72,5 @@ def test_the_next_ticket_is_found_by_an_index_and_nothing_is_sorted(ana: User) -
 
 
 @pytest.mark.usefixtures("many")
-def test_bursts_are_searched_among_the_latest_along_an_index() -> None:
+def test_incidents_are_searched_along_an_index() -> None:
     assert_walks("assignment_by_age", str(incidents.recent_assignments(timezone.now()).explain()))

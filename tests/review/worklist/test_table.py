@@ -106,19 +106,19 @@ def varied() -> list[Assignment]:
 # Who may, and what a row tells
 
 
-def test_only_who_reviews_sees_the_queue(client: Client, tom: User) -> None:
+def test_queue_is_visible_to_reviewers_only(client: Client, tom: User) -> None:
     assert client.get(QUEUE).status_code == 302
     client.force_login(tom)
     assert client.get(QUEUE).status_code == 403
     assert client.post(ACCEPT).status_code == 403
 
 
-def test_the_queue_is_looked_at_and_accepting_is_sent(agent_client: Client) -> None:
+def test_queue_is_read_by_get_and_accepted_by_post(agent_client: Client) -> None:
     assert agent_client.post(QUEUE).status_code == 405
     assert agent_client.get(ACCEPT).status_code == 405
 
 
-def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
+def test_row_shows_all_columns(agent_client: Client, ben: User) -> None:
     moment = timezone.now()
     times = {"received_at": moment - timedelta(hours=3, minutes=2), "due_at": moment + timedelta(hours=2, minutes=1)}
     ticket = make_ticket("I was <b>charged</b> twice", language="en", **times)
@@ -142,12 +142,12 @@ def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
     }
 
 
-def test_a_late_ticket_says_so(agent_client: Client) -> None:
+def test_overdue_ticket_is_marked(agent_client: Client) -> None:
     hold(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
     assert cell(rows(page(agent_client))[0], "due") == "20 minutes overdue"
 
 
-def test_a_lease_that_ran_out_is_nobody_s(agent_client: Client, ben: User) -> None:
+def test_expired_lease_has_no_assignee(agent_client: Client, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     leases.lease_next(ben)
     abandon(assignment)
@@ -156,12 +156,12 @@ def test_a_lease_that_ran_out_is_nobody_s(agent_client: Client, ben: User) -> No
     assert 'type="checkbox"' in row
 
 
-def test_a_megabyte_of_text_is_an_excerpt(agent_client: Client) -> None:
+def test_row_shows_an_excerpt_of_a_long_text(agent_client: Client) -> None:
     hold(make_ticket("long " * 200_000))
     assert len(page(agent_client)) < 40_000
 
 
-def test_only_agents_open_assignments_are_listed(agent_client: Client, ana: User, ben: User) -> None:
+def test_queue_lists_only_open_assignments_of_the_agents_lane(agent_client: Client, ana: User, ben: User) -> None:
     open_one, answered, escalated = (hold(make_ticket(f"number {number}"))[0] for number in range(3))
     answer(answered, ben)
     escalate(escalated, ben)
@@ -172,7 +172,7 @@ def test_an_empty_queue_says_so(agent_client: Client) -> None:
     assert "No reviews waiting." in page(agent_client)
 
 
-def test_a_blind_review_tells_no_label_and_is_found_by_none(agent_client: Client) -> None:
+def test_blind_review_shows_no_label_and_matches_no_label_filter(agent_client: Client) -> None:
     assignment = blind_assignment(category=category("Account"), sentiment=sentiment("Negative"), confidence=0.31)
     (row,) = rows(page(agent_client))
     assert cell(row, "reason") == "blind review"
@@ -189,7 +189,7 @@ def test_a_blind_review_tells_no_label_and_is_found_by_none(agent_client: Client
     assert tickets(page(agent_client, reason="blind")) == [assignment.ticket_id]
 
 
-def test_a_row_leads_to_the_review_of_its_ticket(agent_client: Client, ana: User) -> None:
+def test_row_opens_the_review_of_its_ticket(agent_client: Client, ana: User) -> None:
     hold(make_ticket("one"), make_ticket("another"))
     chosen = tickets(page(agent_client))[1]
     take = re.findall(r'formaction="([^"]+)"', rows(page(agent_client))[1])[0]
@@ -199,7 +199,7 @@ def test_a_row_leads_to_the_review_of_its_ticket(agent_client: Client, ana: User
     assert cell(rows(page(agent_client))[1], "assignee") == "ana"
 
 
-def test_labels_that_are_retired_keep_their_names(agent_client: Client) -> None:
+def test_retired_labels_keep_their_names(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Account"), sentiment=sentiment("Negative"))
     Category.objects.filter(name="Account").update(retired=True)
     Sentiment.objects.filter(name="Negative").update(retired=True)
@@ -210,7 +210,7 @@ def test_labels_that_are_retired_keep_their_names(agent_client: Client) -> None:
 # Filters
 
 
-def test_each_filter_finds_what_it_says(agent_client: Client, ana: User) -> None:
+def test_each_filter_selects_matching_rows(agent_client: Client, ana: User) -> None:
     assignments = varied()
     child, soon, torn, account, old, negative, blind = assignments
     leases.lease_ticket(ana, old.ticket)
@@ -239,7 +239,7 @@ def test_each_filter_finds_what_it_says(agent_client: Client, ana: User) -> None
         assert sorted(tickets(page(agent_client, **query))) == sorted(pks(*expected)), name
 
 
-def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
+def test_category_filter_includes_subcategories(agent_client: Client) -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     grandchild = Category.objects.create(name="Late", parent=child)
     Category.objects.create(name="Billing more", parent=None)
@@ -251,7 +251,7 @@ def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
     assert "Billing &gt; Refunds &gt; Late</option>" in page(agent_client)
 
 
-def test_only_languages_and_people_that_are_there_are_offered(agent_client: Client, ana: User, ben: User) -> None:
+def test_filters_offer_only_languages_and_people_in_the_queue(agent_client: Client, ana: User, ben: User) -> None:
     varied()
     leases.lease_next(ben)
     content = page(agent_client)
@@ -264,14 +264,14 @@ def selects(content: str) -> dict[str, str]:
     return dict(re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', content, re.DOTALL))
 
 
-def test_somebody_who_has_nothing_in_hand_any_more_is_no_mistake(agent_client: Client, ben: User) -> None:
+def test_assignee_filter_accepts_a_person_without_a_lease(agent_client: Client, ben: User) -> None:
     hold(make_ticket())
     content = page(agent_client, assignee=str(ben.pk))
     assert tickets(content) == []
     assert f'<option value="{ben.pk}" selected>ben</option>' in content
 
 
-def test_the_form_shows_what_is_filtered_by(agent_client: Client) -> None:
+def test_filter_form_shows_the_active_filters(agent_client: Client) -> None:
     varied()
     content = page(agent_client, q='"quoted" words', reason="below_threshold", confidence_min="0.5", language="fr")
     assert 'value="&quot;quoted&quot; words"' in content
@@ -314,12 +314,12 @@ def test_the_form_shows_what_is_filtered_by(agent_client: Client) -> None:
         {"per_page": "100000"},
     ],
 )
-def test_a_mangled_address_shows_the_queue(agent_client: Client, query: dict[str, Any]) -> None:
+def test_invalid_query_string_shows_the_queue(agent_client: Client, query: dict[str, Any]) -> None:
     (assignment,) = hold(make_ticket())
     assert tickets(page(agent_client, **query)) == [assignment.ticket_id]
 
 
-def test_a_value_that_makes_no_sense_is_told_in_the_form(agent_client: Client) -> None:
+def test_invalid_filter_value_shows_an_error(agent_client: Client) -> None:
     hold(make_ticket())
     assert "Ensure this value is less than or equal to 1" in page(agent_client, confidence_min="7")
     assert "is not one of the available choices" in page(agent_client, reason="because")
@@ -328,14 +328,14 @@ def test_a_value_that_makes_no_sense_is_told_in_the_form(agent_client: Client) -
 # Order
 
 
-def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent_client: Client) -> None:
+def test_default_order_is_due_soon_then_priority(agent_client: Client) -> None:
     assignments = varied()
     assert tickets(page(agent_client)) == pks(*assignments)
     assert "Sorted by priority" in page(agent_client)
 
 
 @pytest.mark.parametrize("column", SORTABLE)
-def test_confidence_and_age_sort_both_ways_and_what_is_empty_comes_last(agent_client: Client, column: str) -> None:
+def test_confidence_and_age_sort_both_ways_with_empty_values_last(agent_client: Client, column: str) -> None:
     assignments = varied()
     up, down = rows(page(agent_client, sort=column)), rows(page(agent_client, sort=f"-{column}"))
     values = [[cell(row, column) for row in listed] for listed in (up, down)]
@@ -354,7 +354,7 @@ def by_value(assignments: list[Assignment]) -> list[Assignment]:
     )
 
 
-def test_sorting_goes_by_the_value_itself(agent_client: Client) -> None:
+def test_sorting_uses_exact_values(agent_client: Client) -> None:
     child, soon, torn, account, old, negative, blind = varied()
     assert tickets(page(agent_client, sort="confidence"))[:6] == pks(torn, account, old, negative, soon, child)
     assert tickets(page(agent_client, sort="-confidence"))[:6] == pks(child, soon, negative, old, account, torn)
@@ -363,7 +363,7 @@ def test_sorting_goes_by_the_value_itself(agent_client: Client) -> None:
     assert tickets(page(agent_client, sort="-confidence"))[-1:] == pks(blind)
 
 
-def test_the_header_tells_the_order_and_leads_to_the_other(agent_client: Client) -> None:
+def test_header_shows_the_order_and_links_to_the_reverse(agent_client: Client) -> None:
     hold(make_ticket())
     content = page(agent_client, sort="-age", reason="below_threshold", page="1")
     header = re.findall(r"<th[^>]*of-age.*?</th>", content, re.DOTALL)[0]
@@ -402,7 +402,7 @@ def many(number: int, **values: Any) -> list[Assignment]:
     return Assignment.objects.bulk_create(assignments)
 
 
-def test_pages_hold_every_ticket_once(agent_client: Client) -> None:
+def test_queue_pages_hold_every_ticket_once(agent_client: Client) -> None:
     assignments = many(60)
     for sort in ("", "age", "-confidence"):
         listed = [pk for number in (1, 2, 3) for pk in tickets(page(agent_client, sort=sort, page=str(number)))]
@@ -410,7 +410,7 @@ def test_pages_hold_every_ticket_once(agent_client: Client) -> None:
         assert [len(tickets(page(agent_client, sort=sort, page=str(number)))) for number in (1, 2, 3)] == [25, 25, 10]
 
 
-def test_a_page_beyond_the_end_is_the_last(agent_client: Client) -> None:
+def test_page_beyond_the_end_is_the_last(agent_client: Client) -> None:
     many(30)
     content = page(agent_client, page="77")
     assert "Page 2 of 2" in content
@@ -423,7 +423,7 @@ def test_pages_keep_the_filters_and_the_order(agent_client: Client) -> None:
     assert following == "?sort=-age&amp;q=ticket&amp;page=2"
 
 
-def test_counting_stops_before_it_costs(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_count_stops_at_a_limit(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     many(40)
     assert "40 reviews waiting" in page(agent_client)
     monkeypatch.setattr(listing, "MOST", 30)
@@ -435,7 +435,7 @@ def test_counting_stops_before_it_costs(agent_client: Client, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("query", [{}, {"sort": "-confidence"}, {"sort": "age"}, {"reason": "below_threshold"}])
-def test_the_queue_costs_the_same_whatever_its_length(agent_client: Client, query: dict[str, str]) -> None:
+def test_queue_takes_as_many_queries_for_any_length(agent_client: Client, query: dict[str, str]) -> None:
     costs = []
     for more in (10, 990):
         many(more, due_at=timezone.now(), reason="below_threshold")
@@ -447,7 +447,7 @@ def test_the_queue_costs_the_same_whatever_its_length(agent_client: Client, quer
     assert costs[0] == costs[1] <= 17
 
 
-def test_no_page_sorts_the_table(agent_client: Client) -> None:
+def test_queue_pages_are_read_along_an_index(agent_client: Client) -> None:
     """Every order is that of an index, so a million rows are read no more than a thousand."""
     many(1_500)
     with connection.cursor() as cursor:
@@ -478,7 +478,7 @@ def sorts_nothing(plan: str) -> bool:
 # What htmx gets
 
 
-def test_htmx_gets_the_table_alone(agent_client: Client) -> None:
+def test_htmx_gets_only_the_table(agent_client: Client) -> None:
     many(30)
     response = agent_client.get(QUEUE, {"sort": "-age", "reason": "", "q": "ticket", "page": "2"}, headers=HTMX)
     content = response.content.decode()
@@ -510,7 +510,7 @@ def confirm(agent_client: Client, *assignments: Assignment, **more: Any) -> str:
     )
 
 
-def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent_client: Client) -> None:
+def test_preview_lists_tickets_and_their_label_without_deciding(agent_client: Client) -> None:
     assignments = hold(make_ticket("first one"), make_ticket("second <one>"))
     content = accept(agent_client, *assignments)
     assert "Accept 2 tickets as Billing | Positive?" in content
@@ -530,7 +530,7 @@ def test_a_confirmed_group_is_accepted_in_bulk(agent_client: Client, ana: User) 
     assert_consistent()
 
 
-def test_a_bulk_accept_is_undone_at_once(agent_client: Client) -> None:
+def test_bulk_accept_can_be_undone_in_one_step(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     form = confirm(agent_client, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
@@ -542,12 +542,12 @@ def test_a_bulk_accept_is_undone_at_once(agent_client: Client) -> None:
     assert "This cannot be undone" in read(agent_client.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
 
 
-def test_only_one_s_own_can_be_undone_here(agent_client: Client, ben: User) -> None:
+def test_bulk_accept_of_another_person_cannot_be_undone(agent_client: Client, ben: User) -> None:
     decision = answer(hold(make_ticket())[0], ben)
     assert "Undo: return" not in page(agent_client, undo=str(decision.pk))
 
 
-def test_a_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
+def test_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     label = label_of(accept(agent_client, *assignments))
     for expected in (
@@ -560,7 +560,7 @@ def test_a_double_click_accepts_once_and_can_still_be_undone(agent_client: Clien
     assert Decision.objects.count() == 2
 
 
-def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent_client: Client) -> None:
+def test_accept_all_selects_every_eligible_row_of_the_page(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     blind_assignment()
     shown = re.findall(r'name="shown" value="(\d+)"', page(agent_client))
@@ -569,7 +569,7 @@ def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent_clien
     assert "Accept 2 tickets as Billing | Positive?" in content
 
 
-def test_different_suggestions_are_refused_with_a_choice_of_groups(agent_client: Client) -> None:
+def test_different_suggestions_are_offered_as_groups(agent_client: Client) -> None:
     billing = hold(make_ticket("one"), make_ticket("two"))
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     refunds = hold(make_ticket("three"), category=child)
@@ -584,7 +584,7 @@ def test_different_suggestions_are_refused_with_a_choice_of_groups(agent_client:
     assert "Accept 1 ticket as Billing &gt; Refunds | Positive?" in content
 
 
-def test_a_confirmation_for_one_label_accepts_no_other(agent_client: Client) -> None:
+def test_confirmation_of_one_label_accepts_no_other(agent_client: Client) -> None:
     billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
     label = label_of(accept(agent_client, billing))
     content = accept(agent_client, billing, account, confirmed="yes", label=label)
@@ -593,7 +593,7 @@ def test_a_confirmation_for_one_label_accepts_no_other(agent_client: Client) -> 
     assert "No tickets accepted." in accept(agent_client, account, confirmed="yes", label="nonsense")
 
 
-def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent_client: Client) -> None:
+def test_changed_suggestion_is_not_accepted(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket())
     label = label_of(accept(agent_client, assignment))
     judge_again(assignment.ticket, category=category("Account"))
@@ -601,7 +601,7 @@ def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent_clie
     assert not Decision.objects.exists()
 
 
-def test_tickets_left_out_are_listed_with_the_reason(agent_client: Client, ana: User, ben: User) -> None:
+def test_tickets_left_out_are_listed_with_reasons(agent_client: Client, ana: User, ben: User) -> None:
     fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
     configure_review(double_share=1)
     double = hold(make_ticket("asks two"))[0]
@@ -633,7 +633,7 @@ def test_tickets_left_out_are_listed_with_the_reason(agent_client: Client, ana: 
     assert_consistent()
 
 
-def test_tickets_open_with_oneself_or_abandoned_are_accepted(agent_client: Client, ana: User, ben: User) -> None:
+def test_own_and_expired_leases_do_not_prevent_bulk_accept(agent_client: Client, ana: User, ben: User) -> None:
     own, abandoned = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, own.ticket)
     leases.lease_ticket(ben, abandoned.ticket)
@@ -641,7 +641,7 @@ def test_tickets_open_with_oneself_or_abandoned_are_accepted(agent_client: Clien
     assert "2 tickets accepted as Billing | Positive." in confirm(agent_client, own, abandoned)
 
 
-def test_a_bulk_accept_is_limited_and_says_what_stays_in_the_queue(agent_client: Client) -> None:
+def test_bulk_accept_is_limited_and_says_how_many_stay(agent_client: Client) -> None:
     assignments = many(203)
     content = accept(agent_client, *assignments)
     assert "Accept 200 tickets" in content
@@ -650,13 +650,13 @@ def test_a_bulk_accept_is_limited_and_says_what_stays_in_the_queue(agent_client:
     assert Assignment.objects.open().count() == 3
 
 
-def test_nothing_selected_is_said(agent_client: Client) -> None:
+def test_empty_selection_is_explained(agent_client: Client) -> None:
     for sent in ({}, {"assignment": ["x", "", "-1", "9" * 30]}, {"assignment": [999_999]}, {"all": "yes"}):
         response = agent_client.post(ACCEPT, sent, follow=True)
         assert "Select tickets first." in response.content.decode(), sent
 
 
-def test_one_comes_back_to_where_one_was(agent_client: Client) -> None:
+def test_bulk_accept_returns_to_the_filtered_queue(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     content = page(agent_client, sort="-age", reason="below_threshold", undo="7")
     back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
@@ -668,12 +668,12 @@ def test_one_comes_back_to_where_one_was(agent_client: Client) -> None:
 
 
 @pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "\r\nX: y", "a=\x00", "%ff=%ff"])
-def test_nobody_is_led_elsewhere(agent_client: Client, back: str) -> None:
+def test_bulk_accept_never_redirects_to_another_site(agent_client: Client, back: str) -> None:
     response = agent_client.post(ACCEPT, {"back": back})
     assert response["Location"].startswith(QUEUE)
 
 
-def test_the_same_preview_serves_one_label_for_many(ana: User, ben: User) -> None:
+def test_preview_can_give_one_label_to_all_tickets(ana: User, ben: User) -> None:
     assignments = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
     held = hold(make_ticket("three"))[0]
     leases.lease_ticket(ben, held.ticket)
