@@ -23,8 +23,9 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
     """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it. Of each step the
     share `blind` is drawn.
     """
+    from classifier.learning.comparison import compare
     from classifier.learning.heads import Head
-    from classifier.learning.training import compare, learn
+    from classifier.learning.training import learn
 
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))
     asked, drawn = pool[:0], np.zeros(0, bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from classifier.learning import linear, word_features
 from classifier.learning.calibration import fit_isotonic_steps, fit_temperature, softmax
-from classifier.learning.heads import BoundHead, Head, HeldOutRecord, OfferedLabel, Recipe
+from classifier.learning.heads import Head, HeldOutRecord, OfferedLabel, Recipe
 from classifier.learning.linear import PRIORS, SHARPNESS, Correction
 from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean, unit
 from classifier.learning.word_features import TermCounts, WordModel
@@ -27,8 +27,6 @@ RECIPES = [
 ]
 WORDS_LOWEST = 0.1
 """The lowest temperature for words, whose scores lie within one or two of each other."""
-CRITICAL_VALUE = 1.645
-"""Standard errors by which a candidate must win: a one-sided 5% test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,100 +222,3 @@ def _best_recipe(held_out: HeldOut, labels: Ints) -> RecipeChoice:
             temperature, log_loss = fit_temperature(held_out.scores(recipe, prior), labels[held_out.rows])
             choices.append((log_loss, RecipeChoice(recipe, prior, temperature)))
     return min(choices, key=lambda choice: choice[0])[1]
-
-
-class Comparison(NamedTuple):
-    """A candidate against the live version on examples that neither had seen: all of them, `weighted` by the traffic
-    they represent, or only the random sample.
-    """
-
-    items: int
-    accuracy_before: float
-    accuracy: float
-    gain: float
-    error: float
-    weighted: bool = False
-    random_sample: bool = False
-
-    @property
-    def wins(self) -> bool:
-        """Significantly better by the Brier score, and no less accurate."""
-        return (
-            self.items >= FEWEST and self.gain > CRITICAL_VALUE * self.error and self.accuracy >= self.accuracy_before
-        )
-
-    @classmethod
-    def nothing(cls) -> Comparison:
-        return cls(0, 0.0, 0.0, 0.0, 0.0)
-
-
-def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Comparison:
-    """Paired comparison on examples held out from both, and those that the incumbent has never seen.
-
-    Examples chosen because models were unsure are unlike incoming traffic. So a candidate that does not win on all
-    examples may win where each counts by the traffic it represents (Shimodaira 2000, on covariate shift), or on the
-    random sample.
-    """
-    before = _incumbent_losses(incumbent, examples, offered)
-    after = _losses_by_example(candidate.record)
-    common = sorted(after.keys() & before.keys())
-    weights = dict(zip(examples.keys.tolist(), examples.weights.tolist(), strict=True))
-    random_sample = dict.fromkeys(examples.keys[examples.random_sample].tolist(), 1.0)
-    on_all = _compared(before, after, common, dict.fromkeys(weights, 1.0))
-    weighted = _compared(before, after, common, weights)._replace(weighted=True)
-    on_random_sample = _compared(
-        before, after, [pair for pair in common if pair[0] in random_sample], random_sample
-    )._replace(random_sample=True)
-    return next((comparison for comparison in (on_all, weighted, on_random_sample) if comparison.wins), on_all)
-
-
-Losses = dict[tuple[int, int], tuple[float, int]]
-"""By example and label, the loss and whether it was right."""
-
-
-def _compared(
-    before: Losses, after: Losses, common: Sequence[tuple[int, int]], weights: Mapping[int, float]
-) -> Comparison:
-    if not common:
-        return Comparison.nothing()
-    shares = np.array([weights[example] for example, _label in common])
-    shares /= shares.sum()
-    gains = np.array([before[pair][0] - after[pair][0] for pair in common])
-    gain = float(shares @ gains)
-    small_sample_correction = len(common) / max(len(common) - 1, 1)
-    return Comparison(
-        items=len(common),
-        accuracy_before=float(shares @ [before[pair][1] for pair in common]),
-        accuracy=float(shares @ [after[pair][1] for pair in common]),
-        gain=gain,
-        error=float(small_sample_correction * shares**2 @ (gains - gain) ** 2) ** 0.5,
-    )
-
-
-def _losses_by_example(record: HeldOutRecord) -> Losses:
-    return {
-        (int(example), int(label)): (float(loss), int(right))
-        for example, label, loss, right in zip(record.examples, record.labels, record.losses, record.right, strict=True)
-    }
-
-
-def _incumbent_losses(head: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Losses:
-    rows = {key: number for number, label in enumerate(offered) for key in label.keys}
-    seen = set(head.seen.tolist())
-    unseen = np.array(
-        [
-            number
-            for number, (key, label) in enumerate(zip(examples.keys, examples.labels, strict=True))
-            if int(key) not in seen and int(label) in rows
-        ],
-        np.int64,
-    )
-    losses = _losses_by_example(head.record)
-    if len(unseen):
-        part = examples.part(unseen)
-        labels = np.array([rows[int(label)] for label in part.labels], np.int64)
-        probabilities = BoundHead(head, offered).probabilities(part.vectors, part.texts)
-        right = probabilities.argmax(axis=1) == labels
-        for key, label, loss, hit in zip(part.keys, part.labels, brier(probabilities, labels), right, strict=True):
-            losses[int(key), int(label)] = (float(loss), int(hit))
-    return losses

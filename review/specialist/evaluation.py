@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from classifier.embeddings import vector_store
+from classifier.learning.comparison import Comparison
 from classifier.learning.heads import BoundHead, OfferedLabel
-from classifier.learning.training import Candidate, Comparison, Examples
+from classifier.learning.training import Candidate, Examples
 from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 from classifier.models.contract import Labels

@@ -16,8 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.inference import specialist_deployment
+from classifier.learning.comparison import Comparison, compare
 from classifier.learning.novelty import novelty_threshold
-from classifier.learning.training import Candidate, Comparison, compare, learn
+from classifier.learning.training import Candidate, learn
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.leases import leases
 from classifier.models import Epoch, GateMode, Lease, SpecialistVersion

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from classifier.learning.training import CRITICAL_VALUE
+from classifier.learning.comparison import CRITICAL_VALUE
 from classifier.models import SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.stats import intervals

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.learning.comparison import compare
 from classifier.learning.heads import BoundHead, Head, OfferedLabel, Recipe
-from classifier.learning.training import Examples, compare, folds, learn
+from classifier.learning.training import Examples, folds, learn
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once

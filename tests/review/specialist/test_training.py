@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.embeddings import vector_store
 from classifier.inference import ask_models, registry, specialist_deployment
-from classifier.learning.training import Comparison
+from classifier.learning.comparison import Comparison
 from classifier.leases import leases
 from classifier.models import (
     Category,
