@@ -103,7 +103,7 @@ def agent_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> 
 
 
 @pytest.fixture
-def plain(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
+def no_script_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
     """Ana's browser, when it runs no scripts."""
     return open_page(ana, java_script_enabled=False)
 

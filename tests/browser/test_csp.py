@@ -48,7 +48,7 @@ FILES = {"review:download", "review:manifest", "review:labelling_config", "revie
 
 
 @pytest.fixture
-def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
+def admin_page(open_page: OpenPage, catalogue: None, admin: User) -> Page:
     """The pages of the admin."""
     for changed in (Category.objects.first(), Gate.current()):
         changed.save()
@@ -117,11 +117,11 @@ def addresses(person: User) -> Iterator[str]:
             yield reverse(f"{name}_delete", args=[row.pk])
 
 
-def test_admin_pages_keep_to_the_policy(furnished: None, office: Page, admin: User, console: Console) -> None:
+def test_admin_pages_keep_to_the_policy(furnished: None, admin_page: Page, admin: User, console: Console) -> None:
     seen = {}
     urls = ["/admin/", "/admin/password_change/", "/admin/password_change/done/"]
     for url in [*urls, f"/admin/auth/user/{admin.pk}/password/", *addresses(admin)]:
-        response = office.goto(url)
+        response = admin_page.goto(url)
         assert response is not None
         assert response.status == 200, url
         if console.complaints:
@@ -130,7 +130,7 @@ def test_admin_pages_keep_to_the_policy(furnished: None, office: Page, admin: Us
     assert seen == {}
 
 
-def test_app_pages_keep_to_the_policy(furnished: None, office: Page, console: Console) -> None:
+def test_app_pages_keep_to_the_policy(furnished: None, admin_page: Page, console: Console) -> None:
     (assignment,) = hold(make_ticket("One more to review."))
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
@@ -154,82 +154,82 @@ def test_app_pages_keep_to_the_policy(furnished: None, office: Page, console: Co
     }
     for name, door in DOORS.items():
         if "GET" in door.methods and name not in FILES:
-            response = office.goto(reverse(name, args=ones[name] if door.about_one else []))
+            response = admin_page.goto(reverse(name, args=ones[name] if door.about_one else []))
             assert response is not None
             assert response.status == 200, name
             assert console.complaints == [], name
 
 
-def test_error_pages_keep_to_the_policy(office: Page, tom: User, console: Console) -> None:
+def test_error_pages_keep_to_the_policy(admin_page: Page, tom: User, console: Console) -> None:
     console.forgive("Failed to load resource")
     for url, status in (("/nothing/", 404), ("/admin/nothing/", 404), ("/tickets/999999/", 404)):
-        response = office.goto(url)
+        response = admin_page.goto(url)
         assert response is not None
         assert response.status == status
-    office.context.clear_cookies()
-    office.goto("/sign-in/")
-    office.get_by_label("Username").fill("tom")
-    office.get_by_label("Password").fill(PASSWORD)
-    office.keyboard.press("Enter")
-    expect(office.get_by_role("heading", name="You don't have access to this page")).to_be_visible()
+    admin_page.context.clear_cookies()
+    admin_page.goto("/sign-in/")
+    admin_page.get_by_label("Username").fill("tom")
+    admin_page.get_by_label("Password").fill(PASSWORD)
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.get_by_role("heading", name="You don't have access to this page")).to_be_visible()
     assert console.complaints == []
 
 
-def test_admin_confirmations_keep_to_the_policy(office: Page) -> None:
+def test_admin_confirmations_keep_to_the_policy(admin_page: Page) -> None:
     make_ticket()
-    office.goto("/admin/classifier/category/")
-    office.get_by_role("checkbox").nth(1).check()
-    office.get_by_label("Action:").select_option("merge")
-    office.get_by_role("button", name="Go").click()
-    office.get_by_label("Merge into").select_option(index=1)
-    office.get_by_role("button", name="Merge").click()
-    expect(office.get_by_text("is merged into")).to_be_visible()
-    office.goto("/admin/classifier/ticket/")
-    office.get_by_role("checkbox").nth(1).check()
-    office.get_by_label("Action:").select_option("delete_selected")
-    office.get_by_role("button", name="Go").click()
-    expect(office.get_by_role("heading", level=1)).to_be_visible()
+    admin_page.goto("/admin/classifier/category/")
+    admin_page.get_by_role("checkbox").nth(1).check()
+    admin_page.get_by_label("Action:").select_option("merge")
+    admin_page.get_by_role("button", name="Go").click()
+    admin_page.get_by_label("Merge into").select_option(index=1)
+    admin_page.get_by_role("button", name="Merge").click()
+    expect(admin_page.get_by_text("is merged into")).to_be_visible()
+    admin_page.goto("/admin/classifier/ticket/")
+    admin_page.get_by_role("checkbox").nth(1).check()
+    admin_page.get_by_label("Action:").select_option("delete_selected")
+    admin_page.get_by_role("button", name="Go").click()
+    expect(admin_page.get_by_role("heading", level=1)).to_be_visible()
 
 
-def test_history_of_an_object_can_be_read(office: Page) -> None:
-    office.goto(reverse("admin:classifier_category_history", args=[Category.objects.first().pk]))
-    office.locator("#change-history a").first.click()
-    expect(office.get_by_text("Revert")).to_have_count(0)
+def test_history_of_an_object_can_be_read(admin_page: Page) -> None:
+    admin_page.goto(reverse("admin:classifier_category_history", args=[Category.objects.first().pk]))
+    admin_page.locator("#change-history a").first.click()
+    expect(admin_page.get_by_text("Revert")).to_have_count(0)
 
 
-def test_admin_scripts_work_under_the_policy(office: Page) -> None:
-    office.goto("/admin/classifier/ticket/add/")
-    office.get_by_label("Text").fill("Typed in the admin.")
-    due = office.locator(".field-due_at")
+def test_admin_scripts_work_under_the_policy(admin_page: Page) -> None:
+    admin_page.goto("/admin/classifier/ticket/add/")
+    admin_page.get_by_label("Text").fill("Typed in the admin.")
+    due = admin_page.locator(".field-due_at")
     due.get_by_role("link", name="Today").click()
     due.get_by_role("link", name="Now").click()
     due.get_by_role("link", name="Choose a Date").click()
-    office.keyboard.press("Escape")
-    office.get_by_role("button", name="Save", exact=True).click()
-    expect(office.get_by_text("was added successfully")).to_be_visible()
+    admin_page.keyboard.press("Escape")
+    admin_page.get_by_role("button", name="Save", exact=True).click()
+    expect(admin_page.get_by_text("was added successfully")).to_be_visible()
     assert Ticket.objects.get(text="Typed in the admin.").due_at
     Group.objects.create(name="Some")
-    office.goto(reverse("admin:auth_user_change", args=[User.objects.get(username="ada").pk]))
-    office.get_by_text("Some", exact=True).first.dblclick()
-    office.get_by_role("button", name="Save", exact=True).click()
+    admin_page.goto(reverse("admin:auth_user_change", args=[User.objects.get(username="ada").pk]))
+    admin_page.get_by_text("Some", exact=True).first.dblclick()
+    admin_page.get_by_role("button", name="Save", exact=True).click()
     assert User.objects.get(username="ada").groups.get().name == "Some"
 
 
-def test_admin_popup_returns_the_new_object(office: Page) -> None:
-    office.goto("/admin/classifier/category/add/")
-    with office.expect_popup() as opened:
-        office.locator("#add_id_parent").click()
+def test_admin_popup_returns_the_new_object(admin_page: Page) -> None:
+    admin_page.goto("/admin/classifier/category/add/")
+    with admin_page.expect_popup() as opened:
+        admin_page.locator("#add_id_parent").click()
     window = opened.value
     complaints: list[str] = []
     window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     window.get_by_label("Name").fill("Made aside")
     window.get_by_role("button", name="Save").click()
-    expect(office.locator("#id_parent option:checked")).to_have_text("Made aside")
+    expect(admin_page.locator("#id_parent option:checked")).to_have_text("Made aside")
     assert complaints == []
 
 
-def test_violation_of_the_policy_is_reported(office: Page, console: Console) -> None:
+def test_violation_of_the_policy_is_reported(admin_page: Page, console: Console) -> None:
     """So that the other tests here can fail."""
-    office.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
+    admin_page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
     assert any("Content Security Policy" in complaint for complaint in console.complaints)
     console.complaints.clear()

@@ -5,8 +5,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from review.models import GoldLabel, LabelIssue, Preferences
+from tests.browser.accessibility import page_problems
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.everybody import faults
 from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def lead_page(lead_page: Page) -> Page:
 
 
 @pytest.fixture
-def doubted(lead_page: Page) -> Page:
+def label_issue_page(lead_page: Page) -> Page:
     """Four labels in doubt, the first one believed least."""
     configure_review()
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
@@ -46,26 +46,26 @@ def given(number: int) -> str:
     return f"{label.category} | {label.sentiment}"
 
 
-def test_label_issues_are_resolved_by_one_key_each(doubted: Page) -> None:
-    press = doubted.keyboard.press
-    sees(doubted, 0)
-    expect(doubted.locator("#left")).to_have_text("4 left")
+def test_label_issues_are_resolved_by_one_key_each(label_issue_page: Page) -> None:
+    press = label_issue_page.keyboard.press
+    sees(label_issue_page, 0)
+    expect(label_issue_page.locator("#left")).to_have_text("4 left")
     press("c")
-    sees(doubted, 1)
-    expect(doubted.get_by_text("Label changed to Technical | Negative.")).to_be_visible()
+    sees(label_issue_page, 1)
+    expect(label_issue_page.get_by_text("Label changed to Technical | Negative.")).to_be_visible()
     press("Enter")
-    sees(doubted, 2)
+    sees(label_issue_page, 2)
     press("o")
-    expect(doubted.get_by_label("Category")).to_be_focused()
-    doubted.keyboard.type("Acc")
+    expect(label_issue_page.get_by_label("Category")).to_be_focused()
+    label_issue_page.keyboard.type("Acc")
     press("Tab")
-    doubted.keyboard.type("Pos")
+    label_issue_page.keyboard.type("Pos")
     press("Tab")
     press("Enter")
-    sees(doubted, 3)
+    sees(label_issue_page, 3)
     press("k")
-    expect(doubted.get_by_role("heading", name="No label issues")).to_be_focused()
-    expect(doubted.locator("#left")).to_have_text("0 left")
+    expect(label_issue_page.get_by_role("heading", name="No label issues")).to_be_focused()
+    expect(label_issue_page.locator("#left")).to_have_text("0 left")
     assert [given(number) for number in range(4)] == [
         "Technical | Negative",
         "Billing | Neutral",
@@ -74,72 +74,72 @@ def test_label_issues_are_resolved_by_one_key_each(doubted: Page) -> None:
     ]
 
 
-def test_last_resolution_can_be_undone_by_keyboard(doubted: Page) -> None:
-    sees(doubted, 0)
-    doubted.keyboard.press("k")
-    sees(doubted, 1)
-    doubted.keyboard.press("u")
-    sees(doubted, 0)
-    doubted.keyboard.press("c")
-    sees(doubted, 1)
-    expect(doubted).to_have_url("/review/label-issues/")
+def test_last_resolution_can_be_undone_by_keyboard(label_issue_page: Page) -> None:
+    sees(label_issue_page, 0)
+    label_issue_page.keyboard.press("k")
+    sees(label_issue_page, 1)
+    label_issue_page.keyboard.press("u")
+    sees(label_issue_page, 0)
+    label_issue_page.keyboard.press("c")
+    sees(label_issue_page, 1)
+    expect(label_issue_page).to_have_url("/review/label-issues/")
     assert given(0) == "Technical | Negative"
 
 
-def test_escape_leaves_the_label_choice_and_shortcuts_work_again(doubted: Page) -> None:
-    sees(doubted, 0)
-    doubted.keyboard.press("o")
-    doubted.keyboard.press("Escape")
-    expect(doubted.locator("summary")).to_be_focused()
-    doubted.keyboard.press("k")
-    sees(doubted, 1)
+def test_escape_leaves_the_label_choice_and_shortcuts_work_again(label_issue_page: Page) -> None:
+    sees(label_issue_page, 0)
+    label_issue_page.keyboard.press("o")
+    label_issue_page.keyboard.press("Escape")
+    expect(label_issue_page.locator("summary")).to_be_focused()
+    label_issue_page.keyboard.press("k")
+    sees(label_issue_page, 1)
 
 
-def test_label_issue_shortcuts_can_be_turned_off(doubted: Page, lea: User) -> None:
+def test_label_issue_shortcuts_can_be_turned_off(label_issue_page: Page, lea: User) -> None:
     Preferences.objects.create(user=lea, keys_on=False)
-    doubted.reload()
-    sees(doubted, 0)
-    expect(doubted.locator("kbd")).to_have_count(0)
-    doubted.keyboard.press("c")
-    doubted.keyboard.press("Enter")
-    sees(doubted, 1)
+    label_issue_page.reload()
+    sees(label_issue_page, 0)
+    expect(label_issue_page.locator("kbd")).to_have_count(0)
+    label_issue_page.keyboard.press("c")
+    label_issue_page.keyboard.press("Enter")
+    sees(label_issue_page, 1)
     assert given(0) == "Billing | Neutral"
 
 
-def test_lost_answer_is_reported_and_can_be_repeated(doubted: Page, console: Console) -> None:
+def test_lost_answer_is_reported_and_can_be_repeated(label_issue_page: Page, console: Console) -> None:
     for part in ("ERR_FAILED", "htmx:"):
         console.forgive(part)
     shown: list[str] = []
     # A page that is already loaded may send again without asking the new route.
-    doubted.route("**/keep/", lambda route: route.continue_() if shown else route.abort())
-    doubted.reload()
-    sees(doubted, 0)
-    doubted.keyboard.press("k")
-    expect(doubted.get_by_role("alert")).to_be_visible()
+    label_issue_page.route("**/keep/", lambda route: route.continue_() if shown else route.abort())
+    label_issue_page.reload()
+    sees(label_issue_page, 0)
+    label_issue_page.keyboard.press("k")
+    expect(label_issue_page.get_by_role("alert")).to_be_visible()
     shown.append("not saved")
-    doubted.keyboard.press("k")
-    sees(doubted, 1)
-    expect(doubted.locator("#unsaved")).to_be_hidden()
+    label_issue_page.keyboard.press("k")
+    sees(label_issue_page, 1)
+    expect(label_issue_page.locator("#unsaved")).to_be_hidden()
 
 
 @pytest.fixture
-def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
+def no_script_page(open_page: OpenPage, label_issue_page: Page, lea: User) -> Page:
     """The same person in a browser without JavaScript."""
     return open_page(lea, java_script_enabled=False)
 
 
-def test_every_step_works_without_javascript(plain: Page) -> None:
-    plain.goto("/review/label-issues/")
-    plain.get_by_role("button", name="Keep label").click()
-    expect(plain.get_by_text("Label kept.")).to_be_visible()
-    plain.get_by_role("button", name="Correct it to Account | Neutral").click()
-    expect(plain.get_by_text("Label changed to Account | Neutral.")).to_be_visible()
-    plain.get_by_text("Choose another label").click()
-    plain.get_by_label("Category").select_option("Technical")
-    plain.get_by_role("button", name="Correct label", exact=True).click()
-    expect(plain.get_by_text("1 left")).to_be_visible()
-    plain.get_by_role("button", name="I cannot tell").click()
-    expect(plain.get_by_role("heading", name="No label issues")).to_be_visible()
+def test_every_step_works_without_javascript(no_script_page: Page) -> None:
+    no_script_page.goto("/review/label-issues/")
+    no_script_page.get_by_role("button", name="Keep label").click()
+    expect(no_script_page.get_by_text("Label kept.")).to_be_visible()
+    no_script_page.get_by_role("button", name="Correct it to Account | Neutral").click()
+    expect(no_script_page.get_by_text("Label changed to Account | Neutral.")).to_be_visible()
+    no_script_page.get_by_text("Choose another label").click()
+    no_script_page.get_by_label("Category").select_option("Technical")
+    no_script_page.get_by_role("button", name="Correct label", exact=True).click()
+    expect(no_script_page.get_by_text("1 left")).to_be_visible()
+    no_script_page.get_by_role("button", name="I cannot tell").click()
+    expect(no_script_page.get_by_role("heading", name="No label issues")).to_be_visible()
     assert [given(number) for number in range(3)] == [
         "Billing | Neutral",
         "Account | Neutral",
@@ -150,22 +150,22 @@ def test_every_step_works_without_javascript(plain: Page) -> None:
 
 def check(page: Page, where: str) -> list[str]:
     """Accessibility and layout problems of the page as shown."""
-    return [f"{where}: {problem}" for problem in faults(page)]
+    return [f"{where}: {problem}" for problem in page_problems(page)]
 
 
-def test_label_issue_page_is_accessible_in_every_state(doubted: Page) -> None:
-    problems = check(doubted, "a label in doubt")
-    doubted.locator("#heading").focus()
-    doubted.keyboard.press("o")
-    problems += check(doubted, "another label")
-    doubted.keyboard.press("Escape")
+def test_label_issue_page_is_accessible_in_every_state(label_issue_page: Page) -> None:
+    problems = check(label_issue_page, "a label in doubt")
+    label_issue_page.locator("#heading").focus()
+    label_issue_page.keyboard.press("o")
+    problems += check(label_issue_page, "another label")
+    label_issue_page.keyboard.press("Escape")
     for number in (1, 2):
-        doubted.keyboard.press("k")
-        sees(doubted, number)
-    problems += check(doubted, "hostile")
+        label_issue_page.keyboard.press("k")
+        sees(label_issue_page, number)
+    problems += check(label_issue_page, "hostile")
     LabelIssue.objects.all().delete()
-    doubted.reload()
-    problems += check(doubted, "nothing left")
+    label_issue_page.reload()
+    problems += check(label_issue_page, "nothing left")
     assert problems == []
 
 

@@ -23,7 +23,7 @@ def lead_page(lead_page: Page) -> Page:
     return lead_page
 
 
-def differ(first: User, second: User, text: str) -> Ticket:
+def make_disagreement(first: User, second: User, text: str) -> Ticket:
     configure_review(double_share=1)
     ticket = make_ticket(text)
     for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
@@ -34,7 +34,7 @@ def differ(first: User, second: User, text: str) -> Ticket:
 
 def test_lead_works_through_the_inbox(lead_page: Page, ana: User, ben: User) -> None:
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
-    differ(ana, ben, "Is it the card or the login?")
+    make_disagreement(ana, ben, "Is it the card or the login?")
     lead_page.get_by_role("link", name="Lead", exact=True).click()
     row = lead_page.get_by_role("listitem").filter(has_text="I will see you in court.")
     expect(row).to_contain_text("ana escalated it: Is this a threat?")
@@ -86,7 +86,7 @@ def test_agent_reopens_a_decision(agent_page: Page, ana: User) -> None:
 def test_hostile_text_does_not_break_the_layout(lead_page: Page, lea: User, ana: User, address: str) -> None:
     escalate(hold(make_ticket(HOSTILE))[0], lea)
     answer(hold(make_ticket(HOSTILE))[0], lea, note=HOSTILE)
-    differ(lea, ana, HOSTILE)
+    make_disagreement(lea, ana, HOSTILE)
     lead_page.goto(address)
     for direction in ("ltr", "rtl"):
         lead_page.evaluate("direction => { document.documentElement.dir = direction }", direction)

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from classifier.models import Category
 from review.models import Assignment, Decision
 from review.workflow import leases
-from tests.browser.everybody import faults
+from tests.browser.accessibility import page_problems
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -129,28 +129,28 @@ def test_ticket_can_be_opened_from_its_row(agent_page: Page) -> None:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_every_step_works_without_javascript(plain: Page) -> None:
-    plain.goto("/review/queue/")
-    plain.locator("#page-next").click()
-    expect(plain.get_by_text("Page 2 of 2")).to_be_visible()
-    plain.get_by_label("Words").fill("refund")
-    plain.get_by_label("Category").select_option("Billing")
-    plain.get_by_role("button", name="Filter").click()
-    expect(rows(plain)).to_have_count(3)
-    plain.get_by_role("link", name="Confidence").click()
-    expect(rows(plain).first).to_contain_text(REFUNDS[0])
-    expect(plain.get_by_label("Words")).to_have_value("refund")
+def test_every_step_works_without_javascript(no_script_page: Page) -> None:
+    no_script_page.goto("/review/queue/")
+    no_script_page.locator("#page-next").click()
+    expect(no_script_page.get_by_text("Page 2 of 2")).to_be_visible()
+    no_script_page.get_by_label("Words").fill("refund")
+    no_script_page.get_by_label("Category").select_option("Billing")
+    no_script_page.get_by_role("button", name="Filter").click()
+    expect(rows(no_script_page)).to_have_count(3)
+    no_script_page.get_by_role("link", name="Confidence").click()
+    expect(rows(no_script_page).first).to_contain_text(REFUNDS[0])
+    expect(no_script_page.get_by_label("Words")).to_have_value("refund")
 
-    plain.get_by_role("button", name="Accept all on this page").click()
-    expect(plain.get_by_role("heading", level=1)).to_have_text("Accept 3 tickets as Billing | Positive?")
-    plain.get_by_label(REFUNDS[1]).uncheck()
-    plain.get_by_role("button", name="Accept as Billing | Positive").click()
-    expect(plain.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
-    expect(rows(plain)).to_have_count(1)
-    expect(plain.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
-    plain.get_by_role("button", name="Undo: return").click()
-    expect(plain.get_by_text("2 decisions undone.")).to_be_visible()
-    expect(rows(plain)).to_have_count(3)
+    no_script_page.get_by_role("button", name="Accept all on this page").click()
+    expect(no_script_page.get_by_role("heading", level=1)).to_have_text("Accept 3 tickets as Billing | Positive?")
+    no_script_page.get_by_label(REFUNDS[1]).uncheck()
+    no_script_page.get_by_role("button", name="Accept as Billing | Positive").click()
+    expect(no_script_page.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
+    expect(rows(no_script_page)).to_have_count(1)
+    expect(no_script_page.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+    no_script_page.get_by_role("button", name="Undo: return").click()
+    expect(no_script_page.get_by_text("2 decisions undone.")).to_be_visible()
+    expect(rows(no_script_page)).to_have_count(3)
 
 
 @pytest.mark.usefixtures("waiting")
@@ -169,7 +169,7 @@ def test_different_suggestions_lead_to_a_choice_of_groups(agent_page: Page) -> N
 
 def check(page: Page, where: str) -> list[str]:
     """Accessibility and layout problems of the page as shown."""
-    return [f"{where}: {problem}" for problem in faults(page)]
+    return [f"{where}: {problem}" for problem in page_problems(page)]
 
 
 @pytest.mark.usefixtures("waiting")

@@ -10,7 +10,14 @@ from playwright.sync_api import Page, Route, expect
 from classifier.models import Category, Ticket
 from review.models import Assignment, Decision
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
+from tests.browser.review_steps import (
+    TEXTS,
+    expect_ticket,
+    make_six_tickets,
+    open_first_ticket,
+    turn_off_shortcuts,
+    verdicts,
+)
 from tests.factories import configure_review, hold, make_example, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -18,21 +25,21 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def review_page(agent_page: Page) -> Page:
-    six_wait()
+    make_six_tickets()
     return agent_page
 
 
 def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:
-    start(review_page)
-    sees(review_page, 0)
+    open_first_ticket(review_page)
+    expect_ticket(review_page, 0)
     press, typed = review_page.keyboard.press, review_page.keyboard.type
     press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     press("2")
     expect(review_page.locator(".accept")).to_contain_text("Correct")
     press("e")
     press("Enter")
-    sees(review_page, 2)
+    expect_ticket(review_page, 2)
     press("/")
     typed("acco")
     press("Enter")
@@ -42,19 +49,19 @@ def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:
     press("Escape")
     expect(review_page.locator("#heading")).to_be_focused()
     press("Enter")
-    sees(review_page, 3)
+    expect_ticket(review_page, 3)
     press("s")
     press("2")
-    sees(review_page, 4)
+    expect_ticket(review_page, 4)
     press("x")
     typed("This one needs somebody who reads German.")
     press("Tab")
     press("Enter")
-    sees(review_page, 5)
+    expect_ticket(review_page, 5)
     press("u")
-    sees(review_page, 4)
+    expect_ticket(review_page, 4)
     press("u")
-    sees(review_page, 3)
+    expect_ticket(review_page, 3)
     assert verdicts() == ["accepted", "corrected", "corrected", "skipped", "escalated", "undone", "undone"]
     first, second, third = Decision.objects.order_by("pk")[:3]
     assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
@@ -66,7 +73,7 @@ def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:
 def test_controls_stay_in_place_from_ticket_to_ticket(review_page: Page) -> None:
     long = make_ticket("A very long message. " * 300)
     hold(long, confidence=0.05)
-    start(review_page)
+    open_first_ticket(review_page)
     expect(review_page.locator("#card .text")).to_contain_text("A very long message.")
     controls = [
         ".accept",
@@ -81,13 +88,13 @@ def test_controls_stay_in_place_from_ticket_to_ticket(review_page: Page) -> None
 
     before = places()
     review_page.keyboard.press("Enter")
-    sees(review_page, 0)
+    expect_ticket(review_page, 0)
     assert places() == before
     assert review_page.evaluate("scrollY") == 0
 
 
 def test_typing_a_note_triggers_no_shortcuts(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("n")
     review_page.keyboard.type("susx?/ 123 and more")
     expect(review_page.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
@@ -97,7 +104,7 @@ def test_typing_a_note_triggers_no_shortcuts(review_page: Page) -> None:
 def test_near_duplicates_are_decided_and_undone_together(review_page: Page) -> None:
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("Enter")
     expect(review_page.get_by_text("8 near-duplicates waiting")).to_be_visible()
     review_page.keyboard.press("a")
@@ -116,7 +123,7 @@ def test_blind_ticket_shows_no_suggestion_before_or_after_the_answer(agent_page:
     console.forgive("422")
     configure_review(blind_share=1)
     hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
-    start(agent_page)
+    open_first_ticket(agent_page)
     expect(agent_page.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
     assert "Surely a secret" not in agent_page.content()
     assert agent_page.locator("input:checked").count() == 0
@@ -134,7 +141,7 @@ def test_two_agents_in_two_browsers_never_get_the_same_ticket(
     review_page: Page, open_page: OpenPage, ben: User
 ) -> None:
     other = open_page(ben)
-    start(review_page)
+    open_first_ticket(review_page)
     other.goto("/review/")
     seen = []
     for page in (review_page, other, other, review_page, other, review_page):
@@ -145,35 +152,35 @@ def test_two_agents_in_two_browsers_never_get_the_same_ticket(
     assert Decision.objects.values("ticket").distinct().count() == 6
 
 
-def test_review_works_without_javascript(plain: Page) -> None:
-    six_wait()
-    plain.goto("/review/")
-    plain.get_by_role("button", name="Accept").click()
-    plain.get_by_label("Find a category by typing").fill("Technical")
-    plain.get_by_text("Find", exact=True).click()
-    plain.get_by_role("button", name="Accept").click()
-    plain.locator("summary", has_text="Skip").click()
-    plain.get_by_role("button", name="I cannot tell").click()
-    plain.locator("summary", has_text="Escalate").click()
-    plain.get_by_label("What should the lead look at?").fill("Tone.")
-    plain.get_by_role("button", name="Escalate to a lead").click()
-    plain.get_by_role("button", name="Undo").click()
+def test_review_works_without_javascript(no_script_page: Page) -> None:
+    make_six_tickets()
+    no_script_page.goto("/review/")
+    no_script_page.get_by_role("button", name="Accept").click()
+    no_script_page.get_by_label("Find a category by typing").fill("Technical")
+    no_script_page.get_by_text("Find", exact=True).click()
+    no_script_page.get_by_role("button", name="Accept").click()
+    no_script_page.locator("summary", has_text="Skip").click()
+    no_script_page.get_by_role("button", name="I cannot tell").click()
+    no_script_page.locator("summary", has_text="Escalate").click()
+    no_script_page.get_by_label("What should the lead look at?").fill("Tone.")
+    no_script_page.get_by_role("button", name="Escalate to a lead").click()
+    no_script_page.get_by_role("button", name="Undo").click()
     assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
     assert Assignment.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
 
 
 def test_outcome_and_new_ticket_are_announced_to_screen_readers(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     region = review_page.locator("#outcome")
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     expect(region).to_contain_text("Billing")
     expect(region).to_contain_text("Next: The API answers 502")
     assert (region.get_attribute("role"), region.get_attribute("aria-live")) == ("status", "polite")
 
 
 def test_disabled_shortcuts_do_nothing(review_page: Page) -> None:
-    without_single_keys(review_page)
+    turn_off_shortcuts(review_page)
     review_page.goto("/review/")
     for key in ("2", "s", "u", "Enter"):
         review_page.keyboard.press(key)
@@ -191,7 +198,7 @@ def test_highlighting_shortcut_applies_to_later_tickets_too(agent_page: Page) ->
     configure_review()
     hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
     hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
-    start(agent_page)
+    open_first_ticket(agent_page)
     toggle = agent_page.get_by_role("button", name="Highlight words")
     expect(toggle).to_have_attribute("aria-pressed", "true")
     assert marks(agent_page) == ["charged", "twice"]
@@ -228,7 +235,7 @@ def test_similar_tickets_load_without_moving_the_page(agent_page: Page) -> None:
     held_back: list[Route] = []
     agent_page.route(SIMILAR, lambda route: held_back.append(route))
     with agent_page.expect_request(SIMILAR):
-        start(agent_page)
+        open_first_ticket(agent_page)
     controls = [".text", ".facts", ".accept", "#find", "summary >> nth=0", "input[name=sentiment] >> nth=0", ".similar"]
 
     def places() -> list[object]:
@@ -246,7 +253,7 @@ def test_similar_tickets_load_without_moving_the_page(agent_page: Page) -> None:
 
 def test_message_uses_the_full_width_without_similar_tickets(agent_page: Page) -> None:
     beside_solved(0)
-    start(agent_page)
+    open_first_ticket(agent_page)
     expect(agent_page.locator(".similar")).to_have_count(1)
     expect(agent_page.locator(".similar")).to_be_hidden()
 
@@ -254,10 +261,10 @@ def test_message_uses_the_full_width_without_similar_tickets(agent_page: Page) -
 def test_answering_does_not_wait_for_similar_tickets(review_page: Page) -> None:
     held_back: list[Route] = []
     review_page.route(SIMILAR, lambda route: held_back.append(route))
-    start(review_page)
+    open_first_ticket(review_page)
     with review_page.expect_request(SIMILAR):
         review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     review_page.keyboard.press("n")
     review_page.keyboard.type("Not to be lost.")
     Session.objects.all().delete()
@@ -269,12 +276,12 @@ def test_answering_does_not_wait_for_similar_tickets(review_page: Page) -> None:
     assert verdicts() == ["accepted"]
 
 
-def test_highlights_and_a_link_to_similar_tickets_work_without_javascript(plain: Page) -> None:
+def test_highlights_and_a_link_to_similar_tickets_work_without_javascript(no_script_page: Page) -> None:
     ticket = beside_solved(2)
-    plain.goto("/review/")
-    expect(plain.locator("#card .text mark")).to_have_text("charged")
-    expect(plain.locator("#words")).to_be_hidden()
-    plain.get_by_role("link", name="Similar solved tickets").click()
-    expect(plain.get_by_role("link", name="Charged 0 times.")).to_be_visible()
-    plain.get_by_role("link", name="Back to the ticket").click()
-    expect(plain.locator("#card .text")).to_have_text(ticket.text)
+    no_script_page.goto("/review/")
+    expect(no_script_page.locator("#card .text mark")).to_have_text("charged")
+    expect(no_script_page.locator("#words")).to_be_hidden()
+    no_script_page.get_by_role("link", name="Similar solved tickets").click()
+    expect(no_script_page.get_by_role("link", name="Charged 0 times.")).to_be_visible()
+    no_script_page.get_by_role("link", name="Back to the ticket").click()
+    expect(no_script_page.locator("#card .text")).to_have_text(ticket.text)

@@ -9,7 +9,14 @@ from playwright.sync_api import Page, Request, Route, expect
 from classifier.models import Category
 from review.models import Assignment, Decision
 from tests.browser.conftest import Console
-from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
+from tests.browser.review_steps import (
+    TEXTS,
+    expect_ticket,
+    make_six_tickets,
+    open_first_ticket,
+    turn_off_shortcuts,
+    verdicts,
+)
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -22,7 +29,7 @@ SIMILAR = "**/review/similar/**"
 
 @pytest.fixture
 def review_page(agent_page: Page) -> Page:
-    six_wait()
+    make_six_tickets()
     return agent_page
 
 
@@ -37,7 +44,7 @@ def labels() -> list[str]:
 
 
 def test_expired_session_loses_no_answer(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("3")
     Session.objects.all().delete()
     review_page.keyboard.press("Enter")
@@ -49,13 +56,13 @@ def test_expired_session_loses_no_answer(review_page: Page) -> None:
     expect(review_page.get_by_role("heading", name="You were signed out")).to_be_visible()
     assert verdicts() == []
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category.name) == ("corrected", "Account")
 
 
 def test_signing_in_again_in_another_tab_keeps_this_one_usable(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     other = review_page.context.new_page()
     Session.objects.all().delete()
     other.goto("/sign-in/")
@@ -65,7 +72,7 @@ def test_signing_in_again_in_another_tab_keeps_this_one_usable(review_page: Page
     expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
     review_page.bring_to_front()
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     assert verdicts() == ["accepted"]
 
 
@@ -87,7 +94,7 @@ def test_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page, c
 
     # A page that is already loaded may send again without asking the new route.
     review_page.route(DECIDE, lose)
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("Enter")
     expect(review_page.get_by_text("Not saved yet")).to_be_visible()
     sees_still = review_page.locator("#card .text")
@@ -100,20 +107,20 @@ def test_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page, c
     assert verdicts() == ["accepted"]
 
 
-def test_enter_without_javascript_records_the_typed_label(plain: Page) -> None:
+def test_enter_without_javascript_records_the_typed_label(no_script_page: Page) -> None:
     two_opinions()
-    plain.goto("/review/")
-    plain.get_by_label("Neutral").check()
-    plain.get_by_text("Find", exact=True).click()
-    plain.get_by_label("Find a category by typing").fill("Account")
-    plain.keyboard.press("Enter")
-    expect(plain.get_by_role("heading", name="No tickets left for you")).to_be_visible()
+    no_script_page.goto("/review/")
+    no_script_page.get_by_label("Neutral").check()
+    no_script_page.get_by_text("Find", exact=True).click()
+    no_script_page.get_by_label("Find a category by typing").fill("Account")
+    no_script_page.keyboard.press("Enter")
+    expect(no_script_page.get_by_role("heading", name="No tickets left for you")).to_be_visible()
     assert labels() == ["Account"]
 
 
 def test_enter_without_shortcuts_records_the_chosen_label(agent_page: Page) -> None:
     two_opinions()
-    without_single_keys(agent_page)
+    turn_off_shortcuts(agent_page)
     agent_page.goto("/review/")
     agent_page.get_by_label("Neutral").check()
     agent_page.get_by_label("Account").check()
@@ -124,7 +131,7 @@ def test_enter_without_shortcuts_records_the_chosen_label(agent_page: Page) -> N
 
 def test_enter_on_an_unknown_category_sends_nothing(agent_page: Page) -> None:
     two_opinions()
-    start(agent_page)
+    open_first_ticket(agent_page)
     agent_page.keyboard.press("/")
     agent_page.keyboard.type("zzzz")
     expect(agent_page.get_by_text("No matching category.")).to_be_visible()
@@ -135,15 +142,15 @@ def test_enter_on_an_unknown_category_sends_nothing(agent_page: Page) -> None:
 
 
 def test_held_key_acts_once(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     for key, number, done in (("Enter", 1, ["accepted"]), ("u", 0, ["accepted", "undone"])):
         review_page.keyboard.down(key)
-        sees(review_page, number)
+        expect_ticket(review_page, number)
         for _repeat in range(3):
             review_page.keyboard.down(key)
         review_page.keyboard.up(key)
         review_page.wait_for_load_state("networkidle")
-        sees(review_page, number)
+        expect_ticket(review_page, number)
         assert verdicts() == done
 
 
@@ -155,24 +162,24 @@ CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
 
 
 def test_double_click_decides_one_ticket(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.evaluate(CLICK_AT_ONCE)
     review_page.locator(".accept").click()
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     review_page.wait_for_timeout(500)
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     assert verdicts() == ["accepted"]
     review_page.locator(".accept").click()
-    sees(review_page, 2)
+    expect_ticket(review_page, 2)
 
 
 def test_unsaved_answer_cannot_be_changed_and_blocks_other_actions(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     console.forgive("Response Status")
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     on_its_way: list[Route] = []
 
     def lose(route: Route) -> None:
@@ -197,14 +204,14 @@ def test_unsaved_answer_cannot_be_changed_and_blocks_other_actions(review_page: 
     expect(review_page.get_by_text("Not saved yet")).to_be_visible()
     review_page.unroute(DECIDE)
     expect(review_page.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
-    sees(review_page, 2)
+    expect_ticket(review_page, 2)
     assert verdicts() == ["accepted", "corrected"]
     assert labels() == ["Billing", "Account"]
 
 
 def test_rejected_answer_is_reported_and_not_resent(review_page: Page, console: Console) -> None:
     console.forgive("403")
-    start(review_page)
+    open_first_ticket(review_page)
     sent: list[Route] = []
 
     def refuse(route: Route) -> None:
@@ -220,9 +227,9 @@ def test_rejected_answer_is_reported_and_not_resent(review_page: Page, console: 
     expect(review_page.locator("#unsaved")).to_be_hidden()
     review_page.unroute(DECIDE)
     review_page.keyboard.press("Enter")
-    sees(review_page, 0)
+    expect_ticket(review_page, 0)
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
 
 
 def test_lease_is_renewed_only_while_the_person_is_active(review_page: Page) -> None:
@@ -231,7 +238,7 @@ def test_lease_is_renewed_only_while_the_person_is_active(review_page: Page) -> 
     review_page.on(
         "request", lambda request: renewals.append(request) if request.url.endswith("/renew-lease/") else None
     )
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("n")
     with review_page.expect_response(RENEW_LEASE) as answered:
         review_page.clock.run_for(61_000)
@@ -248,13 +255,13 @@ def test_expired_lease_is_announced(review_page: Page, console: Console) -> None
     review_page.clock.install()
     # Once the ticket is taken away nothing similar to it is shown any more.
     with review_page.expect_response(SIMILAR):
-        start(review_page)
+        open_first_ticket(review_page)
     review_page.keyboard.press("2")
     Assignment.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
     review_page.clock.run_for(61_000)
     expect(review_page.get_by_role("status").filter(has_text="Your hold on this ticket has expired")).to_be_visible()
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     assert verdicts() == ["corrected"]
 
 
@@ -262,7 +269,7 @@ def test_polling_for_work_changes_nothing_until_there_is_some(agent_page: Page) 
     configure_review()
     hold(make_ticket("The only one."))
     agent_page.clock.install()
-    start(agent_page)
+    open_first_ticket(agent_page)
     agent_page.keyboard.press("Enter")
     expect(agent_page.get_by_role("heading", name="No tickets left for you")).to_be_focused()
     expect(agent_page.get_by_text("This page refreshes automatically.")).to_be_visible()
@@ -277,13 +284,13 @@ def test_polling_for_work_changes_nothing_until_there_is_some(agent_page: Page) 
     expect(agent_page.locator("#heading")).to_be_focused()
 
 
-def test_empty_screen_has_a_refresh_link_without_javascript(plain: Page) -> None:
+def test_empty_screen_has_a_refresh_link_without_javascript(no_script_page: Page) -> None:
     configure_review()
-    plain.goto("/review/")
-    expect(plain.get_by_text("refreshes automatically")).to_be_hidden()
-    six_wait()
-    plain.get_by_role("link", name="Refresh").click()
-    expect(plain.locator("#card .text")).to_have_text(TEXTS[0])
+    no_script_page.goto("/review/")
+    expect(no_script_page.get_by_text("refreshes automatically")).to_be_hidden()
+    make_six_tickets()
+    no_script_page.get_by_role("link", name="Refresh").click()
+    expect(no_script_page.locator("#card .text")).to_have_text(TEXTS[0])
 
 
 def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console: Console) -> None:
@@ -293,7 +300,7 @@ def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console:
     for number in range(5):
         Category.objects.create(name=f"alike {number} " + "and long " * 5, parent=parent)
     hold(make_ticket("Only the message is here."))
-    start(agent_page)
+    open_first_ticket(agent_page)
     controls = ["#card .text", ".accept", "#find", "summary", "input[name=sentiment]"]
 
     def places() -> object:
@@ -314,22 +321,22 @@ def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console:
 def test_lost_undo_is_reported_and_can_be_repeated(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     review_page.route(UNDO, lambda route: route.abort())
     review_page.keyboard.press("u")
     expect(review_page.locator("#outcome")).to_contain_text("Not undone: the server rejected the request.")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     review_page.unroute(UNDO)
     review_page.keyboard.press("u")
-    sees(review_page, 0)
+    expect_ticket(review_page, 0)
     assert Decision.objects.filter(undoes=None).count() == 1
 
 
 def test_escalation_without_a_reason_keeps_the_form_open(review_page: Page, console: Console) -> None:
     console.forgive("422")
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("x")
     review_page.keyboard.press("Tab")
     review_page.keyboard.press("Enter")
@@ -339,5 +346,5 @@ def test_escalation_without_a_reason_keeps_the_form_open(review_page: Page, cons
     review_page.keyboard.type("Whether he means it.")
     review_page.keyboard.press("Tab")
     review_page.keyboard.press("Enter")
-    sees(review_page, 1)
+    expect_ticket(review_page, 1)
     assert verdicts() == ["escalated"]

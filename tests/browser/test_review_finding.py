@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from classifier.models import Category
-from tests.browser.morning import six_wait, start, verdicts
+from tests.browser.review_steps import make_six_tickets, open_first_ticket, verdicts
 
 pytestmark = pytest.mark.browser
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def review_page(agent_page: Page) -> Page:
     Category.objects.filter(name="Account").update(description="Owners, assignments and whoever signs in.")
-    six_wait()
+    make_six_tickets()
     return agent_page
 
 
@@ -23,7 +23,7 @@ def chosen(page: Page) -> str:
 
 @pytest.mark.parametrize("way_back", ["Escape", "Backspace"])
 def test_previous_choice_returns_if_nothing_matches(review_page: Page, way_back: str) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     before = chosen(review_page)
     review_page.keyboard.press("/")
     review_page.keyboard.type("x")
@@ -35,7 +35,7 @@ def test_previous_choice_returns_if_nothing_matches(review_page: Page, way_back:
 
 
 def test_category_is_found_by_words_of_its_description(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("/")
     review_page.keyboard.type("owner")
     expect(review_page.get_by_role("option").first).to_have_text("Account")
@@ -44,7 +44,7 @@ def test_category_is_found_by_words_of_its_description(review_page: Page) -> Non
 
 
 def test_shortcuts_work_after_clicking_a_match(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.locator("#find").click()
     review_page.keyboard.type("tech")
     review_page.get_by_role("option", name="Technical").click()
@@ -58,7 +58,7 @@ def test_shortcuts_work_after_clicking_a_match(review_page: Page) -> None:
 def test_help_scrolls_by_keyboard_and_closes_by_its_shortcut(review_page: Page) -> None:
     parent = Category.objects.get(name="General")
     Category.objects.bulk_create([Category(name=f"Part {number}", parent=parent) for number in range(80)])
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("?")
     expect(review_page.locator("#help")).to_be_focused()
     review_page.keyboard.press("PageDown")
@@ -73,7 +73,7 @@ def test_help_scrolls_by_keyboard_and_closes_by_its_shortcut(review_page: Page) 
 
 
 def test_shortcut_opens_the_guidelines_of_the_selected_category(review_page: Page) -> None:
-    start(review_page)
+    open_first_ticket(review_page)
     review_page.keyboard.press("3")
     review_page.keyboard.press("g")
     line = review_page.locator("#help :focus")

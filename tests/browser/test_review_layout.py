@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classifier.models import Category
-from tests.browser.everybody import complaints, too_wide
-from tests.browser.morning import start
+from tests.browser.accessibility import axe_violations, overflowing_widths
+from tests.browser.review_steps import open_first_ticket
 from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ def two_opinions(agent_page: Page) -> Page:
 def test_focused_element_is_in_view(two_opinions: Page, width: int, height: int) -> None:
     page = two_opinions
     page.set_viewport_size({"width": width, "height": height})
-    start(page)
+    open_first_ticket(page)
     covered = []
     for _press in range(24):
         page.keyboard.press("Tab")
@@ -51,7 +51,7 @@ def test_long_names_keep_the_buttons_in_view(agent_page: Page) -> None:
     nested()
     configure_review()
     hold(make_ticket("Where do I send it?"))
-    start(agent_page)
+    open_first_ticket(agent_page)
     assert agent_page.evaluate("scrollY") == 0
     box = agent_page.locator(".accept").bounding_box()
     assert box
@@ -63,7 +63,7 @@ def test_long_names_keep_the_buttons_in_view(agent_page: Page) -> None:
     name = choice.locator("span")
     expect(name).to_have_text("Return no. 1")
     assert name.evaluate("element => element.scrollWidth <= element.clientWidth")
-    assert complaints(agent_page) + too_wide(agent_page) == []
+    assert axe_violations(agent_page) + overflowing_widths(agent_page) == []
 
 
 def top(locator: Locator) -> float:
@@ -78,7 +78,7 @@ def test_near_duplicate_offer_is_readable_and_moves_nothing_in_a_narrow_window(a
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02)
     agent_page.set_viewport_size({"width": 360, "height": 800})
-    start(agent_page)
+    open_first_ticket(agent_page)
     before = top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))
     agent_page.keyboard.press("Enter")
     expect(agent_page.locator(".incident")).to_be_visible()
@@ -96,7 +96,7 @@ def test_near_duplicate_offer_is_readable_and_moves_nothing_in_a_narrow_window(a
 
 
 def test_heading_shows_its_focus(two_opinions: Page) -> None:
-    start(two_opinions)
+    open_first_ticket(two_opinions)
     outline = "element => getComputedStyle(element).outlineStyle"
     assert two_opinions.locator("#heading").evaluate(outline) == "solid"
     two_opinions.keyboard.press("?")

@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from classifier.models import Ticket
+from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.everybody import complaints, too_wide
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
@@ -153,9 +153,11 @@ def test_account_pages_are_accessible(agent_page: Page) -> None:
     for path in paths:
         agent_page.goto(f"/account/{path}")
         if agent_page.get_by_role("heading", name="Confirm Access").count():
-            problems += complaints(agent_page, [360])
+            problems += axe_violations(agent_page, [360])
             agent_page.get_by_label("Password").fill(PASSWORD)
             agent_page.get_by_role("button", name="Confirm").click()
         expect(agent_page).to_have_url(f"/account/{path}")
-        problems += [f"{path}: {problem}" for problem in [*complaints(agent_page, [360]), *too_wide(agent_page)]]
+        problems += [
+            f"{path}: {problem}" for problem in [*axe_violations(agent_page, [360]), *overflowing_widths(agent_page)]
+        ]
     assert problems == []

@@ -44,14 +44,14 @@ def undo(decision: Decision, person: User) -> list[Decision]:
     return decisions.undo(decision, person, key=uuid4())
 
 
-def judge_again(ticket: Ticket, **values: Any) -> list[Assignment]:
+def reclassify(ticket: Ticket, **values: Any) -> list[Assignment]:
     """Models are asked about the ticket once more, another one this time; its open assignments."""
-    ask_models_again(ticket)
+    queue_reclassification(ticket)
     language_model = LanguageModel.objects.exclude(pk__in=ticket.predictions.values("language_model")).first()
     return hold(ticket, language_model=language_model, **values)
 
 
-def ask_models_again(*tickets: Ticket) -> None:
+def queue_reclassification(*tickets: Ticket) -> None:
     label_changes.classify_again(Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]))
 
 
@@ -64,14 +64,14 @@ def state(ticket: Ticket) -> str:
     return str(Ticket.objects.values_list("state", flat=True).get(pk=ticket.pk))
 
 
-def abandon(*assignments: Assignment | None) -> None:
+def expire_leases(*assignments: Assignment | None) -> None:
     """As if the leases had run out."""
     Assignment.objects.filter(pk__in=[_existing(assignment).pk for assignment in assignments]).update(
         leased_until=timezone.now() - timedelta(seconds=1)
     )
 
 
-def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
+def run_concurrently(works: Sequence[Callable[[], Any]]) -> list[Any]:
     """Each in a thread of its own, begun together; their results in order. What one raises is its result."""
     start = threading.Barrier(len(works))
     results: list[Any] = [None] * len(works)

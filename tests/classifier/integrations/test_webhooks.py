@@ -30,7 +30,7 @@ from classifier.models.ticket import state_changed
 from classifier.security.secrets_from_env import MissingSecret
 from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 from tests.receivers import Got, Receiver, Reply
-from tests.review.actions import at_once
+from tests.review.actions import run_concurrently
 from tests.stalling import is_untouched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
@@ -325,7 +325,7 @@ def test_two_workers_send_nothing_twice(receiver: Receiver) -> None:
         while deliver():
             pass
 
-    results = at_once([work, work, work])
+    results = run_concurrently([work, work, work])
     assert results == [None, None, None]
     deliver()
     names = [got.headers["webhook-id"] for got in receiver.got]

@@ -13,7 +13,7 @@ from classifier.pipeline.predict import TicketOutcome
 from review.certification import cycle, evidence_ledger
 from review.models import Audit, Ledger
 from tests.factories import make_prediction
-from tests.review.actions import at_once
+from tests.review.actions import run_concurrently
 from tests.review.certification.auditing import (
     ENOUGH,
     SURE,
@@ -52,7 +52,7 @@ def test_workers_who_judge_the_same_tickets_draw_once_for_each(ana: User) -> Non
     certify()
     epoch = make_grid()
     labelled = waiting(epoch, 16)
-    results = at_once([worker(epoch, labelled), worker(epoch, labelled[::-1]), worker(epoch, labelled)])
+    results = run_concurrently([worker(epoch, labelled), worker(epoch, labelled[::-1]), worker(epoch, labelled)])
     assert results == [None, None, None]
     assert Verdict.objects.current().filter(ticket__in=[one.ticket for one in labelled]).count() == 16
     draws = list(AuditDraw.objects.order_by("pk"))
@@ -68,7 +68,7 @@ def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> 
     epoch = epoch_now()
     labelled = waiting(epoch, 8)
     works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.run_certification] * 3]
-    assert not [one for one in at_once(works) if isinstance(one, Exception)]
+    assert not [one for one in run_concurrently(works) if isinstance(one, Exception)]
     ledger = Ledger.objects.get()
     kept = evidence_ledger.update_ledger(ledger).wealth
     Ledger.objects.update(until=0)

@@ -18,7 +18,7 @@ from review.duplicates.groups import duplicate_groups_for
 from review.duplicates.minhash import MIN_SIMILARITY, bands, shingles, similarity
 from review.models import Assignment, Band
 from tests.factories import hold, make_ticket
-from tests.review.actions import judge_again
+from tests.review.actions import reclassify
 
 OUTAGE = "Nothing loads since this morning and our whole team is waiting. Please fix this outage as soon as possible."
 LOGIN = "I forgot my password, and the link in the mail that you sent me says that it has expired. What can I do now?"
@@ -145,7 +145,7 @@ def test_every_ticket_is_similar_to_the_first_of_its_group() -> None:
 def test_reopened_ticket_keeps_its_group() -> None:
     first, second = make_ticket(OUTAGE), make_ticket(f"{OUTAGE} Thanks")
     before = {assignment.ticket_id: assignment.group_id for assignment in hold(first, second)}
-    (assignment,) = judge_again(second)
+    (assignment,) = reclassify(second)
     assert assignment.group_id == before[second.pk]
     assert groups([first, second]) == [0, 0]
 

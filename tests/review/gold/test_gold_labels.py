@@ -26,7 +26,7 @@ from review.gold import gold_labels
 from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel, ReviewSettings
 from review.workflow import decisions, leases
 from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
-from tests.review.actions import abandon, answer, at_once, undo
+from tests.review.actions import answer, expire_leases, run_concurrently, undo
 from tests.review.certification.auditing import (
     SURE,
     UNSURE,
@@ -322,7 +322,7 @@ def test_near_duplicates_added_at_once_are_on_one_side(catalogue: None) -> None:
     configure_review(benchmark_share=0.5)
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
-        outcomes = at_once([partial(gold_labels.add_gold_labels, labels([text])) for text in versions])
+        outcomes = run_concurrently([partial(gold_labels.add_gold_labels, labels([text])) for text in versions])
         assert outcomes == [None] * 4
         sides = GoldLabel.objects.filter(text__in=versions).values_list("group__side", flat=True)
         assert len(set(sides)) == 1, list(sides)
@@ -370,7 +370,7 @@ def test_near_duplicate_gold_labels_share_a_group() -> None:
 
 def test_expired_leases_leave_no_gold_labels(ana: User) -> None:
     hold(make_ticket())
-    abandon(leases.lease_next(ana))
+    expire_leases(leases.lease_next(ana))
     assert gold_labels.collect_from_decisions() == 0
 
 

@@ -15,7 +15,7 @@ from review.gold.snapshots import EmptySnapshot, SnapshotFilters
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.workflow import decisions
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import answer, at_once
+from tests.review.actions import answer, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -154,7 +154,7 @@ def _label(text: str) -> GoldLabel:
 @pytest.mark.django_db(transaction=True)
 def test_simultaneous_identical_snapshots_are_one(catalogue: None) -> None:
     runs.load_built_in()
-    created = at_once([snapshots.create_snapshot] * 4)
+    created = run_concurrently([snapshots.create_snapshot] * 4)
     assert created == [Snapshot.objects.get()] * 4
     assert SnapshotItem.objects.count() == 5
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative"), ("Account", "Neutral")
 
 
-def say_twice(people: tuple[User, User], first: tuple[str, str], second: tuple[str, str]) -> Ticket:
+def label_twice(people: tuple[User, User], first: tuple[str, str], second: tuple[str, str]) -> Ticket:
     """Two people label one ticket independently."""
     configure_review(double_share=1)
     ticket = make_ticket()
@@ -36,7 +36,7 @@ def adjudicate(ticket: Ticket, lead: User, name: tuple[str, str]) -> None:
     answer(Assignment.objects.get(ticket=ticket, purpose="adjudication"), lead, *name)
 
 
-def look(person: User, *, blind: bool, accept: bool) -> Decision:
+def review_once(person: User, *, blind: bool, accept: bool) -> Decision:
     """One person reviews a ticket of which the model says Billing."""
     configure_review(blind_share=1 if blind else 0)
     ticket = make_ticket()
@@ -47,7 +47,7 @@ def look(person: User, *, blind: bool, accept: bool) -> Decision:
     return answer(assignment, person, *(BILLING if accept else TECHNICAL), shown=shown)
 
 
-def age(days: float) -> None:
+def make_decisions_older(days: float) -> None:
     """All that was decided so far was decided so many days ago."""
     Decision.objects.update(created_at=timezone.now() - timedelta(days=days))
 
@@ -62,7 +62,7 @@ def figures(report: QualityReport) -> dict[str, Estimate]:
 def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> None:
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
     for first, second in pairs:
-        say_twice((ana, ben), first, second)
+        label_twice((ana, ben), first, second)
     report = quality_report()
     assert report.pairs == 10
     expected = {"Category": 0, "Sentiment": 1}
@@ -83,13 +83,13 @@ def test_ticket_with_one_label_is_no_pair(ana: User) -> None:
 
 
 def test_undone_label_makes_no_pair(ana: User, ben: User) -> None:
-    say_twice((ana, ben), BILLING, BILLING)
+    label_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
     assert quality_report().pairs == 0
 
 
 def test_label_given_after_a_reveal_makes_no_pair(ana: User, ben: User) -> None:
-    ticket = say_twice((ana, ben), BILLING, BILLING)
+    ticket = label_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
     answer(Assignment.objects.open().get(ticket=ticket), ben, *BILLING)
     ticket.refresh_from_db()
@@ -98,23 +98,23 @@ def test_label_given_after_a_reveal_makes_no_pair(ana: User, ben: User) -> None:
 
 
 def test_old_pairs_are_left_out(ana: User, ben: User) -> None:
-    say_twice((ana, ben), BILLING, TECHNICAL)
-    age(days=91)
-    say_twice((ana, ben), BILLING, BILLING)
+    label_twice((ana, ben), BILLING, TECHNICAL)
+    make_decisions_older(days=91)
+    label_twice((ana, ben), BILLING, BILLING)
     age_now = figures(quality_report())
     assert age_now["Both"] == intervals.share(1, 1)
 
 
 def test_only_the_latest_pairs_are_used(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    say_twice((ana, ben), BILLING, TECHNICAL)
+    label_twice((ana, ben), BILLING, TECHNICAL)
     for _time in range(3):
-        say_twice((ana, ben), BILLING, BILLING)
+        label_twice((ana, ben), BILLING, BILLING)
     monkeypatch.setattr(quality, "DOUBLES", 3)
     assert figures(quality_report())["Both"] == intervals.share(3, 3)
 
 
 def test_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> None:
-    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    adjudicate(label_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     assert figures(quality_report())["Both"] == intervals.share(0, 1)
 
 
@@ -128,9 +128,9 @@ def test_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> N
 )
 def test_alpha_has_an_interpretation(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
     for _time in range(agreeing):
-        say_twice((ana, ben), BILLING, BILLING)
+        label_twice((ana, ben), BILLING, BILLING)
     for _time in range(differing):
-        say_twice((ana, ben), BILLING, TECHNICAL)
+        label_twice((ana, ben), BILLING, TECHNICAL)
     assert quality_report().axes[0].reading == reading
 
 
@@ -143,11 +143,11 @@ def test_interpretation_uses_krippendorffs_limits(value: float, reading: str) ->
 
 def test_categories_with_the_lowest_agreement_come_first(ana: User, ben: User) -> None:
     for _time in range(6):
-        say_twice((ana, ben), BILLING, TECHNICAL)
-        say_twice((ana, ben), TECHNICAL, TECHNICAL)
-        say_twice((ana, ben), BILLING, BILLING)
-        say_twice((ana, ben), TECHNICAL, TECHNICAL)
-    say_twice((ana, ben), ACCOUNT, ACCOUNT)
+        label_twice((ana, ben), BILLING, TECHNICAL)
+        label_twice((ana, ben), TECHNICAL, TECHNICAL)
+        label_twice((ana, ben), BILLING, BILLING)
+        label_twice((ana, ben), TECHNICAL, TECHNICAL)
+    label_twice((ana, ben), ACCOUNT, ACCOUNT)
     billing, technical = quality_report().categories
     assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", intervals.share(6, 12), "Technical")
     assert (technical.name, technical.both, technical.mixed_up_with) == (
@@ -160,7 +160,7 @@ def test_categories_with_the_lowest_agreement_come_first(ana: User, ben: User) -
 def test_nested_category_has_its_full_name(ana: User, ben: User) -> None:
     Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
     for _time in range(10):
-        say_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
+        label_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
     assert [(row.name, row.mixed_up_with) for row in quality_report().categories] == [("Technical > VPN", "")]
 
 
@@ -169,9 +169,9 @@ def test_nested_category_has_its_full_name(ana: User, ben: User) -> None:
 
 def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) -> None:
     for accept in (True, True, True, False):
-        look(ana, blind=False, accept=accept)
+        review_once(ana, blind=False, accept=accept)
     for accept in (True, False, False):
-        look(ana, blind=True, accept=accept)
+        review_once(ana, blind=True, accept=accept)
     anchoring = quality_report().anchoring
     assert anchoring.shown == intervals.share(3, 4)
     assert anchoring.blind == intervals.share(1, 3)
@@ -181,20 +181,20 @@ def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) 
 
 def test_significant_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
-        look(ana, blind=False, accept=True)
-        look(ana, blind=True, accept=False)
+        review_once(ana, blind=False, accept=True)
+        review_once(ana, blind=True, accept=False)
     assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it more often."
 
 
 def test_negative_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
-        look(ana, blind=False, accept=False)
-        look(ana, blind=True, accept=True)
+        review_once(ana, blind=False, accept=False)
+        review_once(ana, blind=True, accept=True)
     assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it less often."
 
 
 def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
-    look(ana, blind=False, accept=True)
+    review_once(ana, blind=False, accept=True)
     assert quality_report().anchoring.reading == ""
 
 
@@ -202,15 +202,15 @@ def test_anchoring_counts_only_single_reviews(ana: User, ben: User) -> None:
     """Not what was confirmed for many at once, labelled by two, undone, or had nothing to be suggested."""
     configure_review()
     decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
-    say_twice((ana, ben), BILLING, BILLING)
-    undo(look(ana, blind=False, accept=True), ana)
+    label_twice((ana, ben), BILLING, BILLING)
+    undo(review_once(ana, blind=False, accept=True), ana)
     configure_review()
     answer(hold(make_ticket())[0], ana)
     assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
 def test_anchoring_ignores_second_answers_to_a_blind_review(ana: User) -> None:
-    first = look(ana, blind=True, accept=False)
+    first = review_once(ana, blind=True, accept=False)
     undo(first, ana)
     assignment = Assignment.objects.open().get(ticket=first.ticket)
     assert assignment.blind is False
@@ -219,8 +219,8 @@ def test_anchoring_ignores_second_answers_to_a_blind_review(ana: User) -> None:
 
 
 def test_anchoring_ignores_old_reviews(ana: User) -> None:
-    look(ana, blind=False, accept=True)
-    age(days=91)
+    review_once(ana, blind=False, accept=True)
+    make_decisions_older(days=91)
     assert quality_report().anchoring.shown.n == 0
 
 
@@ -228,15 +228,15 @@ def test_anchoring_ignores_old_reviews(ana: User) -> None:
 
 
 def test_activity_covers_the_last_week(ana: User, ben: User) -> None:
-    look(ana, blind=False, accept=False)
-    age(days=8)
+    review_once(ana, blind=False, accept=False)
+    make_decisions_older(days=8)
     for accept in (True, True, False):
-        look(ana, blind=False, accept=accept)
-    look(ana, blind=True, accept=True)
+        review_once(ana, blind=False, accept=accept)
+    review_once(ana, blind=True, accept=True)
     configure_review()
     skip(hold(make_ticket())[0], ana)
     escalate(hold(make_ticket())[0], ana)
-    undo(look(ana, blind=False, accept=True), ana)
+    undo(review_once(ana, blind=False, accept=True), ana)
     Decision.objects.filter(verdict="accepted").update(seconds=4)
     Decision.objects.filter(verdict="corrected").update(seconds=9)
     Decision.objects.filter(verdict__in=["skipped", "escalated"]).update(seconds=600)
@@ -249,17 +249,17 @@ def test_activity_covers_the_last_week(ana: User, ben: User) -> None:
 
 
 def test_lead_agreement_is_the_share_of_labels_that_a_lead_chose(ana: User, ben: User, lea: User) -> None:
-    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
-    adjudicate(say_twice((ben, ana), BILLING, TECHNICAL), lea, TECHNICAL)
-    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, ACCOUNT)
-    say_twice((ana, ben), BILLING, TECHNICAL)
-    say_twice((ana, ben), BILLING, BILLING)
+    adjudicate(label_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    adjudicate(label_twice((ben, ana), BILLING, TECHNICAL), lea, TECHNICAL)
+    adjudicate(label_twice((ana, ben), BILLING, TECHNICAL), lea, ACCOUNT)
+    label_twice((ana, ben), BILLING, TECHNICAL)
+    label_twice((ana, ben), BILLING, BILLING)
     lead_agreed = {agent.name: agent.lead_agreed for agent in quality_report().agents}
     assert lead_agreed == {"ana": intervals.share(2, 3), "ben": intervals.share(0, 3), "lea": intervals.share(0, 0)}
 
 
 def test_undone_adjudication_does_not_count_as_agreement(ana: User, ben: User, lea: User) -> None:
-    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    adjudicate(label_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     undo(Decision.objects.get(reviewer=lea), lea)
     assert {agent.lead_agreed.n for agent in quality_report().agents} == {0}
 
@@ -277,7 +277,7 @@ def test_report_takes_as_many_queries_for_any_amount_of_data(
     ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(11):
-        ticket = say_twice((ana, ben), BILLING, TECHNICAL)
+        ticket = label_twice((ana, ben), BILLING, TECHNICAL)
     adjudicate(ticket, lea, BILLING)
     with django_assert_num_queries(5):
         quality_report()
@@ -286,7 +286,7 @@ def test_report_takes_as_many_queries_for_any_amount_of_data(
 def test_report_reads_a_bounded_number_of_rows(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "LATEST", 2)
     for _time in range(3):
-        look(ana, blind=False, accept=True)
+        review_once(ana, blind=False, accept=True)
     report = quality_report()
     assert report.anchoring.shown.n == 2
     assert report.agents[0].decisions == 2

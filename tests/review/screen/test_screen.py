@@ -169,7 +169,7 @@ def test_skipped_tickets_can_be_reviewed_again(agent_client: Client) -> None:
     assert "What is this?" in agent_client.post(reverse("review:reoffer_skipped"), follow=True).content.decode()
 
 
-def of_leads(agent_client: Client, *texts: str) -> None:
+def make_escalations(agent_client: Client, *texts: str) -> None:
     """Tickets that wait for a lead."""
     for text in texts:
         hold(make_ticket(text))
@@ -179,7 +179,7 @@ def of_leads(agent_client: Client, *texts: str) -> None:
 def test_lead_who_reviews_skipped_tickets_again_stays_in_the_leads_lane(
     agent_client: Client, lead_client: Client
 ) -> None:
-    of_leads(agent_client, "What is this?")
+    make_escalations(agent_client, "What is this?")
     hold(make_ticket("of the agents"))
     content = send(lead_client, shown(lead_client, WORK), skip="unclear")
     (form,) = re.findall(r"<form[^>]*reoffer-skipped.*?</form>", content, re.DOTALL)
@@ -198,7 +198,7 @@ def test_agent_cannot_switch_to_the_leads_lane(agent_client: Client) -> None:
 def test_lead_who_was_signed_out_returns_to_the_leads_lane(
     agent_client: Client, lead_client: Client, lea: User, headers: dict[str, str]
 ) -> None:
-    of_leads(agent_client, "I will sue you.", "You will hear from me.")
+    make_escalations(agent_client, "I will sue you.", "You will hear from me.")
     answer = shown(lead_client, WORK)
     lead_client.cookies.clear()
     response = lead_client.post(DECIDE, answer | {"note": "typed"}, headers=headers)
@@ -361,14 +361,14 @@ def test_old_page_is_told_the_earlier_answer(agent_client: Client) -> None:
     assert Decision.objects.count() == 1
 
 
-def abandoned() -> None:
+def expire_all_leases() -> None:
     Assignment.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
 
 
 def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Client, other: Client, ana: User) -> None:
     hold(make_ticket("slow"))
     answer = shown(agent_client)
-    abandoned()
+    expire_all_leases()
     late = shown(other)
     assert "slow" in other.get(SCREEN).content.decode()
     send(agent_client, answer)
@@ -380,7 +380,7 @@ def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Clien
 def test_late_answer_is_explained_and_the_next_ticket_shown(agent_client: Client, other: Client) -> None:
     hold(make_ticket("slow"), category=category("Billing"))
     answer = shown(agent_client)
-    abandoned()
+    expire_all_leases()
     send(other, shown(other), category=str(category("Account").pk))
     hold(make_ticket("the next one"))
     content = send(agent_client, answer)
@@ -402,7 +402,7 @@ def test_late_skip_or_escalation_is_explained(
 ) -> None:
     (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
     late = shown(agent_client)
-    abandoned()
+    expire_all_leases()
     theirs = shown(other)
     reply = send(agent_client, late, **act)
     assert f"Someone else has ticket {assignment.ticket_id} open now. {lost}" in reply
@@ -426,7 +426,7 @@ def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client,
     first = hold(make_ticket("slow"))[0]
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     late = shown(agent_client)
-    abandoned()
+    expire_all_leases()
     other.post(reverse("review:take", args=[first.ticket_id]))
     send(other, shown(other), **labels)
     assert Assignment.objects.get(pk=first.pk).state == "answered"
@@ -447,10 +447,10 @@ def test_two_agents_never_see_the_same_ticket(agent_client: Client, other: Clien
     hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
     assert shown(agent_client)["display_token"] != shown(other)["display_token"]
     assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
-    assert "No tickets left" in _lead_page(agent_client, other)
+    assert "No tickets left" in lead_page_url(agent_client, other)
 
 
-def _lead_page(agent_client: Client, other: Client) -> str:
+def lead_page_url(agent_client: Client, other: Client) -> str:
     send(agent_client, shown(agent_client))
     return str(agent_client.get(SCREEN).content.decode())
 
@@ -491,7 +491,7 @@ def near_duplicates(number: int) -> list[Assignment]:
     return hold(*wanted, category=category("Billing"))
 
 
-def alike_of(client: Client) -> str:
+def duplicates_url(client: Client) -> str:
     """The address of what is offered after the first ticket was answered."""
     send(client, shown(client))
     return reverse("review:duplicates", args=[Decision.objects.get().pk])
@@ -500,7 +500,7 @@ def alike_of(client: Client) -> str:
 def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> None:
     _first, second, third, fourth = near_duplicates(4)
     stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
-    url = alike_of(agent_client)
+    url = duplicates_url(agent_client)
     content = agent_client.get(url).content.decode()
     assert "3 near-duplicates of the ticket you decided" in content
     assert [int(pk) for pk in re.findall(r'name="assignment" value="(\d+)"', content)] == [
@@ -516,7 +516,7 @@ def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> No
 
 def test_near_duplicate_open_with_someone_else_is_listed_as_left_out(agent_client: Client, other: Client) -> None:
     assignments = near_duplicates(3)
-    url = alike_of(agent_client)
+    url = duplicates_url(agent_client)
     other.post(reverse("review:take", args=[assignments[2].ticket_id]))
     content = agent_client.get(url).content.decode()
     assert "1 near-duplicate of the ticket you decided" in content

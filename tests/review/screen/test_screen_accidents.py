@@ -16,14 +16,14 @@ from classifier.privacy import erasure
 from review.models import Assignment, Decision
 from review.workflow import decisions, leases
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
-from tests.review.actions import abandon, answer, escalate, undo
+from tests.review.actions import answer, escalate, expire_leases, undo
 from tests.review.screen_client import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
 QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:bulk_accept"), reverse("classifier:inbox")
 
 
-def differing(first: User, other: User) -> Ticket:
+def make_disagreement(first: User, other: User) -> Ticket:
     """A ticket whose two labels wait for a lead to choose."""
     configure_review(double_share=1)
     ticket = make_ticket("labelled twice")
@@ -37,10 +37,10 @@ def test_agent_who_answers_an_escalated_ticket_stays_in_the_agents_lane(
     agent_client: Client, ana: User, ben: User
 ) -> None:
     cy, dan = (User.objects.create_user(name) for name in ("cy", "dan"))
-    differing(cy, dan)
+    make_disagreement(cy, dan)
     hold(make_ticket("a threat, perhaps"))
     late = shown(agent_client)
-    abandon(Assignment.objects.get(reviewer=ana, state="open"))
+    expire_leases(Assignment.objects.get(reviewer=ana, state="open"))
     escalate(leases.lease_next(ben), ben)
     content = send(agent_client, late)
     assert "labelled twice" not in content
@@ -96,7 +96,7 @@ def test_reason_and_note_that_are_too_long_together_are_rejected(agent_client: C
 def test_undo_continues_with_the_next_undoable_decision(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     (first,) = hold(make_ticket("one that stands alone"))
     earlier = answer(first, ana)
-    decided = differing(ana, ben)
+    decided = make_disagreement(ana, ben)
     answer(Assignment.objects.get(ticket=decided, purpose="adjudication"), lea)
     hold(make_ticket("what is in hand"))
     agent_client.get(SCREEN)
@@ -113,7 +113,7 @@ def test_latest_decision_can_be_undone_after_a_refused_answer(agent_client: Clie
     answer(leases.lease_next(ana), ana)
     late = shown(agent_client)
     assignment = Assignment.objects.get(reviewer=ana, state="open")
-    abandon(assignment)
+    expire_leases(assignment)
     answer(assignment, ben)
     content = send(agent_client, late)
     assert "Your answer was not recorded." in content
@@ -157,7 +157,7 @@ def test_new_lease_restarts_the_time_taken(agent_client: Client, ana: User, ben:
     long_ago = timezone.now() - timedelta(minutes=30)
     agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=long_ago)
-    abandon(assignment)
+    expire_leases(assignment)
     decision = answer(leases.lease_next(ben), ben)
     assert (Assignment.objects.get().taken_at or long_ago) > long_ago
     Assignment.objects.update(taken_at=long_ago)

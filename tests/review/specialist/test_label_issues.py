@@ -22,7 +22,7 @@ from review.workflow import decisions, leases
 from review.workflow.decision_records import Label
 from review.workflow.decisions import CannotUndo
 from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket, make_version
-from tests.review.actions import answer, assert_consistent, at_once, state, undo
+from tests.review.actions import answer, assert_consistent, run_concurrently, state, undo
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
 
@@ -445,7 +445,7 @@ def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: Use
     pk = make_label_issue(label, "Account").pk
     label_issue, other = (LabelIssue.objects.select_related("gold").get(pk=pk) for _person in range(2))
     account, general, neutral = category("Account"), category("General"), sentiment()
-    heard = at_once(
+    heard = run_concurrently(
         [
             lambda: label_issues.correct(label_issue, lea, account, neutral),
             lambda: label_issues.correct(other, admin, general, neutral),

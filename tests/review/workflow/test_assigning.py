@@ -16,10 +16,10 @@ from review.workflow import assigning, decisions, leases
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
-    ask_models_again,
     escalate,
-    judge_again,
     label,
+    queue_reclassification,
+    reclassify,
     reload,
     skip,
     state,
@@ -88,7 +88,7 @@ def test_priority_of_a_blind_assignment_is_independent_of_the_prediction() -> No
     configure_review(blind_share=1)
     ticket = make_ticket()
     (assignment,) = hold(ticket, confidence=0.1)
-    (again,) = judge_again(ticket, confidence=0.8, category=Category.objects.last(), second=Category.objects.first())
+    (again,) = reclassify(ticket, confidence=0.8, category=Category.objects.last(), second=Category.objects.first())
     assert again == assignment
     assert again.value == assignment.value
 
@@ -111,7 +111,7 @@ def test_answer_counts_while_the_ticket_is_reclassified(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
-    ask_models_again(ticket)
+    queue_reclassification(ticket)
     assert state(ticket) == "new"
     assert leases.lease_next(ana) == assignment
     answer(assignment, ana, "Account")
@@ -133,7 +133,7 @@ def test_reclassified_ticket_keeps_its_assignment_and_lease(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket, confidence=0.3)
     assignment = leases.lease_next(ana)
-    (again,) = judge_again(ticket, confidence=0.6, category=Category.objects.get(name="General"))
+    (again,) = reclassify(ticket, confidence=0.6, category=Category.objects.get(name="General"))
     assert (again, again.reviewer) == (assignment, ana)
     assert (again.confidence, again.category.name) == (0.6, "General")
 
@@ -143,7 +143,7 @@ def test_assignment_is_withdrawn_when_the_ticket_is_auto_accepted(ana: User) -> 
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
-    assert judge_again(ticket, confidence=0.95) == []
+    assert reclassify(ticket, confidence=0.95) == []
     assert (reload(assignment).state, reload(assignment).reviewer) == ("withdrawn", None)
     assert not reload(assignment).ticket.sealed
     assert leases.lease_next(ana) is None
@@ -153,7 +153,7 @@ def test_answer_to_a_ticket_auto_accepted_meanwhile_settles_it(ana: User) -> Non
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
-    judge_again(ticket, confidence=0.95)
+    reclassify(ticket, confidence=0.95)
     answer(assignment, ana, "Technical")
     ticket.refresh_from_db()
     assert (ticket.state, ticket.category.name) == ("settled", "Technical")
@@ -163,7 +163,7 @@ def test_escalation_of_a_ticket_auto_accepted_meanwhile_reaches_the_leads(ana: U
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
-    judge_again(ticket, confidence=0.95)
+    reclassify(ticket, confidence=0.95)
     escalate(assignment, ana)
     assert state(ticket) == "needs_review"
     assert leases.lease_next(lea, "leads") == assignment
@@ -174,7 +174,7 @@ def test_second_label_is_still_wanted_when_models_become_confident(ana: User, be
     ticket = make_ticket()
     hold(ticket)
     answer(leases.lease_next(ana), ana)
-    judge_again(ticket, confidence=0.95)
+    reclassify(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
     answer(leases.lease_next(ben), ben)
     assert state(ticket) == "settled"
@@ -187,7 +187,7 @@ def test_skipped_ticket_stays_in_review_when_models_become_confident(
     ticket = make_ticket()
     hold(ticket)
     pass_on(leases.lease_next(ana), ana)
-    (assignment,) = judge_again(ticket, confidence=0.95)
+    (assignment,) = reclassify(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
     assert (leases.lease_next(ben) or leases.lease_next(lea, "leads")) == assignment
     assert assignment.reason == "confident"
@@ -198,7 +198,7 @@ def test_late_answer_to_one_assignment_reopens_the_other(ana: User, ben: User) -
     ticket = make_ticket()
     hold(ticket)
     assignment = leases.lease_next(ana)
-    judge_again(ticket, confidence=0.95)
+    reclassify(ticket, confidence=0.95)
     decision = answer(assignment, ana)
     assert not decision.blind, "by then everybody could see what the model said"
     assert state(ticket) == "needs_review"
@@ -212,7 +212,7 @@ def test_adjudication_is_not_reopened_after_a_label_was_undone(ana: User, ben: U
     hold(ticket)
     answer(leases.lease_next(ana), ana, "Billing")
     undo(answer(leases.lease_next(ben), ben, "Account"), ben)
-    assignments = judge_again(ticket)
+    assignments = reclassify(ticket)
     assert [assignment.purpose for assignment in assignments] == ["double"]
 
 

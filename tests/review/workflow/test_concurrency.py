@@ -25,14 +25,14 @@ from review.workflow.decisions import CannotUndo, TooLate
 from review.workflow.leases import NotAvailable
 from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import (
-    abandon,
     answer,
     assert_consistent,
-    at_once,
     escalate,
-    judge_again,
+    expire_leases,
     label,
+    reclassify,
     reload,
+    run_concurrently,
     skip,
     state,
     undo,
@@ -64,7 +64,7 @@ def failures(results: list[object], *expected: type[Exception]) -> list[object]:
 
 def test_two_agents_never_lease_the_same_ticket(agents: list[User]) -> None:
     hold(*tickets(10))
-    got = at_once([partial(leases.lease_next, agent) for agent in agents])
+    got = run_concurrently([partial(leases.lease_next, agent) for agent in agents])
     assert failures(got) == []
     assignments = [assignment.pk for assignment in got if assignment]
     assert len(assignments) == len(set(assignments)) == 10
@@ -80,7 +80,7 @@ def test_sixteen_agents_decide_every_ticket_once(agents: list[User]) -> None:
             answer(assignment, agent)
         return answered
 
-    results = at_once([partial(work, agent) for agent in agents])
+    results = run_concurrently([partial(work, agent) for agent in agents])
     assert failures(results) == []
     assert sorted(pk for answered in results for pk in answered) == [assignment.pk for assignment in assignments]
     assert Decision.objects.count() == len(assignments)
@@ -112,7 +112,7 @@ class Whim:
         if assignment:
             self.seen.append(assignment)
             if self.choose.random() < 0.2:
-                abandon(assignment)
+                expire_leases(assignment)
         return assignment
 
     def answer(self) -> None:
@@ -146,15 +146,15 @@ def test_random_actions_of_sixteen_people_lose_and_repeat_no_decision(agents: li
     hold(*inbox)
     lanes = ["agents"] * (AGENTS - 3) + ["leads"] * 3
     people = [Whim(agent, lane, seed) for seed, (agent, lane) in enumerate(zip(agents, lanes, strict=True))]
-    results = at_once([partial(person.follow, 12) for person in people])
+    results = run_concurrently([partial(person.follow, 12) for person in people])
     assert failures(results) == []
     assert_consistent()
     assert sum(done["answer"] for done in results) > 10
-    finish(agents)
+    empty_queue(agents)
     assert {state(ticket) for ticket in inbox} == {"settled"}
 
 
-def finish(people: list[User]) -> None:
+def empty_queue(people: list[User]) -> None:
     """Everybody answers what they get, until nothing is left; then everybody looks again at what they skipped."""
     while Assignment.objects.open().exists():
         before = Decision.objects.count()
@@ -170,7 +170,7 @@ def finish(people: list[User]) -> None:
 def test_simultaneous_copies_of_an_answer_are_one_decision(ana: User, act: Callable[..., Decision]) -> None:
     hold(*tickets(1))
     assignment, key = leases.lease_next(ana), uuid4()
-    made = at_once([partial(act, assignment, ana, key=key) for _time in range(8)])
+    made = run_concurrently([partial(act, assignment, ana, key=key) for _time in range(8)])
     assert failures(made) == []
     assert len({decision.pk for decision in made}) == 1
     assert Decision.objects.count() == 1
@@ -179,7 +179,7 @@ def test_simultaneous_copies_of_an_answer_are_one_decision(ana: User, act: Calla
 def test_simultaneous_copies_of_an_undo_are_one(ana: User) -> None:
     hold(*tickets(1))
     decision, key = answer(leases.lease_next(ana), ana), uuid4()
-    made = at_once([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
+    made = run_concurrently([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
     assert failures(made) == []
     assert len({undoing.pk for (undoing,) in made}) == 1
 
@@ -187,7 +187,7 @@ def test_simultaneous_copies_of_an_undo_are_one(ana: User) -> None:
 def test_second_of_two_simultaneous_undos_is_refused(ana: User) -> None:
     hold(*tickets(1))
     decision = answer(leases.lease_next(ana), ana)
-    made = at_once([partial(undo, decision, ana) for _time in range(4)])
+    made = run_concurrently([partial(undo, decision, ana) for _time in range(4)])
     assert failures(made, CannotUndo) == []
     assert sum(isinstance(result, CannotUndo) for result in made) == 3
 
@@ -195,20 +195,23 @@ def test_second_of_two_simultaneous_undos_is_refused(ana: User) -> None:
 @pytest.mark.parametrize("waiting", [1, 10])
 def test_person_with_many_tabs_has_one_lease(ana: User, waiting: int) -> None:
     hold(*tickets(waiting))
-    got = at_once([partial(leases.lease_next, ana) for _tab in range(8)])
+    got = run_concurrently([partial(leases.lease_next, ana) for _tab in range(8)])
     assert failures(got) == []
     assert len({assignment.pk for assignment in got}) == 1
 
 
 def test_simultaneous_leases_of_one_ticket_by_one_person_both_succeed(ana: User) -> None:
     (assignment,) = hold(*tickets(1))
-    assert at_once([partial(leases.lease_ticket, ana, assignment.ticket) for _click in range(6)]) == [assignment] * 6
+    assert (
+        run_concurrently([partial(leases.lease_ticket, ana, assignment.ticket) for _click in range(6)])
+        == [assignment] * 6
+    )
 
 
 def test_simultaneous_leases_of_two_tickets_leave_one(ana: User) -> None:
     for round_ in range(5):
         assignments = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
-        got = at_once([partial(leases.lease_ticket, ana, assignment.ticket) for assignment in assignments])
+        got = run_concurrently([partial(leases.lease_ticket, ana, assignment.ticket) for assignment in assignments])
         assert failures(got) == []
         assert Assignment.objects.held_by(ana).get() in assignments
 
@@ -217,7 +220,7 @@ def test_undo_and_next_ticket_in_two_tabs_leave_one_lease(ana: User) -> None:
     hold(*tickets(10))
     for _round in range(5):
         decision = answer(leases.lease_next(ana), ana)
-        undone, got = at_once([partial(undo, decision, ana), partial(leases.lease_next, ana)])
+        undone, got = run_concurrently([partial(undo, decision, ana), partial(leases.lease_next, ana)])
         assert failures([undone, got]) == []
         assert Assignment.objects.held_by(ana).count() == 1
 
@@ -256,7 +259,7 @@ def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
         asked.set()
         return assignment
 
-    skipped, got = at_once([pass_on, ask])
+    skipped, got = run_concurrently([pass_on, ask])
     assert failures([skipped, got]) == []
     leased_first = connection.vendor == "postgresql" and claimed == "before"
     assert got == (second if leased_first else following)
@@ -273,9 +276,11 @@ def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: Use
         (ticket,) = tickets(1)
         (assignment,) = hold(ticket)
         leases.lease_ticket(ana, ticket)
-        abandon(assignment)
+        expire_leases(assignment)
         leases.lease_ticket(ben, ticket)
-        made = at_once([partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")])
+        made = run_concurrently(
+            [partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")]
+        )
         (decision,) = (result for result in made if isinstance(result, Decision))
         (late,) = (result for result in made if isinstance(result, TooLate))
         assert late.final_decision == decision
@@ -287,7 +292,7 @@ def test_simultaneous_double_labels_are_compared(ana: User, ben: User, second: s
     for _round in range(5):
         (ticket,) = tickets(1)
         first, two = hold(ticket)
-        made = at_once([partial(answer, first, ana, "Billing"), partial(answer, two, ben, second)])
+        made = run_concurrently([partial(answer, first, ana, "Billing"), partial(answer, two, ben, second)])
         assert failures(made) == []
         if second == "Billing":
             assert state(ticket) == "settled"
@@ -299,8 +304,8 @@ def test_simultaneous_answer_and_reclassification_lose_nothing(ana: User) -> Non
     for confidence in (0.5, 0.95) * 4:
         (ticket,) = tickets(1)
         (assignment,) = hold(ticket)
-        results = at_once(
-            [partial(answer, assignment, ana, "Account"), partial(judge_again, ticket, confidence=confidence)]
+        results = run_concurrently(
+            [partial(answer, assignment, ana, "Account"), partial(reclassify, ticket, confidence=confidence)]
         )
         assert failures(results) == []
         assert (state(ticket), reload(assignment).ticket.category.name) == ("settled", "Account")
@@ -318,7 +323,9 @@ def test_labels_can_be_merged_while_agents_answer(agents: list[User]) -> None:
             assert assignment, "tickets wait, and nothing is left"
             decisions.decide(assignment, agent, chosen, key=uuid4())
 
-    results = at_once([*(partial(work, agent) for agent in agents[:8]), partial(label_changes.merge, account, billing)])
+    results = run_concurrently(
+        [*(partial(work, agent) for agent in agents[:8]), partial(label_changes.merge, account, billing)]
+    )
     assert failures(results) == []
     assert set(Decision.objects.values_list("category__name", flat=True)) == {"Billing"}
     assert {reload(assignment).ticket.category for assignment in Assignment.objects.all()} == {billing}
@@ -341,7 +348,7 @@ def test_merge_waits_for_a_running_answer_and_moves_its_label(ana: User) -> None
         time.sleep(0.5)
         label_changes.merge(account, billing)
 
-    assert failures(at_once([decide, merge])) == []
+    assert failures(run_concurrently([decide, merge])) == []
     assert (
         Decision.objects.get().category == reload(assignment).ticket.category == reload(assignment).category == billing
     )
@@ -349,7 +356,7 @@ def test_merge_waits_for_a_running_answer_and_moves_its_label(ana: User) -> None
 
 def test_review_settings_are_created_once_under_concurrency() -> None:
     ReviewSettings.objects.all().delete()
-    assert len({review_settings.seed for review_settings in at_once([ReviewSettings.current] * 8)}) == 1
+    assert len({review_settings.seed for review_settings in run_concurrently([ReviewSettings.current] * 8)}) == 1
 
 
 # Processes
@@ -389,5 +396,5 @@ def test_ticket_leased_by_a_killed_process_becomes_free(ana: User, ben: User) ->
         assert process.stdout.readline() == f"{assignment.pk}\n"
         process.kill()
     assert leases.lease_next(ben) is None
-    abandon(assignment)
+    expire_leases(assignment)
     assert leases.lease_next(ben) == assignment

@@ -17,15 +17,15 @@ from review.workflow import decisions, leases
 from review.workflow.decision_records import Presented
 from review.workflow.decisions import CannotUndo, TooLate
 from tests.factories import configure_review, hold, make_ticket, make_user
-from tests.review.actions import abandon, answer, escalate, label, reload, skip, state, undo
+from tests.review.actions import answer, escalate, expire_leases, label, reload, skip, state, undo
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
 
 @pytest.fixture
-def cy(db: None) -> User:
+def third_agent(db: None) -> User:
     """A third agent."""
-    return make_user("cy", "Agent")
+    return make_user("third_agent", "Agent")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def assignment(catalogue: None) -> Assignment:
     return hold(make_ticket())[0]
 
 
-def what_the_model_said(assignment: Assignment) -> Presented:
+def presented(assignment: Assignment) -> Presented:
     return Presented(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
 
 
@@ -61,7 +61,7 @@ def test_an_answer_settles_the_ticket_with_its_label(ana: User, assignment: Assi
 def test_label_equal_to_the_suggestion_is_accepted_and_any_other_corrected(ana: User) -> None:
     for chosen, verdict in ((("Billing", "Positive"), "accepted"), (("Billing", "Negative"), "corrected")):
         (assignment,) = hold(make_ticket(f"one to be {verdict}"))
-        assert answer(assignment, ana, *chosen, shown=what_the_model_said(assignment)).verdict == verdict
+        assert answer(assignment, ana, *chosen, shown=presented(assignment)).verdict == verdict
 
 
 def test_label_without_a_suggestion_is_a_correction(ana: User, assignment: Assignment) -> None:
@@ -116,7 +116,7 @@ def test_resent_answer_stays_undone(ana: User, assignment: Assignment) -> None:
 
 def test_late_answer_counts_if_nobody_else_has_answered(ana: User, ben: User, assignment: Assignment) -> None:
     leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     assert leases.lease_next(ben) == assignment
     assert answer(assignment, ana).reviewer == ana
     assert reload(assignment).reviewer == ana
@@ -125,7 +125,7 @@ def test_late_answer_counts_if_nobody_else_has_answered(ana: User, ben: User, as
 
 def test_second_answer_is_refused_with_the_first_label(ana: User, ben: User, assignment: Assignment) -> None:
     leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     leases.lease_next(ben)
     decision = answer(assignment, ana, "Account")
     with pytest.raises(TooLate) as late:
@@ -136,7 +136,7 @@ def test_second_answer_is_refused_with_the_first_label(ana: User, ben: User, ass
 
 
 def test_late_answer_keeps_the_lease_on_another_ticket(ana: User, ben: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = hold(make_ticket("one"), make_ticket("double_assignments"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ana, second.ticket)
     answer(first, ana)
@@ -148,7 +148,7 @@ def test_late_skip_does_not_release_another_persons_lease(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     leases.lease_next(ben)
     with pytest.raises(TooLate) as late:
         act(assignment, ana)
@@ -179,11 +179,11 @@ def test_a_skipped_ticket_goes_to_someone_else(ana: User, ben: User, assignment:
 
 
 def test_a_ticket_skipped_by_two_people_goes_to_a_lead(
-    ana: User, ben: User, cy: User, lea: User, assignment: Assignment
+    ana: User, ben: User, third_agent: User, lea: User, assignment: Assignment
 ) -> None:
     skip(leases.lease_next(ana), ana)
     skip(leases.lease_next(ben), ben)
-    assert leases.lease_next(cy) is None
+    assert leases.lease_next(third_agent) is None
     assert leases.lease_next(lea, "leads") == assignment
     answer(assignment, lea)
     assert state(assignment.ticket) == "settled"
@@ -224,7 +224,7 @@ def test_undo_keeps_the_decision_and_leases_its_ticket_again(ana: User, ben: Use
 
 
 def test_repeated_undo_goes_back_step_by_step_with_one_lease_at_a_time(ana: User) -> None:
-    assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
+    assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "double_assignments", "three")))
     for _assignment in assignments[:2]:
         answer(leases.lease_next(ana), ana)
     skip(leases.lease_next(ana), ana)
@@ -300,7 +300,7 @@ def test_skip_cannot_be_undone_while_another_person_has_the_ticket(
     assert leases.lease_next(ben) or leases.lease_next(lea, "leads")
     with pytest.raises(CannotUndo):
         undo(decision, ana)
-    abandon(assignment)
+    expire_leases(assignment)
     undo(decision, ana)
     assert open_assignment(ana) == assignment
 
@@ -351,7 +351,7 @@ def test_bulk_decision_labels_free_tickets_and_leaves_out_the_others(ana: User, 
 
 def test_bulk_decision_without_a_label_accepts_each_suggestion(ana: User) -> None:
     billing = hold(make_ticket("one"), category=Category.objects.get(name="Billing"))
-    account = hold(make_ticket("two"), category=Category.objects.get(name="Account"))
+    account = hold(make_ticket("double_assignments"), category=Category.objects.get(name="Account"))
     made = decisions.decide_many([*billing, *account], ana)
     assert {(decision.assignment, decision.category.name, decision.verdict) for decision in made} == {
         (billing[0], "Billing", "accepted"),
@@ -363,7 +363,7 @@ def test_bulk_decision_without_a_label_accepts_each_suggestion(ana: User) -> Non
 @pytest.mark.parametrize("review_settings", [{"blind_share": 1}, {"double_share": 1}])
 def test_blind_and_double_reviews_are_never_decided_in_bulk(ana: User, review_settings: dict[str, float]) -> None:
     configure_review(**review_settings)
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = hold(make_ticket("one"), make_ticket("double_assignments"))
     assert decisions.decide_many(assignments, ana, label()) == []
     assert {state(assignment.ticket) for assignment in assignments} == {"needs_review"}
 
@@ -450,39 +450,43 @@ def test_undone_skip_keeps_a_blind_ticket_blind(ana: User, blind: Assignment) ->
 
 
 @pytest.fixture
-def two(catalogue: None) -> list[Assignment]:
+def double_assignments(catalogue: None) -> list[Assignment]:
     """The two assignments of one ticket."""
     configure_review(double_share=1)
     return hold(make_ticket())
 
 
-def test_double_labelling_asks_two_different_people(ana: User, ben: User, cy: User, two: list[Assignment]) -> None:
+def test_double_labelling_asks_two_different_people(
+    ana: User, ben: User, third_agent: User, double_assignments: list[Assignment]
+) -> None:
     first = leases.lease_next(ana)
     assert leases.lease_ticket(ana, first.ticket) == first
     second = leases.lease_next(ben)
-    assert {first, second} == set(two)
-    assert leases.lease_next(cy) is None
+    assert {first, second} == set(double_assignments)
+    assert leases.lease_next(third_agent) is None
 
 
-def test_ticket_is_sealed_until_the_second_label(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_ticket_is_sealed_until_the_second_label(ana: User, ben: User, double_assignments: list[Assignment]) -> None:
     answer(leases.lease_next(ana), ana)
-    ticket = reload(two[0]).ticket
+    ticket = reload(double_assignments[0]).ticket
     assert (ticket.state, ticket.sealed) == ("needs_review", True)
     assert leases.lease_next(ana) is None
     with pytest.raises(leases.NotAvailable):
         leases.lease_ticket(ana, ticket)
-    assert leases.lease_next(ben) == two[1]
+    assert leases.lease_next(ben) == double_assignments[1]
 
 
-def test_two_equal_labels_settle_the_ticket(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_two_equal_labels_settle_the_ticket(ana: User, ben: User, double_assignments: list[Assignment]) -> None:
     for person in (ana, ben):
         assert answer(leases.lease_next(person), person, "Account").blind
-    ticket = reload(two[0]).ticket
+    ticket = reload(double_assignments[0]).ticket
     assert (ticket.state, ticket.category.name, ticket.sealed) == ("settled", "Account", False)
     assert Assignment.objects.count() == 2
 
 
-def test_a_late_second_label_does_not_reveal_the_first(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_a_late_second_label_does_not_reveal_the_first(
+    ana: User, ben: User, double_assignments: list[Assignment]
+) -> None:
     assignment = leases.lease_next(ana)
     answer(assignment, ana)
     with pytest.raises(TooLate) as late:
@@ -490,19 +494,21 @@ def test_a_late_second_label_does_not_reveal_the_first(ana: User, ben: User, two
     assert late.value.final_decision is None
 
 
-def test_same_person_cannot_answer_both_assignments(ana: User, ben: User, two: list[Assignment]) -> None:
-    answer(two[0], ana)
+def test_same_person_cannot_answer_both_assignments(ana: User, ben: User, double_assignments: list[Assignment]) -> None:
+    answer(double_assignments[0], ana)
     for act in (answer, skip, escalate):
         with pytest.raises(TooLate):
-            act(two[1], ana)
+            act(double_assignments[1], ana)
 
 
-def test_late_answer_to_one_assignment_releases_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_late_answer_to_one_assignment_releases_the_other(
+    ana: User, ben: User, double_assignments: list[Assignment]
+) -> None:
     first = leases.lease_next(ana)
-    abandon(first)
+    expire_leases(first)
     assert leases.lease_next(ben) == first
     second = leases.lease_ticket(ana, first.ticket)
-    assert second in two
+    assert second in double_assignments
     assert second != first
     answer(first, ana)
     assert open_assignment(ana) is None
@@ -511,17 +517,17 @@ def test_late_answer_to_one_assignment_releases_the_other(ana: User, ben: User, 
 
 
 @pytest.fixture
-def disputed(ana: User, ben: User, two: list[Assignment]) -> tuple[Decision, Decision]:
+def disagreement(ana: User, ben: User, double_assignments: list[Assignment]) -> tuple[Decision, Decision]:
     """What Ana and Ben said of one ticket: not the same."""
     return answer(leases.lease_next(ana), ana, "Billing"), answer(leases.lease_next(ben), ben, "Account")
 
 
 def test_disagreement_goes_to_a_lead(
-    disputed: tuple[Decision, Decision], ana: User, ben: User, cy: User, lea: User
+    disagreement: tuple[Decision, Decision], ana: User, ben: User, third_agent: User, lea: User
 ) -> None:
-    ticket = disputed[0].ticket
+    ticket = disagreement[0].ticket
     assert state(ticket) == "needs_review"
-    assert leases.lease_next(cy) is None
+    assert leases.lease_next(third_agent) is None
     assignment = leases.lease_next(lea, "leads")
     assert (assignment.purpose, assignment.blind, assignment.ticket_id) == ("adjudication", True, ticket.pk)
     assert reload(assignment).ticket.sealed
@@ -532,7 +538,7 @@ def test_disagreement_goes_to_a_lead(
 
 
 def test_author_of_a_disputed_label_cannot_adjudicate(
-    disputed: tuple[Decision, Decision], ana: User, ben: User
+    disagreement: tuple[Decision, Decision], ana: User, ben: User
 ) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
     for person in (ana, ben):
@@ -543,7 +549,7 @@ def test_author_of_a_disputed_label_cannot_adjudicate(
             answer(choice, person)
 
 
-def test_skipped_adjudication_stays_with_the_leads(disputed: tuple[Decision, Decision], lea: User) -> None:
+def test_skipped_adjudication_stays_with_the_leads(disagreement: tuple[Decision, Decision], lea: User) -> None:
     choice = leases.lease_next(lea, "leads")
     skip(choice, lea)
     assert (reload(choice).lane, reload(choice).state) == ("leads", "open")
@@ -551,7 +557,9 @@ def test_skipped_adjudication_stays_with_the_leads(disputed: tuple[Decision, Dec
     assert leases.lease_next(lea, "leads") == choice
 
 
-def test_first_of_two_labels_can_be_undone_before_the_second(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_first_of_two_labels_can_be_undone_before_the_second(
+    ana: User, ben: User, double_assignments: list[Assignment]
+) -> None:
     first = answer(leases.lease_next(ana), ana)
     undo(first, ana)
     assert open_assignment(ana) == first.assignment
@@ -561,44 +569,46 @@ def test_first_of_two_labels_can_be_undone_before_the_second(ana: User, ben: Use
 
 @pytest.mark.parametrize("who", [0, 1])
 def test_either_label_can_be_undone_before_the_adjudication(
-    disputed: tuple[Decision, Decision], ana: User, ben: User, lea: User, who: int
+    disagreement: tuple[Decision, Decision], ana: User, ben: User, lea: User, who: int
 ) -> None:
     person = (ana, ben)[who]
-    undo(disputed[who], person)
+    undo(disagreement[who], person)
     assert leases.lease_next(lea, "leads") is None
     assert Assignment.objects.get(purpose="adjudication").state == "withdrawn"
-    assert answer(disputed[who].assignment, person, ("Account", "Billing")[who]).blind
-    assert state(disputed[who].ticket) == "settled"
+    assert answer(disagreement[who].assignment, person, ("Account", "Billing")[who]).blind
+    assert state(disagreement[who].ticket) == "settled"
 
 
-def test_renewed_disagreement_goes_to_a_lead_again(disputed: tuple[Decision, Decision], ben: User, lea: User) -> None:
+def test_renewed_disagreement_goes_to_a_lead_again(
+    disagreement: tuple[Decision, Decision], ben: User, lea: User
+) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
-    undo(disputed[1], ben)
-    answer(disputed[1].assignment, ben, "General")
+    undo(disagreement[1], ben)
+    answer(disagreement[1].assignment, ben, "General")
     assert leases.lease_next(lea, "leads") == choice
 
 
 def test_label_cannot_be_undone_while_a_lead_has_the_adjudication_open(
-    disputed: tuple[Decision, Decision], ana: User, lea: User
+    disagreement: tuple[Decision, Decision], ana: User, lea: User
 ) -> None:
     choice = leases.lease_next(lea, "leads")
     with pytest.raises(CannotUndo):
-        undo(disputed[0], ana)
+        undo(disagreement[0], ana)
     answer(choice, lea)
-    assert state(disputed[0].ticket) == "settled"
+    assert state(disagreement[0].ticket) == "settled"
 
 
 def test_label_cannot_be_undone_after_the_adjudication(
-    disputed: tuple[Decision, Decision], ana: User, ben: User, lea: User
+    disagreement: tuple[Decision, Decision], ana: User, ben: User, lea: User
 ) -> None:
     answer(leases.lease_next(lea, "leads"), lea, "Billing")
-    for decision, person in zip(disputed, (ana, ben), strict=True):
+    for decision, person in zip(disagreement, (ana, ben), strict=True):
         with pytest.raises(CannotUndo):
             undo(decision, person)
-    assert state(disputed[0].ticket) == "settled"
+    assert state(disagreement[0].ticket) == "settled"
 
 
-def test_adjudication_can_be_undone_and_repeated(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
+def test_adjudication_can_be_undone_and_repeated(disagreement: tuple[Decision, Decision], ana: User, lea: User) -> None:
     choice = leases.lease_next(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
     assert (reload(choice).lane, open_assignment(lea)) == ("leads", choice)
@@ -607,70 +617,72 @@ def test_adjudication_can_be_undone_and_repeated(disputed: tuple[Decision, Decis
     assert decisions.final_decision(choice.ticket) == again
     undo(again, lea)
     leases.release(lea)
-    undo(disputed[0], ana)
-    assert open_assignment(ana) == disputed[0].assignment
+    undo(disagreement[0], ana)
+    assert open_assignment(ana) == disagreement[0].assignment
 
 
 @pytest.mark.parametrize("who", [0, 1])
 def test_undoing_a_settled_double_label_makes_the_next_one_not_blind(
-    ana: User, ben: User, two: list[Assignment], who: int
+    ana: User, ben: User, double_assignments: list[Assignment], who: int
 ) -> None:
     people = (ana, ben)
     made = [answer(leases.lease_next(person), person, "Account") for person in people]
     undo(made[who], people[who])
-    assert state(two[0].ticket) == "needs_review"
+    assert state(double_assignments[0].ticket) == "needs_review"
     assert open_assignment(people[who]) == made[who].assignment
     again = answer(made[who].assignment, people[who], "Billing")
     assert not again.blind, "once it was settled everybody could see what was said"
     assert Assignment.objects.open().get().purpose == "adjudication"
 
 
-def test_both_double_labels_can_be_undone(ana: User, ben: User, two: list[Assignment]) -> None:
+def test_both_double_labels_can_be_undone(ana: User, ben: User, double_assignments: list[Assignment]) -> None:
     made = [answer(leases.lease_next(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
-    assert {open_assignment(ana), open_assignment(ben)} == set(two)
+    assert {open_assignment(ana), open_assignment(ben)} == set(double_assignments)
     answer(made[1].assignment, ben)
     answer(made[0].assignment, ana)
-    assert state(two[0].ticket) == "settled"
+    assert state(double_assignments[0].ticket) == "settled"
 
 
 def test_skipping_one_assignment_of_a_ticket_skips_the_other(
-    ana: User, ben: User, cy: User, two: list[Assignment]
+    ana: User, ben: User, third_agent: User, double_assignments: list[Assignment]
 ) -> None:
     skip(leases.lease_next(ana), ana)
     assert leases.lease_next(ana) is None
-    assert {leases.lease_next(ben), leases.lease_next(cy)} == set(two)
+    assert {leases.lease_next(ben), leases.lease_next(third_agent)} == set(double_assignments)
 
 
-def test_skip_keeps_the_lease_on_the_other_assignment(ana: User, ben: User, cy: User, two: list[Assignment]) -> None:
+def test_skip_keeps_the_lease_on_the_other_assignment(
+    ana: User, ben: User, third_agent: User, double_assignments: list[Assignment]
+) -> None:
     mine = leases.lease_next(ben)
     skip(leases.lease_next(ana), ana)
-    skip(leases.lease_next(cy), cy)
+    skip(leases.lease_next(third_agent), third_agent)
     assert leases.lease_next(ben) == mine
     answer(mine, ben)
     assert state(mine.ticket) == "needs_review", "a single agent's label settles nothing here"
 
 
 def test_lead_settles_a_double_ticket_that_two_people_skipped(
-    ana: User, ben: User, lea: User, two: list[Assignment]
+    ana: User, ben: User, lea: User, double_assignments: list[Assignment]
 ) -> None:
     for person in (ana, ben):
         skip(leases.lease_next(person), person)
     decision = answer(leases.lease_next(lea, "leads"), lea)
-    assert state(two[0].ticket) == "settled"
+    assert state(double_assignments[0].ticket) == "settled"
     undo(decision, lea)
-    assert {assignment.state for assignment in map(reload, two)} == {"open"}
+    assert {assignment.state for assignment in map(reload, double_assignments)} == {"open"}
     answer(leases.lease_next(lea, "leads"), lea)
 
 
 def test_label_of_a_lead_on_an_escalated_ticket_overrides_the_other_label(
-    ana: User, ben: User, lea: User, two: list[Assignment]
+    ana: User, ben: User, lea: User, double_assignments: list[Assignment]
 ) -> None:
     first = answer(leases.lease_next(ana), ana, "Billing")
     escalate(leases.lease_next(ben), ben)
     word = answer(leases.lease_next(lea, "leads"), lea, "Account")
-    ticket = reload(two[0]).ticket
+    ticket = reload(double_assignments[0]).ticket
     assert (ticket.state, ticket.category.name) == ("settled", "Account")
     assert decisions.final_decision(ticket) == word
     with pytest.raises(CannotUndo):
@@ -782,16 +794,16 @@ def test_database_rejects_an_inconsistent_assignment(
         Assignment.objects.filter(pk=assignment.pk).update(**changes)
 
 
-def test_database_allows_one_assignment_per_person_and_number(ana: User, two: list[Assignment]) -> None:
-    answer(two[0], ana)
+def test_database_allows_one_assignment_per_person_and_number(ana: User, double_assignments: list[Assignment]) -> None:
+    answer(double_assignments[0], ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Assignment.objects.filter(pk=two[1].pk).update(reviewer=ana)
+        Assignment.objects.filter(pk=double_assignments[1].pk).update(reviewer=ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Assignment.objects.filter(pk=two[1].pk).update(number=1)
+        Assignment.objects.filter(pk=double_assignments[1].pk).update(number=1)
 
 
 def test_reviewers_and_shown_predictions_cannot_be_deleted(ana: User, assignment: Assignment) -> None:
-    answer(assignment, ana, shown=what_the_model_said(assignment))
+    answer(assignment, ana, shown=presented(assignment))
     with pytest.raises(IntegrityError):
         ana.delete()
     Verdict.objects.all().delete()

@@ -26,14 +26,14 @@ def events(ticket: Ticket) -> list[tuple[str, Any, bool]]:
     return [(event.kind.partition(".")[2], event.data["category"], event.data["sealed"]) for event in rows]
 
 
-def asked(**shares: float) -> list[Assignment]:
+def open_assignments(**shares: float) -> list[Assignment]:
     configure_review(**shares)
     return hold(make_ticket())
 
 
 def test_webhooks_hear_of_a_decision_and_its_undo(ana: User) -> None:
     make_webhook()
-    (assignment,) = asked()
+    (assignment,) = open_assignments()
     undo(answer(assignment, ana, "Technical"), ana)
     assert events(assignment.ticket) == [
         ("classified", "Billing", False),
@@ -46,7 +46,7 @@ def test_webhooks_hear_of_a_decision_and_its_undo(ana: User) -> None:
 
 def test_webhooks_hear_no_label_before_both_have_answered(ana: User, ben: User) -> None:
     make_webhook()
-    first, second = asked(double_share=1)
+    first, second = open_assignments(double_share=1)
     answer(first, ana)
     assert events(first.ticket) == [("classified", None, True)]
     answer(second, ben)
@@ -55,7 +55,7 @@ def test_webhooks_hear_no_label_before_both_have_answered(ana: User, ben: User) 
 
 def test_webhooks_hear_no_label_while_it_is_disputed(ana: User, lea: User) -> None:
     make_webhook()
-    (assignment,) = asked()
+    (assignment,) = open_assignments()
     answer(assignment, ana)
     gold_labels.collect_from_decisions()
     disputes.dispute(GoldLabel.objects.get(ticket=assignment.ticket), lea)
@@ -65,11 +65,11 @@ def test_webhooks_hear_no_label_while_it_is_disputed(ana: User, lea: User) -> No
 def test_decision_without_subscribers_takes_one_extra_query(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from review.workflow import routing
 
-    (assignment,) = asked()
+    (assignment,) = open_assignments()
     with CaptureQueriesContext(connection) as with_it:
         answer(assignment, ana)
     monkeypatch.setattr(routing, "announce", lambda *_given: None)
-    (assignment,) = asked()
+    (assignment,) = open_assignments()
     with CaptureQueriesContext(connection) as without:
         answer(assignment, ana)
     assert len(with_it) == len(without) + 1

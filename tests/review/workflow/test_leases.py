@@ -13,7 +13,7 @@ from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import NotAvailable, UnavailableWork
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import abandon, answer, escalate, reload, skip
+from tests.review.actions import answer, escalate, expire_leases, reload, skip
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
@@ -29,7 +29,7 @@ def minutes_left(assignment: Assignment | None) -> float:
     return (assignment.leased_until - timezone.now()) / timedelta(minutes=1)
 
 
-def all_in_turn(*people: User) -> list[Assignment]:
+def lease_in_turn(*people: User) -> list[Assignment]:
     """What these people get one after the other; each keeps what they got."""
     return [assignment for assignment in map(leases.lease_next, people) if assignment]
 
@@ -40,12 +40,12 @@ def test_the_most_informative_ticket_comes_first(ana: User, ben: User, lea: User
         hold(make_ticket("two"), confidence=0.2)[0],
         hold(make_ticket("three"), confidence=0.4, second=Category.objects.last())[0],
     )
-    assert all_in_turn(ana, ben, lea) == [disputed, unsure, sure]
+    assert lease_in_turn(ana, ben, lea) == [disputed, unsure, sure]
 
 
 def test_the_older_of_two_equal_tickets_comes_first(ana: User, ben: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    assert all_in_turn(ana, ben) == assignments
+    assert lease_in_turn(ana, ben) == assignments
 
 
 def test_tickets_due_soon_come_first_by_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
@@ -55,7 +55,7 @@ def test_tickets_due_soon_come_first_by_due_time(ana: User, ben: User, lea: User
         hold(make_ticket("three", due_at=due(59)), confidence=0.8)[0],
         hold(make_ticket("four", due_at=due(-5)), confidence=0.8)[0],
     )
-    assert all_in_turn(ana, ben, lea, tom) == [late, soon, valuable, far]
+    assert lease_in_turn(ana, ben, lea, tom) == [late, soon, valuable, far]
 
 
 def test_urgency_follows_the_review_settings(ana: User) -> None:
@@ -83,7 +83,7 @@ def test_lease_next_returns_the_leased_ticket_with_a_new_lease(ana: User) -> Non
 def test_expired_lease_frees_the_ticket(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     assert leases.lease_next(ben) == assignment
     assert reload(assignment).reviewer == ben
     assert leases.lease_next(ana) is None
@@ -92,7 +92,7 @@ def test_expired_lease_frees_the_ticket(ana: User, ben: User) -> None:
 def test_expired_lease_can_be_renewed_until_another_person_takes_it(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     assert leases.lease_next(ana) == assignment
     assert leases.lease_next(ben) is None
 
@@ -106,7 +106,7 @@ def test_lease_lasts_as_long_as_the_review_settings_say(ana: User) -> None:
 def test_renewed_lease_does_not_expire(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     assert leases.renew(ana, assignment.pk)
     assert leases.lease_next(ben) is None
 
@@ -114,7 +114,7 @@ def test_renewed_lease_does_not_expire(ana: User, ben: User) -> None:
 def test_a_lease_taken_over_by_another_cannot_be_renewed(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
-    abandon(assignment)
+    expire_leases(assignment)
     leases.lease_next(ben)
     assert not leases.renew(ana, assignment.pk)
     assert reload(assignment).reviewer == ben
@@ -138,7 +138,7 @@ def test_leasing_a_ticket_releases_the_previous_one(ana: User, ben: User) -> Non
 def test_leasing_the_same_ticket_restarts_the_lease(ana: User) -> None:
     (assignment,) = hold(make_ticket())
     leases.lease_ticket(ana, assignment.ticket)
-    abandon(assignment)
+    expire_leases(assignment)
     assert minutes_left(leases.lease_ticket(ana, assignment.ticket)) > 9
 
 
@@ -149,7 +149,7 @@ def test_refused_lease_keeps_the_current_one(ana: User, ben: User) -> None:
     with pytest.raises(NotAvailable):
         leases.lease_ticket(ana, second.ticket)
     assert leases.lease_next(ana) == first
-    abandon(second)
+    expire_leases(second)
     assert leases.lease_ticket(ana, second.ticket) == second
 
 
@@ -197,7 +197,7 @@ def test_unavailable_work_tells_leased_from_skipped_tickets(ana: User, ben: User
 def test_skipped_ticket_with_an_expired_lease_counts_as_skipped(ana: User, ben: User) -> None:
     hold(make_ticket())
     skip(leases.lease_next(ana), ana)
-    abandon(leases.lease_next(ben))
+    expire_leases(leases.lease_next(ben))
     assert leases.lease_next(ana) is None
     assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
 

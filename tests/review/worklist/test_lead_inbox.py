@@ -24,13 +24,13 @@ pytestmark = pytest.mark.usefixtures("single_reviews")
 LEAD, WORK = reverse("review:lead"), reverse("review:lead_screen")
 
 
-def hand_up(reviewer: User, text: str) -> Ticket:
+def escalate_ticket(reviewer: User, text: str) -> Ticket:
     ticket = make_ticket(text)
     escalate(hold(ticket)[0], reviewer)
     return ticket
 
 
-def differ(first: User, second: User, text: str = "Which of the two?") -> Ticket:
+def make_disagreement(first: User, second: User, text: str = "Which of the two?") -> Ticket:
     """Two people label it independently, as Billing and as Technical."""
     configure_review(double_share=1)
     ticket = make_ticket(text)
@@ -40,13 +40,13 @@ def differ(first: User, second: User, text: str = "Which of the two?") -> Ticket
     return ticket
 
 
-def shows(client: Client) -> str:
+def lead_page_content(client: Client) -> str:
     response = client.get(LEAD)
     assert response.status_code == 200
     return str(response.content.decode())
 
 
-def plain(html: str) -> str:
+def text_of(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html).replace(" ,", ",").split())
 
 
@@ -56,22 +56,22 @@ def part_of(content: str, heading: str) -> str:
 
 
 def section(content: str, heading: str) -> str:
-    return plain(part_of(content, heading))
+    return text_of(part_of(content, heading))
 
 
 def rows(content: str, heading: str) -> list[str]:
-    return [plain(row) for row in re.findall(r"<li>(.*?)</li>", part_of(content, heading), re.DOTALL)]
+    return [text_of(row) for row in re.findall(r"<li>(.*?)</li>", part_of(content, heading), re.DOTALL)]
 
 
 # What waits
 
 
 def test_inbox_lists_escalations_with_person_and_reason(lead_client: Client, ana: User) -> None:
-    ticket = hand_up(ana, "I will see you in court.")
+    ticket = escalate_ticket(ana, "I will see you in court.")
     Assignment.objects.update(
         received_at=timezone.now() - timedelta(hours=3), due_at=timezone.now() + timedelta(minutes=31)
     )
-    (row,) = rows(shows(lead_client), "escalated")
+    (row,) = rows(lead_page_content(lead_client), "escalated")
     assert "I will see you in court." in row
     assert "ana escalated it: Is this a threat?" in row
     assert f"Ticket {ticket.pk}, 3 hours ago, due 30 minutes from now" in row
@@ -83,9 +83,9 @@ def test_inbox_lists_tickets_skipped_by_two_people_with_their_reasons(
 ) -> None:
     (assignment,) = hold(make_ticket("Ei ymmärrä."))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4())
-    assert rows(shows(lead_client), "escalated") == []
+    assert rows(lead_page_content(lead_client), "escalated") == []
     skip(assignment, ben, note="Finnish?")
-    (row,) = rows(shows(lead_client), "escalated")
+    (row,) = rows(lead_page_content(lead_client), "escalated")
     assert "ana skipped it: I do not read this language" in row
     assert "ben skipped it: I cannot tell what it is about. Finnish?" in row
 
@@ -96,7 +96,7 @@ def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: Us
     leases.release(ana)
     for person in (ben, make_user("cara", "Agent")):
         skip(assignment, person)
-    (row,) = rows(shows(lead_client), "escalated")
+    (row,) = rows(lead_page_content(lead_client), "escalated")
     assert "ben skipped it" in row
     assert "cara skipped it" in row
     assert "ana" not in row
@@ -104,8 +104,8 @@ def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: Us
 
 def test_inbox_shows_neither_people_nor_labels_of_a_disagreement(lead_client: Client, ana: User, ben: User) -> None:
     """A lead who gave one of the labels would know the other's by it."""
-    differ(ana, ben)
-    content = shows(lead_client)
+    make_disagreement(ana, ben)
+    content = lead_page_content(lead_client)
     (row,) = rows(content, "differing")
     assert "Which of the two?" in row
     assert "Open" in row
@@ -122,14 +122,14 @@ def test_inbox_hides_earlier_skips_of_a_disagreement(lead_client: Client, ana: U
     skip(first, cara)
     answer(first, ana, "Billing")
     answer(second, ben, "Technical")
-    assert "cara" not in section(shows(lead_client), "differing")
+    assert "cara" not in section(lead_page_content(lead_client), "differing")
 
 
 def test_inbox_lists_the_oldest_first(lead_client: Client, ana: User) -> None:
     for age in (1, 5, 3):
-        ticket = hand_up(ana, f"{age} days old")
+        ticket = escalate_ticket(ana, f"{age} days old")
         Assignment.objects.filter(ticket=ticket).update(received_at=timezone.now() - timedelta(days=age))
-    assert [row.split(" days old")[0] for row in rows(shows(lead_client), "escalated")] == ["5", "3", "1"]
+    assert [row.split(" days old")[0] for row in rows(lead_page_content(lead_client), "escalated")] == ["5", "3", "1"]
 
 
 def test_inbox_limits_items_and_counts(
@@ -138,38 +138,38 @@ def test_inbox_limits_items_and_counts(
     monkeypatch.setattr(lead_inbox, "SHOWN", 2)
     monkeypatch.setattr(lead_inbox, "COUNTED", 5)
     for number in range(3):
-        hand_up(ana, f"escalated {number}")
-    differ(ana, ben)
-    content = shows(lead_client)
+        escalate_ticket(ana, f"escalated {number}")
+    make_disagreement(ana, ben)
+    content = lead_page_content(lead_client)
     assert section(content, "escalated").startswith("Escalations 3 ")
     assert len(rows(content, "escalated")) == 2
     assert "Only the oldest of each kind are shown" in content
-    hand_up(ana, "one more")
-    assert section(shows(lead_client), "escalated").startswith("Escalations 4+ ")
+    escalate_ticket(ana, "one more")
+    assert section(lead_page_content(lead_client), "escalated").startswith("Escalations 4+ ")
 
 
 def test_hostile_ticket_and_note_are_escaped(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
     decisions.escalate(assignment, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
-    content = shows(lead_client)
+    content = lead_page_content(lead_client)
     assert "<script>alert" not in content
     assert "<img src=x" not in content
 
 
 def test_answered_ticket_leaves_the_inbox(lead_client: Client, ana: User, lea: User) -> None:
-    hand_up(ana, "Please decide.")
+    escalate_ticket(ana, "Please decide.")
     answer(Assignment.objects.get(), lea)
-    assert rows(shows(lead_client), "escalated") == []
-    assert "Review these" not in shows(lead_client)
+    assert rows(lead_page_content(lead_client), "escalated") == []
+    assert "Review these" not in lead_page_content(lead_client)
 
 
 # Taking one
 
 
 def test_opening_an_item_shows_it_on_the_leads_screen(lead_client: Client, ana: User) -> None:
-    hand_up(ana, "not this one")
-    ticket = hand_up(ana, "but this one")
-    part = shows(lead_client).split("but this one")[1]
+    escalate_ticket(ana, "not this one")
+    ticket = escalate_ticket(ana, "but this one")
+    part = lead_page_content(lead_client).split("but this one")[1]
     action, value = re.search(r'action="([^"]*)".*?name="lane" value="([^"]*)"', part, re.DOTALL).groups()
     assert action == reverse("review:take", args=[ticket.pk])
     response = lead_client.post(action, {"lane": value}, follow=True)
@@ -178,35 +178,35 @@ def test_opening_an_item_shows_it_on_the_leads_screen(lead_client: Client, ana: 
 
 
 def test_inbox_links_to_the_leads_screen(lead_client: Client, ana: User) -> None:
-    hand_up(ana, "Please decide.")
-    assert f'href="{WORK}">Review these' in shows(lead_client)
+    escalate_ticket(ana, "Please decide.")
+    assert f'href="{WORK}">Review these' in lead_page_content(lead_client)
 
 
 def test_ticket_open_with_another_lead_is_not_offered(lead_client: Client, ana: User) -> None:
-    ticket = hand_up(ana, "Please decide.")
+    ticket = escalate_ticket(ana, "Please decide.")
     leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
-    (row,) = rows(shows(lead_client), "escalated")
+    (row,) = rows(lead_page_content(lead_client), "escalated")
     assert "Open with leo" in row
     assert "<button" not in row
     Assignment.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
-    assert "Open" in rows(shows(lead_client), "escalated")[0]
+    assert "Open" in rows(lead_page_content(lead_client), "escalated")[0]
 
 
 def test_lead_can_return_to_their_open_ticket(lead_client: Client, ana: User, lea: User) -> None:
-    leases.lease_ticket(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
-    assert "Open" in rows(shows(lead_client), "escalated")[0]
+    leases.lease_ticket(lea, escalate_ticket(ana, "Please decide."), Assignment.Lane.LEADS)
+    assert "Open" in rows(lead_page_content(lead_client), "escalated")[0]
 
 
 def test_lead_cannot_adjudicate_their_own_label(lead_client: Client, lea: User, ben: User) -> None:
-    differ(lea, ben)
-    (row,) = rows(shows(lead_client), "differing")
+    make_disagreement(lea, ben)
+    (row,) = rows(lead_page_content(lead_client), "differing")
     assert "You answered or skipped it: for another lead" in row
     assert "<button" not in row
 
 
 def test_lead_can_open_a_ticket_they_escalated(lead_client: Client, lea: User) -> None:
-    hand_up(lea, "I want to think about it.")
-    assert "Open" in rows(shows(lead_client), "escalated")[0]
+    escalate_ticket(lea, "I want to think about it.")
+    assert "Open" in rows(lead_page_content(lead_client), "escalated")[0]
 
 
 # Figures
@@ -219,7 +219,7 @@ def test_lead_page_interprets_the_agreement(lead_client: Client, ana: User, ben:
         category = "Technical" if number % 2 else "Billing"
         answer(first, ana, category)
         answer(second, ben, "Account" if number < 2 else category)
-    part = section(shows(lead_client), "agreement")
+    part = section(lead_page_content(lead_client), "agreement")
     assert "20 tickets of the last 90 days were labelled by two people each" in part
     assert "Category 90% (70 to 97) 0.82 (0.45 to 0.95)" in part
     assert "(0.58 to 1.00) reliable" in part
@@ -234,7 +234,7 @@ def test_lead_page_shows_the_influence_of_the_suggestion(lead_client: Client, an
         (assignment,) = hold(ticket, **label("Billing")._asdict())
         shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
-    part = section(shows(lead_client), "anchoring")
+    part = section(lead_page_content(lead_client), "anchoring")
     assert "in 100% of 2 reviews when they see its suggestion, and in 50% of 2 blind reviews." in part
     assert "The difference is 50 points (-27 to 91). These reviews show no clear influence." in part
     assert "Bulk decisions are left out" in part
@@ -244,13 +244,13 @@ def test_lead_page_lists_agents_with_their_activity(lead_client: Client, ana: Us
     (assignment,) = hold(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
     answer(assignment, ana, shown=Presented(since=since))
-    hand_up(ana, "Please decide.")
-    part = section(shows(lead_client), "agents")
+    escalate_ticket(ana, "Please decide.")
+    part = section(lead_page_content(lead_client), "agents")
     assert "ana 2 12 0% 50% 0% 0% 50% – now" in part
 
 
 def test_empty_lead_page_explains_each_section(lead_client: Client) -> None:
-    content = shows(lead_client)
+    content = lead_page_content(lead_client)
     assert "Tickets appear here when an agent escalates them" in section(content, "escalated")
     assert "Tickets appear here when two people label them" in section(content, "differing")
     assert "Once both have answered, their agreement" in section(content, "agreement")
@@ -267,8 +267,8 @@ def test_lead_page_takes_as_many_queries_for_any_inbox(
     lead_client: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(number):
-        hand_up(ana, "Please decide.")
-        differ(ana, ben)
+        escalate_ticket(ana, "Please decide.")
+        make_disagreement(ana, ben)
     lead_client.get(LEAD)
     # Of every page session, person, permissions, gate; four of what waits; the latest decisions, those on
     # double tickets, leads' words, names of people.

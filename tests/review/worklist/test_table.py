@@ -23,7 +23,7 @@ from review.workflow import leases
 from review.workflow.decision_records import Label
 from review.worklist import listing
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import abandon, answer, assert_consistent, escalate, judge_again, state
+from tests.review.actions import answer, assert_consistent, escalate, expire_leases, reclassify, state
 
 pytestmark = [pytest.mark.usefixtures("single_reviews"), pytest.mark.postgresql]
 
@@ -78,7 +78,7 @@ def blind_assignment(**values: Any) -> Assignment:
     return assignment
 
 
-def varied() -> list[Assignment]:
+def varied_assignments() -> list[Assignment]:
     """Assignments that differ in every column, in the order of work; the last ones have nothing in most of them."""
     moment = timezone.now()
     account = category("Account")
@@ -150,7 +150,7 @@ def test_overdue_ticket_is_marked(agent_client: Client) -> None:
 def test_expired_lease_has_no_assignee(agent_client: Client, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     leases.lease_next(ben)
-    abandon(assignment)
+    expire_leases(assignment)
     (row,) = rows(page(agent_client))
     assert cell(row, "assignee") == ""
     assert 'type="checkbox"' in row
@@ -211,7 +211,7 @@ def test_retired_labels_keep_their_names(agent_client: Client) -> None:
 
 
 def test_each_filter_selects_matching_rows(agent_client: Client, ana: User) -> None:
-    assignments = varied()
+    assignments = varied_assignments()
     child, soon, torn, account, old, negative, blind = assignments
     leases.lease_ticket(ana, old.ticket)
     last = LanguageModel.objects.last()
@@ -252,7 +252,7 @@ def test_category_filter_includes_subcategories(agent_client: Client) -> None:
 
 
 def test_filters_offer_only_languages_and_people_in_the_queue(agent_client: Client, ana: User, ben: User) -> None:
-    varied()
+    varied_assignments()
     leases.lease_next(ben)
     content = page(agent_client)
     offered = {name: re.findall(r'<option value="([^"]*)"', form) for name, form in selects(content).items()}
@@ -272,7 +272,7 @@ def test_assignee_filter_accepts_a_person_without_a_lease(agent_client: Client, 
 
 
 def test_filter_form_shows_the_active_filters(agent_client: Client) -> None:
-    varied()
+    varied_assignments()
     content = page(agent_client, q='"quoted" words', reason="below_threshold", confidence_min="0.5", language="fr")
     assert 'value="&quot;quoted&quot; words"' in content
     assert '<option value="below_threshold" selected>' in content
@@ -329,14 +329,14 @@ def test_invalid_filter_value_shows_an_error(agent_client: Client) -> None:
 
 
 def test_default_order_is_due_soon_then_priority(agent_client: Client) -> None:
-    assignments = varied()
+    assignments = varied_assignments()
     assert tickets(page(agent_client)) == pks(*assignments)
     assert "Sorted by priority" in page(agent_client)
 
 
 @pytest.mark.parametrize("column", SORTABLE)
 def test_confidence_and_age_sort_both_ways_with_empty_values_last(agent_client: Client, column: str) -> None:
-    assignments = varied()
+    assignments = varied_assignments()
     up, down = rows(page(agent_client, sort=column)), rows(page(agent_client, sort=f"-{column}"))
     values = [[cell(row, column) for row in listed] for listed in (up, down)]
     there = [[value for value in listed if value and value != "blind review"] for listed in values]
@@ -355,7 +355,7 @@ def by_value(assignments: list[Assignment]) -> list[Assignment]:
 
 
 def test_sorting_uses_exact_values(agent_client: Client) -> None:
-    child, soon, torn, account, old, negative, blind = varied()
+    child, soon, torn, account, old, negative, blind = varied_assignments()
     assert tickets(page(agent_client, sort="confidence"))[:6] == pks(torn, account, old, negative, soon, child)
     assert tickets(page(agent_client, sort="-confidence"))[:6] == pks(child, soon, negative, old, account, torn)
     assert tickets(page(agent_client, sort="-age"))[:2] == pks(old, negative)
@@ -596,7 +596,7 @@ def test_confirmation_of_one_label_accepts_no_other(agent_client: Client) -> Non
 def test_changed_suggestion_is_not_accepted(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket())
     label = label_of(accept(agent_client, assignment))
-    judge_again(assignment.ticket, category=category("Account"))
+    reclassify(assignment.ticket, category=category("Account"))
     assert "now suggested with another label" in accept(agent_client, assignment, confirmed="yes", label=label)
     assert not Decision.objects.exists()
 
@@ -637,7 +637,7 @@ def test_own_and_expired_leases_do_not_prevent_bulk_accept(agent_client: Client,
     own, abandoned = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, own.ticket)
     leases.lease_ticket(ben, abandoned.ticket)
-    abandon(abandoned)
+    expire_leases(abandoned)
     assert "2 tickets accepted as Billing | Positive." in confirm(agent_client, own, abandoned)
 
 

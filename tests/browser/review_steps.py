@@ -18,14 +18,14 @@ TEXTS = [
 ]
 
 
-def six_wait() -> None:
+def make_six_tickets() -> None:
     """Put six tickets into the queue, in the order of TEXTS."""
     configure_review()
     for number, text in enumerate(TEXTS):
         hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
 
 
-def start(page: Page) -> None:
+def open_first_ticket(page: Page) -> None:
     """From the inbox, one press of Enter opens the first ticket."""
     page.goto("/")
     expect(page.get_by_role("link", name=re.compile("Review .* ticket"))).to_be_focused()
@@ -33,7 +33,7 @@ def start(page: Page) -> None:
     expect(page.locator("#heading")).to_be_focused()
 
 
-def sees(page: Page, number: int) -> None:
+def expect_ticket(page: Page, number: int) -> None:
     expect(page.locator("#card .text")).to_contain_text(TEXTS[number])
     expect(page.locator("#heading")).to_be_focused()
 
@@ -42,7 +42,7 @@ def verdicts() -> list[str]:
     return list(Decision.objects.order_by("pk").values_list("verdict", flat=True))
 
 
-def without_single_keys(page: Page) -> None:
+def turn_off_shortcuts(page: Page) -> None:
     page.goto("/review/preferences/")
     page.get_by_label("Keyboard shortcuts").uncheck()
     page.get_by_role("button", name="Save").click()

@@ -14,7 +14,7 @@ RUN = """options => axe.run(options).then(results => results.violations.flatMap(
 WIDTHS = [1280, 360]
 
 
-def complaints(page: Page, widths: list[int] = WIDTHS) -> list[str]:
+def axe_violations(page: Page, widths: list[int] = WIDTHS) -> list[str]:
     """Violations that axe finds at each width and in the dark theme."""
     page.evaluate(AXE_SCRIPT)
     problems = []
@@ -27,7 +27,7 @@ def complaints(page: Page, widths: list[int] = WIDTHS) -> list[str]:
     return problems
 
 
-def too_wide(page: Page) -> list[str]:
+def overflowing_widths(page: Page) -> list[str]:
     """Window widths at which the page scrolls sideways, left to right and right to left.
 
     1280 CSS pixels at 200% are 640, at 400% 320.
@@ -41,7 +41,7 @@ def too_wide(page: Page) -> list[str]:
     return problems
 
 
-def faults(page: Page) -> list[str]:
+def page_problems(page: Page) -> list[str]:
     """All accessibility and layout problems, and inline code, which the policy forbids."""
     inline = page.locator("script:not([src]), style, [style], [onclick]").count()
-    return [*(["something inline"] if inline else []), *complaints(page), *too_wide(page)]
+    return [*(["something inline"] if inline else []), *axe_violations(page), *overflowing_widths(page)]

@@ -15,8 +15,8 @@ from review.models import Assignment, Decision, GoldLabel, Run
 from review.specialist import emerging_topics
 from review.workflow import decisions
 from review.workflow.decision_records import Label
+from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.conftest import Console
-from tests.browser.everybody import complaints, too_wide
 from tests.factories import configure_review, hold, make_example, make_gold, make_label_issue, make_ticket, make_topic
 from tests.review.certification.scenes import alarmed, certified, passing
 from tests.review.specialist.test_specialist_page import course
@@ -43,7 +43,7 @@ def benchmark_runs() -> tuple[Run, Run]:
 
 
 @pytest.fixture
-def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
+def all_pages(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     """An installation with data of every kind, and the URL of every page."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
@@ -113,12 +113,12 @@ def certified_pages(lead_page: Page, lea: User, ana: User) -> dict[str, str]:
     }
 
 
-def test_every_page_is_accessible_at_every_width(lead_page: Page, busy: dict[str, str], console: Console) -> None:
+def test_every_page_is_accessible_at_every_width(lead_page: Page, all_pages: dict[str, str], console: Console) -> None:
     console.forgive("404")
     problems = {}
-    for name, url in busy.items():
+    for name, url in all_pages.items():
         lead_page.goto(url)
-        problems[name] = complaints(lead_page) + too_wide(lead_page)
+        problems[name] = axe_violations(lead_page) + overflowing_widths(lead_page)
     assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
@@ -126,20 +126,20 @@ def test_certification_pages_are_accessible(lead_page: Page, certified_pages: di
     problems = {}
     for name, url in certified_pages.items():
         lead_page.goto(url)
-        problems[name] = too_wide(lead_page)
+        problems[name] = overflowing_widths(lead_page)
         for summary in lead_page.locator("main summary").all():
             summary.click()
-        problems[name] += complaints(lead_page)
+        problems[name] += axe_violations(lead_page)
     assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
-def test_panels_of_the_review_screen_are_accessible(lead_page: Page, busy: dict[str, str]) -> None:
+def test_panels_of_the_review_screen_are_accessible(lead_page: Page, all_pages: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
     problems = {}
     for key in ("s", "x", "n", "/", "?"):
         lead_page.keyboard.press(key)
-        problems[key] = complaints(lead_page, [1280])
+        problems[key] = axe_violations(lead_page, [1280])
         lead_page.keyboard.press("Escape")
         lead_page.locator("#heading").focus()
     assert {key: listed for key, listed in problems.items() if listed} == {}
@@ -147,15 +147,15 @@ def test_panels_of_the_review_screen_are_accessible(lead_page: Page, busy: dict[
 
 def test_sign_in_page_is_accessible(visitor_page: Page, transactional_db: None) -> None:
     visitor_page.goto("/sign-in/")
-    assert complaints(visitor_page) == []
+    assert axe_violations(visitor_page) == []
     visitor_page.get_by_label("Username").fill("nobody")
     visitor_page.get_by_label("Password").fill("wrong")
     visitor_page.keyboard.press("Enter")
     expect(visitor_page.get_by_role("alert")).to_be_visible()
-    assert complaints(visitor_page) == []
+    assert axe_violations(visitor_page) == []
 
 
-def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page, busy: dict[str, str]) -> None:
+def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page, all_pages: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
     unseen = []
@@ -172,7 +172,7 @@ def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page,
     assert unseen == []
 
 
-def test_print_shows_the_message_and_no_controls(lead_page: Page, busy: dict[str, str]) -> None:
+def test_print_shows_the_message_and_no_controls(lead_page: Page, all_pages: dict[str, str]) -> None:
     lead_page.goto("/review/")
     lead_page.emulate_media(media="print")
     expect(lead_page.locator("#card .text")).to_be_visible()
