@@ -17,7 +17,7 @@ def storable(text: str) -> str:
 
 def excerpt(text: str, length: int) -> str:
     """The first `length` characters on one printable line, with dots if more follows."""
-    # A terminal obeys control characters, and a ticket's text is hostile.
+    # A terminal obeys control characters, and the text of a ticket may be hostile.
     line = " ".join(text[: length * 4 + 200].split())
     line = "".join(character if character.isprintable() or character in _JOINERS else "\ufffd" for character in line)
     return line if len(line) <= length + len(_DOTS) and len(text) <= length * 4 + 200 else line[:length] + _DOTS

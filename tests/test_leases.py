@@ -1,4 +1,4 @@
-"""A lease outlives a lost connection and a wrong clock; a holder that stalled changes nothing of its successor's."""
+"""A lease survives lost connections and wrong clocks; a stalled holder cannot touch its successor's."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -62,7 +62,7 @@ KINDS: dict[Any, Callable[[], Any]] = {
 
 @pytest.fixture(params=[-1, 0, 1], ids=["slow clock", "right clock", "fast clock"])
 def any_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the machine, of which the database does not know."""
+    """The clock of this machine, which the database does not use."""
     monkeypatch.setattr(timezone, "now", lambda: RIGHT() + timedelta(hours=request.param))
 
 
@@ -134,7 +134,7 @@ def test_renewal_goes_on_after_its_connection_was_cut(monkeypatch: pytest.Monkey
 
 
 def cut_others() -> int:
-    """Ends every other connection to this database. Returns how many."""
+    """End every other connection to this database. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"

@@ -1,6 +1,4 @@
-"""How the database goes about what is asked all the time: by an index, reading a handful of rows, however many there
-are.
-"""
+"""Frequent queries use an index and read few rows, however large the tables."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,8 +51,8 @@ WAITING = {
 
 @pytest.fixture
 def many(embedded_gate: Gate, ana: User) -> int:
-    """So many tickets that passed long ago, every fiftieth with somebody asked: copies of rows that the product made of
-    one that was settled. The key of one in the middle.
+    """Thousands of copies of an old ticket, every fiftieth with an open assignment; returns the key of one in the
+    middle.
     """
     configure_review()
     Gate.objects.update(threshold=1.0)
@@ -73,7 +71,7 @@ def many(embedded_gate: Gate, ana: User) -> int:
 
 
 def copy(model: type[Any], own: dict[str, str]) -> None:
-    """Of the one row there is, with keys that follow."""
+    """Copy the single row, with new keys."""
     quote, table = connection.ops.quote_name, model._meta.db_table
     columns = [field.column for field in model._meta.concrete_fields]
     values = ", ".join(own.get(name, f"source.{quote(name)}") for name in columns)
@@ -85,7 +83,7 @@ def copy(model: type[Any], own: dict[str, str]) -> None:
 
 
 def scans(sql: str, parameters: Any) -> list[str]:
-    """Where the plan reads the whole of a big table, rather than the first rows of it that come along."""
+    """The lines of the plan that scan a whole big table."""
     explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
     with connection.cursor() as cursor:
         cursor.execute(explain + sql, parameters)
@@ -97,7 +95,7 @@ def scans(sql: str, parameters: Any) -> list[str]:
 
 
 def asked_by(work: Callable[[], Any]) -> dict[str, list[str]]:
-    """What of all that a piece of work asks reads a big table from one end to the other."""
+    """The queries of some work that scan a big table, with their plans."""
     asked: list[tuple[str, Any]] = []
 
     def note(execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -107,7 +105,7 @@ def asked_by(work: Callable[[], Any]) -> dict[str, list[str]]:
 
     with connection.execute_wrapper(note):
         work()
-    # What is sent apart from its values has its plans looked at elsewhere.
+    # Prepared statements are checked elsewhere.
     scanned = {sql: scans(sql, parameters) for sql, parameters in asked if "$1" not in sql}
     return {sql: lines for sql, lines in scanned.items() if lines}
 
@@ -138,7 +136,7 @@ QUESTIONS: dict[str, Question] = {
 def test_frequent_queries_read_few_rows(many: int) -> None:
     scanned = {name: scans(*ask(many).query.sql_with_params()) for name, ask in QUESTIONS.items()}
     assert {name: lines for name, lines in scanned.items() if lines} == {}
-    # What does scan is found.
+    # A known scan is detected.
     assert scans(*Ticket.objects.filter(text="none").query.sql_with_params())
     assert asked_by(lambda: list(Decision.objects.filter(note="none")))
 

@@ -1,4 +1,4 @@
-"""Who may do what: every address of the app, for everybody. A new one has to be added here."""
+"""Which role may use which URL. New URLs have to be added here."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -127,7 +127,7 @@ def knock(person: User | None, name: str, method: str, ticket: Ticket, **headers
 
 
 def expected(role: str, door: Door, method: str) -> set[int]:
-    """What is sent here is empty, so that it may be refused for what it says, but not for who says it."""
+    """The acceptable statuses; requests are empty, so allowed ones may be refused as invalid."""
     if role not in door.open_to:
         return {403} if method in door.methods else {403, 405}
     return {200, 204, 302, 400, 404, 409, 422} if method in door.methods else {405}

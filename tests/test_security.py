@@ -1,4 +1,4 @@
-"""What every answer carries, who has to wait before signing in, and what is kept while somebody does."""
+"""Security headers, sign-in lockout, and forms saved while a user signs in."""
 
 import re
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_refusals_and_errors_have_security_headers(
         assert_guarded(answer)
 
 
-# What is taken in
+# Request size
 
 
 def test_an_oversized_file_is_refused_before_it_is_read(client: Client) -> None:
@@ -86,7 +86,7 @@ def test_an_oversized_file_is_refused_before_it_is_read(client: Client) -> None:
     assert client.post(SIGN_IN, b"x=" + b"y" * 6 * 1024**2, "application/x-www-form-urlencoded").status_code == 400
 
 
-# Who has to wait
+# Lockout
 
 
 def sign_in(client: Client, password: str = PASSWORD, *, name: str = "ana", url: str = SIGN_IN, **values: Any) -> Any:
@@ -108,7 +108,7 @@ def test_seven_failures_are_forgiven(client: Client, ana: User) -> None:
     assert fail(client, 7).status_code == 200
     assert sign_in(client).status_code == 302
     client.logout()
-    # They are forgotten, too.
+    # Old failures are deleted too.
     assert fail(client, 7).status_code == 200
 
 
@@ -180,12 +180,12 @@ def test_failed_sign_ins_are_deleted_at_a_later_sign_in(client: Client, ana: Use
     assert not AccessAttempt.objects.exists()
 
 
-# What is kept
+# Form recovery
 
 
 @pytest.fixture
 def form(client: Client, ana: User) -> dict[str, str]:
-    """The form of a new ticket as Ana typed it, whose session has ended since."""
+    """The form of a new ticket as Ana typed it before her session ended."""
     client.force_login(ana)
     (token,) = re.findall('name="form_token" value="([^"]+)"', client.get(NEW).content.decode())
     Session.objects.all().delete()
@@ -208,7 +208,7 @@ def test_a_form_is_restored_after_signing_in_again(client: Client, form: dict[st
     assert 'value="2027-01-01T10:00"' in page.content.decode()
     assert "aria-invalid" not in page.content.decode()
     assert not Ticket.objects.exists()
-    # It is offered once.
+    # It is restored once.
     assert client.get(NEW).context["form"]["text"].value() is None
 
 
@@ -299,7 +299,7 @@ def test_a_saved_form_waits_for_its_own_page(client: Client, form: dict[str, str
     assert form_recovery.restore_form(request, "classifier:new_ticket").get("customer") == "c@example.org"
 
 
-# Where signing in leads
+# Redirects after signing in
 
 
 def test_signing_in_leads_back_to_a_page(client: Client, ana: User) -> None:

@@ -48,7 +48,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
             people = User.objects.filter(is_active=True)
-            # Nobody comes to more rights than they have by way of a key.
+            # A key must not give its creator more rights than they have.
             kwargs["queryset"] = people if request.user.is_superuser else people.filter(is_superuser=False)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

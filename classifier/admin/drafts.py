@@ -52,7 +52,7 @@ class DraftLabelForm(forms.ModelForm):
             parent = cast(forms.ModelChoiceField, self.fields["parent"])
             offered = {pk: name for pk, name in parents.items() if pk != self.instance.pk}
             parent.queryset = DraftLabel.objects.filter(pk__in=offered)
-            # Named here, or every row of the page would read them once more.
+            # Choices are shared, or every row of the page would query them.
             parent.choices = [("", "---------"), *offered.items()]
 
     def validate_constraints(self) -> None:
@@ -66,7 +66,7 @@ class DraftLabelFormSet(forms.BaseInlineFormSet):
     def _shared(self) -> dict[str, Any]:
         rows = list(self.get_queryset())
         names = paths(rows)
-        # One that stands below itself is in no path.
+        # A label in a circle of parents has no path.
         names |= {row.pk: row.name for row in rows if row.pk not in names}
         return {"parents": names, "at": max((row.position for row in rows), default=0) + 1}
 
@@ -177,7 +177,7 @@ class DraftAdmin(admin.ModelAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
-        # Deleting is offered on the page of a draft that is not published.
+        # Unpublished drafts are deleted on their own page.
         actions.pop("delete_selected", None)
         return actions
 
@@ -246,7 +246,7 @@ class DraftAdmin(admin.ModelAdmin):
         try:
             drafts.publish(draft, cast(User, request.user))
         except (EmptyTaxonomy, ValidationError):
-            # The page says what stands in the way.
+            # The page lists what prevents publishing.
             return False
         text = gettext(
             "New tickets use a new prompt version. To update earlier tickets, select them and choose “Classify again”."

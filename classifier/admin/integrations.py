@@ -91,7 +91,7 @@ class HelpDeskAdmin(HistoryAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: HelpDesk | None = None) -> tuple[str, ...]:
-        # Its tickets are known by the short name.
+        # The short name identifies its tickets.
         return ("address", "slug") if obj else ("address",)
 
     @admin.display(description=_("webhook URL"))
@@ -152,7 +152,7 @@ class OutgoingAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send again"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         number = events.resend(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
-        self.message_user(request, ngettext("%d is sent once more.", "%d are sent once more.", number) % number)
+        self.message_user(request, ngettext("%d is sent again.", "%d are sent again.", number) % number)
 
 
 @admin.register(Delivery)

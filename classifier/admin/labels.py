@@ -38,7 +38,7 @@ class LabelAdmin(HistoryAdmin):
 
     search_fields = ("name", "description")
     list_filter = ("retired",)
-    # Retiring and merging have rules of their own, which the actions keep.
+    # Retiring and merging have rules that only the actions enforce.
     readonly_fields = ("retired", "merged_into", "referred_to_by")
     actions = ("retire", "restore", "merge")
     choice_field = forms.ModelChoiceField
@@ -60,7 +60,7 @@ class LabelAdmin(HistoryAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
-        # Deleting is offered on the page of a label that nothing refers to.
+        # Unused labels are deleted on their own page.
         actions.pop("delete_selected", None)
         return actions
 
@@ -117,7 +117,7 @@ class LabelAdmin(HistoryAdmin):
 class CategoryAdmin(LabelAdmin):
     list_display = ("full_name", "description", "position", "retired", "merged_into")
     list_select_related = ("merged_into",)
-    # The list is a tree: in its own order, and on one page.
+    # The list is a tree, so it has a fixed order and one page.
     sortable_by = ()
     list_per_page = 1_000
     fields = ("name", "parent", "description", "examples", "position", "retired", "merged_into", "referred_to_by")

@@ -121,7 +121,7 @@ class SourceFilter(admin.SimpleListFilter):
 
 class TicketAdminForm(forms.ModelForm):
     def clean_text(self) -> str:
-        # Browsers send every line break of a text area as two characters.
+        # Browsers send line breaks as CRLF.
         return storing.validated_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
@@ -144,7 +144,7 @@ class TicketAdmin(admin.ModelAdmin):
         return with_current_verdicts(Ticket.objects.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> tuple[str, ...]:
-        # What was classified is what the customer wrote.
+        # The stored text is what was classified, so it is not edited.
         return ("text", "source", "external_id") if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> Any:

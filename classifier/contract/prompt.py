@@ -67,7 +67,7 @@ def _schema(categories: list[str], sentiments: list[str]) -> dict[str, Any]:
         "properties": {
             "category": {"type": "string", "enum": categories},
             "sentiment": {"type": "string", "enum": sentiments},
-            # No bounds: several strict endpoints refuse them, and every answer is checked here anyhow.
+            # No bounds: several strict endpoints refuse them, and every answer is checked anyway.
             "confidence": {"type": "number", "description": "from 0 to 1"},
             "reasoning": {"type": "string"},
         },

@@ -95,7 +95,7 @@ class Answer:
 
 
 class FailureKind(StrEnum):
-    """Why there is no valid answer."""
+    """Why an answer is missing or invalid."""
 
     BROKEN_JSON = "broken_json"
     WRONG_KEYS = "wrong_keys"

@@ -95,9 +95,8 @@ _FIND_POSTGRESQL = """
 SELECT ticket_id FROM classifier_ticket_search WHERE words @@ to_tsquery('simple', %s)
 ORDER BY ticket_id DESC LIMIT %s"""
 
-# Marks become spaces as they do in what is typed, so that part of an address or of a number is found, too; by nested
-# calls, for `translate` takes twice as long as all the rest. A vector holds a megabyte at most, which no 50,000
-# characters fill.
+# As in search words, marks become spaces, so parts of addresses and numbers are found. Nested calls are used because
+# `translate` takes twice as long as the rest. A tsvector holds at most a megabyte, which 50,000 characters never fill.
 _SPACED = reduce(
     lambda text, mark: f"replace({text}, '{mark}', ' ')", ["''", *_MARKS.replace("'", "")], "left(text, 50000)"
 )

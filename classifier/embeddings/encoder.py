@@ -45,7 +45,7 @@ class Encoder:
         self.name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        # Patterns are kept per shape of input, and every batch has a shape of its own: they only cost memory.
+        # Memory patterns are cached per input shape, and every batch has a new shape.
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
@@ -122,7 +122,7 @@ def load(model_file: str = "", tokenizer_file: str = "") -> Encoder:
         return _load(model_file, tokenizer_file)
 
 
-# Threads that start together share one: a second would take its memory for good, though nobody keeps it.
+# Threads that start together share one: the memory of a second would never be returned.
 _loading = threading.Lock()
 
 

@@ -40,7 +40,7 @@ class ResultStream:
     def stop(self) -> None:
         """Ask about no further texts. Pending results still arrive unless they take too long."""
         if self._until is None:
-            # So many are under way that they take two turns.
+            # Pending texts may need two rounds of requests.
             self._until = time.monotonic() + 2 * self._language_model.timeout
 
     def __iter__(self) -> Iterator[list[IndexedResult]]:
@@ -76,7 +76,7 @@ class ResultStream:
             for number, question in enumerate(map(Question, texts, solved or repeat(()))):
                 if self._until:
                     return
-                # By its turn, answers that came may have cost less than was set aside for them.
+                # Answers may since have cost less than was reserved, which frees budget.
                 if number >= affordable and not self._purse.set_aside(1):
                     self._without_money = [place]
                     return

@@ -60,7 +60,7 @@ def prompt_length(number: int) -> int:
 
 
 def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Iterator[Sequence[FewShotExample]]:
-    # More than are shown, for some will be the text itself or have labels that are not offered.
+    # More than needed, since some are the text itself or have labels that are not offered.
     nearest_by_text = nearest_examples.index().nearest(
         vector_store.embeddings_for(texts), _CANDIDATES_PER_EXAMPLE * number + 1
     )
@@ -80,7 +80,7 @@ def _named(
     examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]
 ) -> Iterator[FewShotExample]:
     for example in examples:
-        # A text that gives orders would give them about every ticket that it is shown beside.
+        # Instructions in an example would affect every ticket it is shown with.
         if prompt_injection.is_suspected_injection(example.text):
             continue
         if example.category_id in categories and example.sentiment_id in sentiments:

@@ -31,8 +31,8 @@ WORDS_LOWEST = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """Labelled texts: their keys, vectors as the encoder gave them of shape (n, WIDTH), the keys of their labels on one
-    axis, and a group each; of one group are texts that say nearly the same, and they are held out together.
+    """Labelled texts: their keys, raw vectors of shape (n, WIDTH), the keys of their labels on one
+    axis, and their groups: near-duplicates share a group and are held out together.
 
     `random_sample` says whether a text was sampled at random for labelling; `weights`, one on average, how much of the
     incoming traffic it represents.

@@ -105,17 +105,17 @@ def fit(counts: TermCounts, labels: Ints, count: int) -> WordModel:
 
     chosen = _most_frequent(counts, max(MAX_WEIGHTS // count, FEWEST_TERMS))
     times = counts.times[:, chosen]
-    # As the library does: as if one text more had every term.
+    # As scikit-learn smooths: as if one more text contained every term.
     rarity = np.asarray(np.log((1 + times.shape[0]) / (1 + _texts_with(times))) + 1, np.float32)
     weights = np.zeros((count, len(chosen)), np.float32)
     bias = np.full(count, UNKNOWN, np.float32)
     present = np.unique(labels)
     if len(present) > 1:
         with warnings.catch_warnings():
-            # Of many labels with an example each the library asks whether they are no labels but quantities.
+            # With many labels of one example each, the library warns that they look like a regression target.
             warnings.simplefilter("ignore", UserWarning)
             machine = LinearSVC(C=PENALTY, random_state=0).fit(_tf_idf(times, rarity), labels)
-        # Of two labels there is one border, seen from both sides.
+        # For two labels the library fits a single boundary.
         two = len(present) == 2
         weights[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
         bias[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if two else machine.intercept_

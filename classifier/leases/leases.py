@@ -1,7 +1,7 @@
 """Leases: an owner and an expiry time in the row, by the database's clock.
 
-If a holder dies, its leases expire. If it stalls, its writes match no row once a successor has taken over, for each
-write names the owner.
+If a holder dies, its leases expire. If it stalls, its writes match no row once a successor has taken over, because
+each write names the owner.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def acquire(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any)
         return []
     rows: LeasableQuerySet[LeasableT] = LeasableQuerySet(queues[0].model)
     grant = granted()
-    # PostgreSQL has locked what was picked, SQLite the whole database; the condition is what holds everywhere.
+    # PostgreSQL has locked these rows and SQLite the whole database; the condition is correct on any database.
     rows.free().filter(pk__in=candidates).update(**grant, **values)
     acquired = rows.filter(owner=grant["owner"]).in_bulk(candidates)
     return [acquired[pk] for pk in candidates if pk in acquired]

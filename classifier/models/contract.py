@@ -15,7 +15,7 @@ from classifier.models.taxonomy import Category, Sentiment, paths
 
 
 class EmptyTaxonomy(Exception):
-    """There is no active category or no active sentiment; the message says what to do."""
+    """No category or no sentiment is active; the message says what to do."""
 
 
 class Labels(NamedTuple):
@@ -54,7 +54,7 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
             defaults={"system_prompt": terms.system_prompt, "answer_schema": terms.answer_schema, "options": options},
         )
         if version.options != options:
-            # The same wording with other keys behind it, as when the draft of a label has become one.
+            # The same wording with different keys, for example once a drafted label is published.
             version.options = options
             version.save(update_fields=["options"])
         version.terms, version.labels = terms, Labels(_keys(categories), _keys(sentiments))

@@ -64,7 +64,7 @@ class DraftLabel(models.Model):
 
     draft = models.ForeignKey(Draft, models.CASCADE, related_name="labels", db_index=False)
     axis = models.CharField(max_length=9, choices=Axis)
-    # The label that it stands for, whatever became of that since; a new one has none.
+    # The existing label that it edits; a new one has none.
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="draft_labels")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="draft_labels")
     parent = models.ForeignKey(
@@ -76,7 +76,7 @@ class DraftLabel(models.Model):
     position = models.PositiveIntegerField(_("position"), default=0)
     dropped = models.BooleanField(_("dropped"), default=False)
     base = models.JSONField(
-        default=dict, editable=False, help_text="As the label stood when the draft began; empty for a new one."
+        default=dict, editable=False, help_text="The label's values when the draft began; empty for a new label."
     )
 
     class Meta:
@@ -113,7 +113,7 @@ class DraftLabel(models.Model):
 
     def clean(self) -> None:
         self.examples = normalized_text(self.examples)
-        # It is typed into a box that takes several lines, and stands on one in the prompt.
+        # Typed into a multi-line field, but a single line in the prompt.
         self.description = " ".join(self.description.splitlines())
 
 

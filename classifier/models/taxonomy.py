@@ -112,7 +112,7 @@ class Category(Label):
         if self.pk and self.parent and self.parent.answers_for(self):
             raise ValidationError({"parent": _("A category can't be its own descendant.")})
         if self.parent and self.parent.retired and not self.retired:
-            # It would stand at the top, where its name may be another's.
+            # It would move to the top level, where its name may be taken.
             raise ValidationError({"parent": _("%s is retired; restore it first, or choose another.") % self.parent})
         twins = Category.objects.active().filter(name=self.name, parent=self.parent).exclude(pk=self.pk)
         if not self.retired and twins.exists():

@@ -106,7 +106,7 @@ class Ticket(Leasable):
         SETTLED = "settled", _("settled")
 
     source = models.CharField(_("source"), max_length=50, default="app")
-    # Null rather than empty, for a source may have any number of tickets without one.
+    # Null rather than empty, since a source may have many tickets without one.
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001
     text = MessageField(_("text"))
     customer = models.CharField(_("customer"), max_length=254, blank=True)

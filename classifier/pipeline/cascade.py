@@ -24,7 +24,7 @@ class Sink(Protocol):
         """Ask the model about each ticket; yields groups as they are answered."""
 
     def postpones(self, outcome: TicketOutcome) -> bool:
-        """Whether the ticket is tried again later, so that there is no verdict now."""
+        """Whether the ticket is tried again later instead of getting a verdict now."""
 
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         """The scores of predictions, by ticket."""

@@ -57,7 +57,7 @@ def _predictions(outcomes: Sequence[TicketOutcome]) -> list[tuple[Ticket, Predic
 def _axis_signals(
     probabilities: LabelProbabilities, row: int, place: int | None, logprob: float | None, learning: str | None
 ) -> AxisSignals:
-    """`place` is the label's among those offered (None: not offered), `learning` that of an embedded model."""
+    """`place` is the label's position among those offered; `learning` is the embedded model's, None for endpoints."""
     if place is None:
         return AxisSignals(logprob=logprob)
     shares = probabilities.combined[row]

@@ -94,7 +94,7 @@ def _matches(pattern: re.Pattern[str], text: str, accepted: Callable[[str], bool
     return (match.span() for match in pattern.finditer(text) if accepted(match[0]))
 
 
-# Possessive, and only ever begun where a run begins: a long run is read once, not once from each of its characters.
+# Possessive, and anchored at the start of a run, so that a long run is read only once.
 _EMAIL = re.compile(
     _START + r"(?<![.!#$%&*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]++(?<=[^.])@(?=[\w-]++\.[\w-])[\w-]++(?:\.[\w-]++)++"
 )
@@ -212,14 +212,14 @@ def _cards_among(run: str, offset: int, before: str, after: str) -> Iterator[tup
     for a mark `before` or `after` the run as well. After a + the first group is a country's code.
     """
     digits = [int(character) for character in run if character.isdigit()]
-    # Sums up to each digit, with every other one doubled: one for cards that end on an odd digit, one for even.
+    # Running Luhn sums: one for cards that end on an odd digit, one for even.
     sums = [
         list(accumulate((_DOUBLED[digit] if at % 2 == parity else digit for at, digit in enumerate(digits)), initial=0))
         for parity in (0, 1)
     ]
     groups = [match.span() for match in _GROUP.finditer(run)]
     sizes = list(accumulate((end - start for start, end in groups), initial=0))
-    # Before each group, and after the last.
+    # Whether a card may begin or end before each group, and after the last.
     parted = [before != "]-" and before[-1:] != "+", *(run[end] != "-" for _, end in groups[:-1]), after != "-["]
     first = 0
     while first < len(groups):
@@ -264,7 +264,7 @@ _NATIONAL = (
 Iberia and Poland; of India. Other numbers without a gap may as well be those of orders.
 """
 _MONEY = "€$£¥₹%"
-# A national number looks like many others: it must not hang on a number, a sign of money or one of an order.
+# National numbers look like other numbers: none may touch a digit, a currency sign or an order's #.
 _PHONE = re.compile(
     rf"{_START}(?:(?<!\+)(?:{'|'.join(_INTERNATIONAL)})"
     rf"|(?<![#№+_{_MONEY}-])(?<![{_MONEY}] )(?<![\d\]][.:])(?:{'|'.join(_NATIONAL)})"

@@ -69,7 +69,7 @@ def _undisguised(text: str) -> Iterator[str]:
     if _MIXED.search(text):
         yield _MIXED.sub(lambda word: word[0].translate(_DIGITS), text)
     if _SPACED.search(text):
-        # Only wider gaps separate words, if anything does; the gaps in the patterns allow for it.
+        # In spaced-out text only wider gaps separate words; the patterns allow for missing gaps.
         yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[ .\-_*|](?=\w)", "", run[0]), text)
         yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[.\-_*|](?=\w)", "", run[0]), text)
     if _HYPHENS.search(text):

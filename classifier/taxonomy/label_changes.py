@@ -28,7 +28,7 @@ def merge(source: AnyLabel, into: AnyLabel) -> None:
         return
     _check_mergeable(source, into)
     for relation in _references(type(source)):
-        # A draft may contain both labels, and is compared on its own.
+        # A draft may contain both labels; it detects changes itself.
         if relation.related_model is not DraftLabel:
             _move(relation, source, into)
     source.retired, source.merged_into = True, into

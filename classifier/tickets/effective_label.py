@@ -19,7 +19,7 @@ class EffectiveLabel(NamedTuple):
 def effective_label(ticket: Ticket) -> EffectiveLabel | None:
     """The label that people settled on, or else the current verdict's. Needs a ticket loaded with its current verdict.
 
-    None while the ticket waits for a model, while it is sealed, and where there is no valid answer.
+    None while the ticket waits for a model or is sealed, and if no model gave a valid answer.
     """
     if ticket.state == Ticket.State.NEW or ticket.sealed:
         return None

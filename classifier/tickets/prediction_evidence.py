@@ -17,17 +17,14 @@ class Evidence(NamedTuple):
 
 
 def highlighted_prediction(ticket: Ticket) -> Prediction | None:
-    """The prediction whose words are marked in the text: what the current verdict rests on, while that may be told.
-
-    Of a ticket that came `with_labels`.
-    """
+    """The prediction behind the current verdict; None while it is hidden. The ticket must come from `with_labels`."""
     hidden = ticket.sealed or ticket.state == Ticket.State.NEW
     verdict = current_verdict(ticket)
     return None if hidden or verdict is None else verdict.prediction
 
 
 def events_with_evidence(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Evidence | None]]:
-    """Each event of the ticket's history, a prediction with what it stands on (one query for all of them)."""
+    """Each event of the ticket's history; predictions come with their evidence (one query for all)."""
     keys = {key for kind, event in events if kind == "prediction" for key in event.near}
     near = _tickets(keys, ticket) if keys else {}
     return [(kind, event, _evidence(event, ticket, near) if kind == "prediction" else None) for kind, event in events]
@@ -39,6 +36,6 @@ def _evidence(prediction: Prediction, ticket: Ticket, near: dict[int, int]) -> E
 
 
 def _tickets(keys: Iterable[int], but_not: Ticket) -> dict[int, int]:
-    """The tickets that examples come from; of those that came without one nothing can be shown."""
+    """The tickets that the examples come from; imported examples have none."""
     examples = Example.objects.filter(pk__in=keys, ticket__isnull=False).exclude(ticket=but_not)
     return dict(examples.values_list("pk", "ticket"))

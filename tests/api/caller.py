@@ -1,4 +1,4 @@
-"""Calling the API as a program does."""
+"""Calls the API as a program does."""
 
 import json
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from classifier.models.api_keys import Scope
 
 
 class Caller(NamedTuple):
-    """A program with a key."""
+    """A program with an API key."""
 
     key: ApiKey
     shown: str
@@ -22,7 +22,7 @@ class Caller(NamedTuple):
         return self.client.get(f"/api/v1{path}", query, headers=self.headers)
 
     def post(self, path: str, body: Any, **headers: str) -> Any:
-        """Header names with underscores for hyphens."""
+        """Underscores in header names become hyphens."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = body if isinstance(body, (str, bytes)) else json.dumps(body)
         return self.client.post(f"/api/v1{path}", sent, "application/json", headers=self.headers | more)
@@ -33,13 +33,13 @@ class Caller(NamedTuple):
 
 
 def caller(user: User, *scopes: str, **values: Any) -> Caller:
-    """With all scopes where none is named; as a server would, errors of ours are answered with 500."""
+    """A caller with these scopes, or all. Server errors are answered with 500 as in production."""
     key, shown = keys.create_key("test", user, scopes or Scope.values, **values)
     return Caller(key, shown, Client(raise_request_exception=False))
 
 
 def problem(response: Any, status: int, slug: str = "") -> dict[str, Any]:
-    """What the answer says is wrong, which it does as RFC 9457 has it."""
+    """The problem document (RFC 9457) of an error response."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = response.json()

@@ -1,4 +1,4 @@
-"""Classify now: an answer at once, or a promise of one."""
+"""Classifying through the API, at once or in the background."""
 
 import threading
 from collections.abc import Iterator
@@ -119,7 +119,7 @@ def test_after_the_deadline_running_work_continues_and_the_rest_is_queued(
             assert (result["category"], result["ticket"]["state"]) == (None, "new")
         problem(late, 504, "deadline")
         first, second = (answer.json()["results"][0]["ticket"] for answer in (begun, queued))
-        # The one that is in hand is nobody else's; the other one is anybody's.
+        # The running ticket is claimed; the other is free for any worker.
         assert list(Ticket.objects.waiting().values_list("pk", flat=True)) == [second["id"]]
         release.set()
         threads.submit(connections.close_all).result(10)

@@ -1,4 +1,4 @@
-"""The client that docs/examples holds and the commands that docs/api.md shows, against a running site."""
+"""The example client and the commands of docs/api.md, against a running server."""
 
 import re
 import shutil
@@ -70,7 +70,7 @@ def test_the_client_waits_tries_again_and_does_nothing_twice(
     assert (result["category"], result["ticket"]["state"]) == ("Billing", "auto_accepted")
     assert Ticket.objects.count() == Prediction.objects.count() == 1
     ApiKey.objects.update(per_minute=3)
-    # Somewhere on the way what it may ask is used up, and it has to wait.
+    # At some point the rate limit is reached, and the client has to wait.
     monkeypatch.setattr(copied.time, "sleep", lambda seconds: ApiKey.objects.update(per_minute=0))
     client.store([{"text": "One"}, {"text": "Two"}])
     assert [ticket["excerpt"] for ticket in client.each("/tickets", limit="1")] == [

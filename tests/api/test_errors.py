@@ -1,4 +1,4 @@
-"""Whatever goes wrong under /api/, the answer is a problem that says what, and never a page or a trace."""
+"""Every error under /api/ is a problem document that says what is wrong."""
 
 import logging
 from typing import Any

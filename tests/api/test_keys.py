@@ -1,4 +1,4 @@
-"""Keys: made in the admin or by command, shown once, dead when they should be."""
+"""API keys: creating, using, limiting and revoking them."""
 
 import re
 from datetime import timedelta
@@ -135,6 +135,6 @@ def test_each_answer_states_the_rate_limit_and_excess_requests_must_wait(
     assert "RateLimit" not in other.get("/taxonomy")
     monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 1_001.0)
     assert lead.get("/taxonomy")["RateLimit"] == '"key";r=1;t=60'
-    # A clock that was set back locks nobody out.
+    # A clock that is set back locks nobody out.
     monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 10.0)
     assert lead.get("/taxonomy").status_code == 200

@@ -1,4 +1,4 @@
-"""Idempotency-Key: sent again, a request is answered as the first time and does nothing."""
+"""Requests with an Idempotency-Key run once and get the same reply again."""
 
 import threading
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Decisions, taxonomy, models, benchmark runs, datasets and certificates by the API."""
+"""Decisions, taxonomy, models, benchmark runs, datasets and certificates in the API."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may call what: every operation of the schema, for every scope and every role. A new one has to be added here."""
+"""Which key may call which operation, for every scope and role. New operations have to be added here."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""The schema is what the API does: requests made up from it, right ones and wrong ones, break nothing."""
+"""Random requests, valid and invalid, get the answers that the schema describes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,13 +24,13 @@ from tests.factories import configure_review, hold, make_gold, make_ticket
 
 PROMISED = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
-# Which methods are refused is proven where the roles are.
+# Refused methods are tested with the roles.
 schema.config.phases.coverage.unexpected_methods = set()
 
 
 @pytest.fixture(autouse=True)
 def connected() -> Iterator[None]:
-    """The connection to the database outlives a request, for it is in the middle of the test's transaction."""
+    """Keeps the connection open between requests, since it holds the test's transaction."""
     signals.request_started.disconnect(close_old_connections)
     signals.request_finished.disconnect(close_old_connections)
     yield

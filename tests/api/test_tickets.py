@@ -1,4 +1,4 @@
-"""Tickets by the API: stored once each, read, listed by cursor."""
+"""Storing, reading and listing tickets in the API."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long another server asks to be left alone is read in one place, and is never longer than a day."""
+"""Retry-After is read in one place and limited to a day."""
 
 from datetime import timedelta
 from email.message import Message

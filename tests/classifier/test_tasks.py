@@ -1,4 +1,4 @@
-"""Background work that survives what kills it."""
+"""Background work continues after a process dies."""
 
 from collections.abc import Sequence
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from classifier.inference.backends.embedded import LoadedVersion
     from classifier.inference.backends.endpoint import Endpoint
 
-# The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
+# Libraries are imported on first use: a web process that asks no model loads none.
 
-# Threads that start together share one model, and one bound on its requests in flight.
+# Threads that start together share one model, and its limit on requests in flight.
 _building = Lock()
 
 
@@ -29,7 +29,7 @@ def embedded_model(
         return _embedded(encoder_file, tokenizer_file, loaded, words)
 
 
-# The plain one, and two versions at a time with their words.
+# The untrained model, and two versions with their words-only models.
 @lru_cache(maxsize=5)
 def _embedded(encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | None", words: bool) -> Classifier:
     from classifier.embeddings.encoder_files import CorruptEncoder

@@ -48,7 +48,7 @@ class ChatClassifier:
         """See `Classifier`. Requests that nobody waits for are cancelled."""
         drawn, arrived = enumerate(questions), SimpleQueue[Future[Answer]]()
         pending: dict[Future[Answer], int] = {}
-        # Handed on while there is more under way than is in flight, so that nobody there waits until it is stored.
+        # Results are passed on while requests still queue, so that storing them delays no request.
         most = max(ahead // 4, 1)
         try:
             while True:
@@ -88,7 +88,7 @@ class ChatClassifier:
 
     async def _complete(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
         if self._json_mode == JsonMode.UNKNOWN and not self._detected:
-            # One finds out, the others wait for it; where it failed they try for themselves, side by side.
+            # One request detects the mode while the others wait; if it fails, each detects it itself.
             async with self._detecting:
                 if not self._detected:
                     try:
@@ -98,7 +98,7 @@ class ChatClassifier:
         if self._json_mode == JsonMode.UNKNOWN:
             return await self._detect_mode(conversation, contract)
         if self._json_mode == JsonMode.SCHEMA:
-            # An endpoint that takes schemas may still refuse this one, for its size or for one text.
+            # An endpoint that supports schemas may still refuse this one, for its size or for one text.
             completion, _mode = await self._strictest_mode(conversation, contract)
             return completion, JsonMode.SCHEMA
         return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
@@ -128,7 +128,7 @@ class ChatClassifier:
             if not error.permanent or "logprob" not in str(error).lower():
                 raise
         completion = await self._endpoint.complete(**request)
-        # Only now is it certain that these were the reason: a refusal may quote a ticket that has the word.
+        # Only now is it certain that log-probabilities were the reason: a refusal may quote a ticket with that word.
         self._disable_logprobs()
         return completion
 

@@ -138,7 +138,7 @@ class EmbeddedClassifier:
     ) -> explanations.ExplainedLabel:
         best = int(probabilities.argmax())
         by_words = self._uses_words_only(bound)
-        # The steps were made for what all parts say together.
+        # The steps were fitted for the combined probabilities only.
         confidence = float(probabilities[best] if by_words else bound.head.steps(probabilities[best : best + 1])[0])
         words: list[str] = []
         if len(options) > 1:

@@ -51,7 +51,7 @@ class Endpoint:
         addresses: connections.Resolver,
     ) -> None:
         self.model = model
-        # Known here, not where it is found out: classifiers come and go with the values of a row.
+        # Kept here because classifiers are rebuilt whenever a model's row changes.
         self.takes_logprobs = True
         self._base_url = base_url
         self._api_key = api_key
@@ -59,7 +59,7 @@ class Endpoint:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(max_in_flight)
         self._breaker = Breaker()
-        # The SDK refuses an empty key; servers without keys do not look at this one.
+        # The SDK refuses an empty key; servers without keys ignore this one.
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=api_key or "none",

@@ -43,7 +43,7 @@ def by_states(text: str, piece: Encoded, direction: Floats) -> list[str]:
     if not words:
         return []
     shares = piece.states @ direction
-    # The pieces without extent are the tokenizer's own marks; every other one belongs to the word begun last.
+    # Pieces without extent are the tokenizer's marks; every other piece belongs to the word that began last.
     real = [index for index, (start, end) in enumerate(piece.offsets) if end > start]
     begun = np.searchsorted(
         [start for start, _word in words], [piece.offsets[index][0] for index in real], side="right"

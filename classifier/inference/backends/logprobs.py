@@ -18,7 +18,7 @@ def log_probability(tokens: Any, reply: str, key: str) -> float | None:
     reply_bytes = _bytes(reply)
     pieces = [_piece(token) for token in tokens] if isinstance(tokens, list) else []
     known = [piece for piece in pieces if piece is not None]
-    # Around the reply may be what its text leaves out: reasoning before it, a mark of the end.
+    # The tokens may include more than the reply: reasoning before it, or an end mark.
     begin = b"".join(known).rfind(reply_bytes)
     span = _span(reply_bytes, key)
     if len(known) < len(pieces) or begin < 0 or not span:
@@ -27,7 +27,7 @@ def log_probability(tokens: Any, reply: str, key: str) -> float | None:
     values: list[Any] = [getattr(tokens[index], "logprob", None) for index in overlapping]
     if not all(type(value) in (int, float) and value <= 0 for value in values):
         return None
-    # Each is clipped as well: an integer may be too large for a sum with floats.
+    # Each value is clipped too: an integer may be too large to add to floats.
     return float(max(sum(max(value, LOWEST) for value in values), LOWEST))
 
 

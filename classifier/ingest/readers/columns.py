@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-# Where the mapping names no column these are looked for, in this order and in any case.
+# Column names to look for if the mapping names none, in this order and in any case.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "message", "body", "description", "content"),
     "subject": ("subject", "title"),

@@ -23,7 +23,7 @@ class CsvRecords:
         self._held: list[str] = []  # the lines of the record being read
         self._again: deque[str] = deque()  # lines a broken record had swallowed
         self._done = self._reread = 0  # characters
-        # The limit is the whole process's: it is only ever raised, since another thread may be reading too.
+        # The limit is process-wide, so it is only raised: another thread may be reading too.
         csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD))
 
     def __iter__(self) -> Iterator[tuple[int, str, list[str] | InvalidRecord]]:

@@ -130,12 +130,12 @@ def read_tickets(
 
 def _check_arguments(mapping: Mapping[str, str], delimiter: str | None) -> None:
     if unknown := mapping.keys() - COLUMNS.keys():
-        raise UnreadableFile(f"There is no field {quoted_list(sorted(unknown))}; map one of {quoted_list(COLUMNS)}.")
+        raise UnreadableFile(f"Unknown field {quoted_list(sorted(unknown))}; map one of {quoted_list(COLUMNS)}.")
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise UnreadableFile(f"{delimiter!r} cannot part cells: give one character, such as a comma.")
 
 
-# Records to rows
+# Records to tickets
 
 
 def _rows(
@@ -273,7 +273,7 @@ def _is_header(line: str) -> bool:
         columns_of(names, {})
     except (csv.Error, InvalidRecord):
         return False
-    # "Text, please" is a sentence; a table has no spaces around its names.
+    # "Text, please" is a sentence; a header has no spaces around its names.
     return names == ["text"] or (len(names) > 1 and all(name == name.strip() for name in names))
 
 

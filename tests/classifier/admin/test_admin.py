@@ -37,7 +37,7 @@ def admin_client(client: Client, admin: User) -> Client:
 
 
 def act(admin_client: Client, model: str, action: str, *objects: Any, **values: Any) -> str:
-    """Run an admin action on rows of a list; the text of the page that follows."""
+    """Run an admin action on rows of a list; returns the text of the next page."""
     data = {"action": action, "_selected_action": [row.pk for row in objects]} | values
     response = admin_client.post(reverse(f"admin:classifier_{model}_changelist"), data, follow=True)
     assert response.status_code == 200
@@ -51,7 +51,7 @@ def page(admin_client: Client, model: str, name: str = "changelist", *args: obje
 
 
 def make_rows(numbers: range) -> None:
-    """One row more in every table, each with neighbours of its own."""
+    """Add a row with its own related rows to every table."""
     for number in numbers:
         category = Category.objects.create(name=f"Category {number}", parent=Category.objects.first())
         sentiment = Sentiment.objects.create(name=f"Sentiment {number}")
@@ -295,7 +295,7 @@ def test_the_fallback_model_can_be_neither_deleted_nor_moved(admin_client: Clien
 
 
 def language_model_values(language_model: LanguageModel, **values: object) -> dict[str, object]:
-    """What the form of a model sends."""
+    """The values that a model's form sends."""
     names = ["name", "family", "temperature", "max_tokens", "timeout", "max_in_flight", "json_mode", "examples"]
     names += ["price_per_request", "price_input", "price_output"]
     sent = {name: getattr(language_model, name) for name in names} | {

@@ -1,4 +1,4 @@
-"""Tickets are found by their words, whatever is typed and whatever a ticket says."""
+"""Full-text search finds tickets by their words, whatever is typed."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from classifier.models import Ticket
 from tests.factories import make_ticket
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
-ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite makes tables anew")
+ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite rebuilds tables")
 
 
 def matches(typed: str) -> list[str]:
@@ -110,7 +110,7 @@ def test_the_latest_matches_are_found_and_no_more(monkeypatch: pytest.MonkeyPatc
 
 
 def letters() -> Iterator[str]:
-    """Every letter there is, the longest to write first: a word each, or two and both where a mark joins them."""
+    """Every letter, the longest in UTF-8 first."""
     for code in reversed(range(0x110000)):
         if unicodedata.category(chr(code)).startswith("L"):
             yield chr(code)
@@ -141,7 +141,7 @@ def test_the_migration_indexes_existing_tickets_and_is_reversible() -> None:
 @ON_SQLITE
 @pytest.mark.django_db(transaction=True)
 def test_a_rebuilt_table_is_still_searchable() -> None:
-    """A migration that alters the tickets takes their triggers away; what is stored then is made up for."""
+    """Migrations that rebuild the table lose its triggers; tickets stored meanwhile are indexed later."""
     make_ticket("zebra of old")
     field = models.CharField(max_length=253, blank=True)
     with connection.schema_editor() as editor:

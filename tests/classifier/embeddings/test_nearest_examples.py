@@ -10,7 +10,7 @@ pytestmark = pytest.mark.once
 
 
 def vectors(count: int, directions: int, seed: int) -> Floats:
-    """At length one, differing in so many directions only."""
+    """Vectors of length one that differ in only this many directions."""
     random = np.random.default_rng(seed)
     points = random.normal(size=(count, directions)) @ random.normal(size=(directions, WIDTH))
     return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True), np.float32)

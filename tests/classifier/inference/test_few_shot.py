@@ -1,4 +1,4 @@
-"""Solved tickets stand beside the one that an endpoint is asked about: the nearest ones, as data, with their labels."""
+"""Endpoints are shown the nearest solved tickets, as quoted data, with their labels."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def fresh_index() -> None:
 
 
 def teach(text: str, category: str = "Technical", sentiment: str = "Negative") -> Example:
-    """An example whose vector is there."""
+    """An example with its vector stored."""
     example = Example.objects.create(
         text=text,
         digest=text_digest(text),
@@ -58,7 +58,7 @@ def taught(catalogue: None) -> None:
 
 
 def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVersion | None = None) -> list[list[str]]:
-    """What an endpoint is shown with this text: texts, categories, sentiments."""
+    """The texts, categories and sentiments that an endpoint is shown with this text."""
     with OpenAIServer() as server:
         language_model = primary(server)
         asked = ask_models.ask(text, language_model, version or ContractVersion.objects.current(), examples=number)
@@ -67,7 +67,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
     return [list(example.values()) for example in server.requests[0].solved]
 
 
-# The wording
+# Wording
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=4))
@@ -99,7 +99,7 @@ def test_a_long_example_is_shortened() -> None:
     assert "the end" in content
 
 
-# Which they are
+# Choice of examples
 
 
 @pytest.mark.django_db
@@ -185,14 +185,14 @@ def test_examples_use_the_contracts_label_names(primary: Use) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
 def test_deleted_examples_are_not_shown(primary: Use) -> None:
-    """Though the index of this process has not noticed yet."""
+    """Even if this process's index has not noticed yet."""
     vector_store.embeddings_for(["Refund my charge."])
     nearest_examples.index()
     Example.objects.filter(text=REFUND).delete()
     assert REFUND not in [text for text, *_labels in shown_beside("Refund my charge.", primary, number=3)]
 
 
-# Where they cannot be told
+# Without examples
 
 
 @pytest.mark.django_db
@@ -228,13 +228,13 @@ def test_an_embedded_model_ignores_the_number_of_examples(embedded_gate: None) -
     assert ticket.state != Ticket.State.NEW
 
 
-# What they cost, and where it is said
+# Cost, and the models page
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
 def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
-    """For 20 of them more is set aside than for none, so fewer tickets fit into a day's budget."""
+    """Prompts with 20 examples reserve more, so fewer tickets fit into a day's budget."""
 
     def asked(examples: int) -> int:
         with OpenAIServer() as server:

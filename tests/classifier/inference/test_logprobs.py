@@ -1,4 +1,4 @@
-"""How probable a model found its own labels: read off the tokens of its reply, and never the loss of an answer."""
+"""Label probabilities are read from the reply's tokens and never cost an answer."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def token_logprobs(*tokens: tuple[str, Any]) -> list[Any]:
 
 
 def evenly(reply: str) -> list[Any]:
-    """A token a character, of which each has a log-probability of -1."""
+    """One token per character, each with a log-probability of -1."""
     return token_logprobs(*((character, -1.0) for character in reply))
 
 
@@ -146,7 +146,7 @@ class TestReadingTokens:
 
 
 def labelled(primary: Use, reply: Replier | list[Reply], **values: object) -> tuple[Prediction, list[Request]]:
-    """What became of one ticket, and what was asked for it."""
+    """The result for one ticket, and the requests made for it."""
     ticket = make_ticket()
     with OpenAIServer(reply) as server:
         primary(server, **{"logprobs": True} | values)

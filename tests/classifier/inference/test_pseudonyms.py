@@ -1,4 +1,4 @@
-"""No personal data goes to a model whose provider is not to see it, and none is missing from what is kept."""
+"""Masked providers receive no personal data, and stored answers contain the original."""
 
 import json
 import time

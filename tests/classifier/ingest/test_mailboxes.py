@@ -1,4 +1,4 @@
-"""Messages in a mailbox become tickets, each once, whoever dies in between."""
+"""Messages in a mailbox become tickets, each once, even if a worker dies."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

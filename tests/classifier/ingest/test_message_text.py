@@ -1,4 +1,4 @@
-"""Mail and HTML become the text that a customer wrote."""
+"""Mail and HTML become the text that the customer wrote."""
 
 import time
 

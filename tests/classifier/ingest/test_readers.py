@@ -1,4 +1,4 @@
-"""Reading tickets out of people's files: what is read, what is refused and why, and that reading goes on."""
+"""Which tickets are read from files, and which records are rejected and why."""
 
 import csv
 import gzip
@@ -30,7 +30,7 @@ CSV, JSONL, LINES = Format.CSV, Format.JSONL, Format.LINES
 
 
 class Trickle(io.RawIOBase):
-    """A stream that hands out its pieces one by one, as a pipe does, and cannot be rewound."""
+    """A stream that yields its pieces one by one, like a pipe, and cannot be rewound."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -67,7 +67,7 @@ def refusal(data: bytes | str, format: Format, **options: Any) -> RejectedRecord
 
 
 def brief(results: list[TicketRecord | RejectedRecord]) -> list[tuple[int, str | None]]:
-    """Line and text of each row, line and None of each rejection."""
+    """Line and text of each ticket, line and None of each rejection."""
     return [(result.number, result.values["text"] if isinstance(result, TicketRecord) else None) for result in results]
 
 
@@ -77,7 +77,7 @@ def as_csv(rows: list[list[str]], delimiter: str = ",") -> str:
     return buffer.getvalue()
 
 
-# Which format
+# Format detection
 
 
 @pytest.mark.parametrize(
@@ -658,7 +658,7 @@ def test_the_stream_is_left_open() -> None:
 
 
 def peak_memory(pieces: Iterator[bytes], format: Format) -> int:
-    """Bytes in use at the highest point of reading; the results are dropped."""
+    """The most bytes in use while reading; results are dropped."""
     tracemalloc.start()
     try:
         for _ in read_tickets(trickle(pieces), format=format):
@@ -697,7 +697,7 @@ def test_a_line_without_an_end_is_refused_and_the_next_one_read() -> None:
     assert brief([second]) == [(2, "Hello")]
 
 
-# Whatever comes
+# Arbitrary input
 
 
 def cleaned(text: str) -> str:

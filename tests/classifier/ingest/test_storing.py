@@ -1,4 +1,4 @@
-"""However a ticket is stored, a worker hears of it after the commit, and only then."""
+"""Storing a ticket enqueues its classification after the commit, and only then."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 def nudges() -> list[int]:
-    """How urgent each nudge to classify is."""
+    """The priorities of the queued classification tasks."""
     return [task.priority for task in queued("classifier.tasks.classify_tickets")]
 
 

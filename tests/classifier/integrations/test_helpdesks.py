@@ -1,4 +1,4 @@
-"""Help desks knock, show who they are, and get back what became of their tickets."""
+"""Help desks send tickets, signed, and receive their labels and states."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ def freshdesk(_body: bytes, _at: float) -> dict[str, str]:
 
 
 class Case(NamedTuple):
-    """How a desk signs, what its payload becomes, and the request that writes back to it."""
+    """How a help desk signs, what its payload becomes, and the request that writes back to it."""
 
     sign: Signer
     external_id: str
@@ -155,7 +155,7 @@ def payload(kind: str) -> Any:
 
 
 def knock(kind: str, sent: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
-    """The answer's status. `said` is JSON, or bytes as they are."""
+    """The status of the answer. `sent` is JSON, or bytes as they are."""
     sent = payload(kind) if sent is None else sent
     body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     signature = CASES[kind].sign(body, time.time() - age) | (headers or {})
@@ -290,7 +290,7 @@ def test_only_active_help_desks_have_an_address(monkeypatch: pytest.MonkeyPatch)
 
 
 def stored(kind: str) -> Ticket:
-    """A ticket that came from the desk, kept for people."""
+    """A ticket from the help desk that needs review."""
     configure_review()
     ticket = make_ticket(source="support", external_id=CASES[kind].external_id)
     hold(ticket)

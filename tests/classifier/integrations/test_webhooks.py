@@ -1,4 +1,4 @@
-"""Others are told what happens: signed, at least once, and again until they have it."""
+"""Webhooks receive events, signed, at least once, with retries."""
 
 import base64
 import re
@@ -58,7 +58,7 @@ def make_webhook(receiver: Receiver | None = None, **values: Any) -> Webhook:
 
 
 def happens(number: int = 1) -> list[Event]:
-    """So many tickets are kept for people."""
+    """Send this many tickets to review; returns their events."""
     configure_review()
     before = Event.objects.count()
     hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + index}") for index in range(number)])
@@ -70,13 +70,13 @@ def deliver() -> bool:
 
 
 def time_passes() -> None:
-    """As if every pause were over."""
+    """End every pause and postponement."""
     Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
     Webhook.objects.update(paused_until=None)
 
 
 def verified(got: Got, secret: str = SECRET) -> bool:
-    """By the words of the documentation."""
+    """Verify a request as the documentation says."""
     (snippet,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(snippet, names)  # noqa: S102 - what the documentation tells others to run

@@ -1,4 +1,4 @@
-"""Texts and vectors made up so that what can be learned of them is known."""
+"""Synthetic texts and vectors with known labels."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from classifier.learning.vector_space import WIDTH, Floats, unit
 
 
 def middles(labels: int, seed: int = 0) -> Floats:
-    """Where the texts of each label lie."""
+    """The centre of each label's texts."""
     return unit(np.random.default_rng(seed).normal(size=(labels, WIDTH)).astype(np.float32))
 
 
 def offered(labels: int, *, misplaced: float = 1.5, seed: int = 0) -> list[OfferedLabel]:
-    """Labels with the keys 1, 2, ..., whose prototypes lie off the middle of their texts by so much noise."""
+    """Labels with the keys 1, 2, ..., whose prototypes are this far from the centres of their texts."""
     noise = unit(np.random.default_rng(seed + 1).normal(size=(labels, WIDTH)).astype(np.float32))
     places = unit(middles(labels, seed) + misplaced * noise)
     return [OfferedLabel((number + 1,), place) for number, place in enumerate(places)]
 
 
 def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first_key: int = 1) -> Examples:
-    """So many texts of each label, around its middle; the words of a text tell its label now and then."""
+    """This many texts per label around its centre; some words of a text give its label away."""
     random = np.random.default_rng(seed + 2)
     labels = np.repeat(np.arange(len(counts)), counts)
     random.shuffle(labels)

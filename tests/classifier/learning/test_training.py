@@ -49,7 +49,7 @@ def test_training_is_deterministic() -> None:
 
 
 def test_held_out_scores_never_come_from_a_near_duplicate() -> None:
-    """An example is told apart by a vector of its own, so whoever had seen its twin would know it."""
+    """Each example has a vector of its own, so a head that had seen its twin would know it."""
     taught = clouds.examples([40, 40], spread=30)
     twins = replace(
         taught,
@@ -94,7 +94,7 @@ def test_too_few_examples_train_nothing(counts: list[int]) -> None:
 
 
 def test_examples_of_one_label_train_nothing() -> None:
-    """Nothing could be held out to try it on."""
+    """Nothing could be held out for a test."""
     taught = clouds.examples([15, 15])
     assert learn(replace(taught, groups=np.ones(30, np.int64)), clouds.offered(2)) is None
 
@@ -190,7 +190,7 @@ def test_a_candidate_trained_on_wrong_labels_does_not_win() -> None:
 
 
 def test_examples_that_the_live_version_trained_on_are_not_compared() -> None:
-    """Of those it counts what was held out then, and of new ones what it says now."""
+    """Its held-out record counts for those, its predictions for new ones."""
     offered = clouds.offered(3)
     old, new = clouds.examples([10] * 3), clouds.examples([10] * 3, seed=8, first_key=500)
     serving = learn(old, offered)
@@ -216,7 +216,7 @@ def test_examples_that_the_live_version_trained_on_are_not_compared() -> None:
 
 @given(st.integers(0, 10_000))
 def test_noise_alone_does_not_win(seed: int) -> None:
-    """Two that are right equally often and sure to the same degree are as good as each other, whichever serves."""
+    """Two heads of equal accuracy and confidence tie, whichever is live."""
     taught, offered, axis = equals()
     losses = np.random.default_rng(seed).permutation(axis.record.losses)
     comparison = compare(axis, replace(axis, record=replace(axis.record, losses=losses)), taught, offered)
@@ -225,7 +225,7 @@ def test_noise_alone_does_not_win(seed: int) -> None:
 
 
 def test_weighted_examples_count_by_their_weight() -> None:
-    """It is worse on two thirds of the examples, to which little of what comes is alike, and better on the others."""
+    """The candidate is worse on two thirds of the examples, which represent little traffic, and better on the rest."""
     taught, offered, axis = equals()
     typical = np.arange(60) < 20
     better = np.where(np.isin(axis.record.examples, taught.keys[typical]), 0.3, -0.3).astype(np.float32)
@@ -240,7 +240,7 @@ def test_weighted_examples_count_by_their_weight() -> None:
 
 
 def test_uneven_weights_make_a_comparison_less_certain() -> None:
-    """The same gain on all of them, but for noise; nearly all that comes is like six of them."""
+    """The gain is the same on all examples but for noise; six of them represent nearly all traffic."""
     taught, offered, axis = equals()
     noise = np.random.default_rng(1).normal(0.3, 0.3, 60).astype(np.float32)
     incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + noise))
@@ -253,7 +253,7 @@ def test_uneven_weights_make_a_comparison_less_certain() -> None:
 
 
 def test_a_candidate_may_win_on_the_random_sample() -> None:
-    """Here it is worse on what was chosen for being odd, and better on the others."""
+    """It is worse on examples chosen for being unusual, and better on the others."""
     taught, offered, axis = equals()
     random_sample = np.arange(60) < 20
     better = np.where(np.isin(axis.record.examples, taught.keys[random_sample]), 0.3, -0.3).astype(np.float32)

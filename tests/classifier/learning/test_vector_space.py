@@ -1,4 +1,4 @@
-"""How much of what comes an example stands for."""
+"""How much traffic each example represents."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The commands, as people type them."""
+"""The management commands."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A model in front of the primary answers for it where it is sure, and never stands in a ticket's way."""
+"""A front model answers for the primary where it is confident, and never blocks a ticket."""
 
 import io
 import json
@@ -25,7 +25,7 @@ Use = Callable[..., LanguageModel]
 
 @pytest.fixture
 def front(catalogue: None) -> Use:
-    """Puts a model behind a local server in front, sure from 0.95 on; of a family of its own."""
+    """Makes a model behind a local server the front model, with a threshold of 0.95 and its own family."""
 
     def use(server: OpenAIServer, *, family: str = "front", threshold: float = 0.95, **values: Any) -> LanguageModel:
         language_model = make_language_model(server, name="quick", family=family, **values)
@@ -212,7 +212,7 @@ def test_a_front_model_that_cannot_answer_is_not_asked(primary: Use, front: Use)
     assert (len(slow.requests), quick.requests, Failure.objects.count()) == (1, [], 0)
 
 
-# At once
+# The classify command
 
 
 def test_the_classify_command_asks_the_same_models_in_the_same_order(primary: Use, front: Use, tmp_path: Path) -> None:
@@ -248,11 +248,11 @@ def test_the_classify_command_goes_on_if_the_front_model_fails(primary: Use, fro
     assert (result["model"], result["review_flag"]) == ("first", False)
 
 
-# What the models page says
+# The models page
 
 
 def classified(primary: Use, front: Use, *, easy: int, hard: int) -> None:
-    """So many tickets that the model in front answers, and so many that it leaves to the primary."""
+    """Tickets that the front model answers, and tickets that it leaves to the primary."""
     for number in range(easy + hard):
         make_ticket("easy" if number < easy else f"hard {number}")
     sure = lambda request: answer(confidence=0.97 if request.ticket == "easy" else 0.6)  # noqa: E731 - it is short

@@ -1,4 +1,4 @@
-"""Many at once, on a real database with real threads: nobody works on another's ticket, nothing is written twice."""
+"""Concurrent workers on a real database never share a ticket or write anything twice."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 def at_once(number: int, work: Callable[[], Any]) -> list[Any]:
-    """Run the same thing in many threads that start together; their results."""
+    """Run the same function in many threads that start together; returns the results."""
     start = threading.Barrier(number)
     results: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""A text gets the same answer whether it is stored or not: the same label, verdict, reason and second opinion."""
+"""A text gets the same label, verdict, reason and second opinion whether it is stored or not."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -86,7 +86,7 @@ CASES = {
 
 @pytest.fixture
 def models(catalogue: None) -> Callable[[ExitStack, Case], list[LanguageModel]]:
-    """The models of a case behind local servers, shown solved tickets, and the gate over them."""
+    """The models of a case behind local servers, with examples, and the gate over them."""
 
     def use(stack: ExitStack, case: Case) -> list[LanguageModel]:
         language_models: list[LanguageModel] = []

@@ -1,4 +1,4 @@
-"""From a saved ticket to its verdict, through a real server that speaks the protocol, with its faults."""
+"""From a saved ticket to its verdict, through a real server with the protocol's faults."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +32,7 @@ Use = Callable[..., LanguageModel]
 
 
 def settled(ticket: Ticket) -> Ticket:
-    """The ticket as it stands, with its verdict."""
+    """The ticket, which must have a verdict."""
     return with_current_verdicts(Ticket.objects.all()).get(pk=ticket.pk)
 
 
@@ -43,7 +43,7 @@ def verdict_of(ticket: Ticket) -> Verdict:
 
 
 def make_due() -> None:
-    """As if the pauses before the next turn were over."""
+    """End every postponement."""
     Ticket.objects.update(available_at=Now())
 
 

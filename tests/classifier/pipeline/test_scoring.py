@@ -1,4 +1,4 @@
-"""Where a score decides: whatever a model says of itself, a ticket passes if its answer is probably right."""
+"""In score mode, tickets are auto-accepted if their answers are probably right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a ticket passed unseen, as its page tells it to those who answer for that."""
+"""The ticket page explains to leads why the ticket was auto-accepted or needs review."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""What a person wrote is taken out of every table, the books stay true, and what cannot be reached is named."""
+"""Erasure removes a person's texts from every table, keeps the statistics, and lists what it cannot reach."""
 
 import json
 from datetime import timedelta
@@ -67,7 +67,7 @@ CUSTOMER = f"{PLANT}@example.org"
 
 
 def found_anywhere() -> set[str]:
-    """The tables in which the planted word is still to be read, in any column of any row, the index of words too."""
+    """The tables, including the search index, that still contain the planted word."""
     places = {table for table in connection.introspection.table_names() if PLANT in _everything_in(table)}
     if any(PLANT in str(session.get_decoded()) for session in Session.objects.all()):
         places.add("sessions")
@@ -85,7 +85,7 @@ def _readable(value: Any) -> str:
 
 
 def settled(person: User) -> Ticket:
-    """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
+    """A settled ticket with a prediction and a failure, also used in a benchmark run."""
     configure_review(benchmark_share=1.0)
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
     asked = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.current()}
@@ -162,7 +162,7 @@ def test_erasure_leaves_nothing_of_a_person_in_any_table(catalogue: None, ana: U
 
 
 def _books() -> tuple[Any, ...]:
-    """What was decided and counted, which erasing a text does not change."""
+    """Decisions and counts, which erasure does not change."""
     decided = list(Decision.objects.order_by("pk").values_list("verdict", "category", "sentiment"))
     answered = list(Prediction.objects.order_by("pk").values_list("category", "sentiment", "confidence"))
     return decided, answered, Failure.objects.count(), list(Result.objects.values_list("category_right", "confidence"))

@@ -1,4 +1,4 @@
-"""Masking: what tells who wrote a text goes, what only looks so stays, and no text makes it slow."""
+"""Masking removes personal data, keeps look-alikes, and takes linear time."""
 
 import time
 

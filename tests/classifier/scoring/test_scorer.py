@@ -1,4 +1,4 @@
-"""What is learned of the signals: little from few labels, the truth from many, and never anything wild."""
+"""Scorer weights stay near the built-in ones with few labels and reach the truth with many."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def answers(number: int, seed: int = 0) -> list[Signals]:
 
 
 def judged(number: int, seed: int = 0, truth: ScorerWeights = TRUTH) -> JudgedAnswers:
-    """Answers that were right as often as the truth says, each part for itself."""
+    """Answers that are right as often as the true weights say, each part independently."""
     signals, random = answers(number, seed), np.random.default_rng(seed + 1_000)
     categories = [int(category) for category in random.integers(1, 4, number)]
     scores = [truth.probabilities(*answer) for answer in zip(signals, categories, strict=True)]
@@ -88,7 +88,7 @@ MANY = judged(6_000)
 OF_MANY = fit(MANY)
 
 
-# From nothing to much
+# Number of answers
 
 
 def test_without_answers_the_built_in_weights_are_used() -> None:
@@ -98,7 +98,7 @@ def test_without_answers_the_built_in_weights_are_used() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_few_answers_stay_near_the_built_in_weights_and_many_lead_away(seed: int) -> None:
-    """All but the constant, which is drawn less."""
+    """Except for the constant, which is shrunk less."""
     these = judged(2_000, seed)
     few, many = (off(fit(these.part(range(number))).category[:-1], BUILT_IN[:-1]) for number in (1, 2_000))
     assert few < 0.6
@@ -134,7 +134,7 @@ def test_more_answers_come_nearer_to_the_true_weights() -> None:
 
 
 def test_scores_are_calibrated() -> None:
-    """Also of both parts together, where they go wrong together."""
+    """Also for both parts together, if they are wrong together."""
     together = replace(MANY, sentiment_right=MANY.category_right)
     for these in (MANY, together):
         weights = fit(these)
@@ -149,7 +149,7 @@ def test_scores_are_calibrated() -> None:
 
 @pytest.mark.parametrize("number", [1, 40, 1_000])
 def test_the_fit_is_a_local_optimum(number: int) -> None:
-    """As the penalised likelihood has it, computed here from its definition."""
+    """The penalised likelihood is computed here from its definition."""
     these = MANY.part(range(number))
     rows = np.array([[*features(signals, signals.category), 1.0] for signals in these.signals])
     own = np.array([[category == key for key in (1, 2, 3)] for category in these.categories], float)
@@ -188,7 +188,7 @@ def test_each_category_has_an_offset_of_its_own() -> None:
 
 
 def test_offsets_with_few_answers_shrink_to_zero() -> None:
-    """A category that is always wrong, by how often it was seen among two that the built-in weights suit."""
+    """One category is always wrong; the built-in weights suit the other two."""
     usual = judged(600, truth=ScorerWeights.built_in())
     sizes = []
     for number in (1, 5, 50):
@@ -266,7 +266,7 @@ def test_separable_answers_give_finite_weights(number: int, right: str) -> None:
     for row in (weights.category, weights.sentiment, weights.both):
         assert np.abs(row).max() < 12
     scores = np.array([weights.probabilities(answer, 1).category for answer in signals])
-    # One label hardly moves anything; thirty do, and thousands settle it.
+    # One label hardly changes the weights, thirty do, and thousands decide.
     assert np.abs(scores - outcomes).mean() < {1: 0.85, 30: 0.4, 3_000: 0.05}[number]
 
 
@@ -281,7 +281,7 @@ def test_weights_are_finite_for_any_answers(rows: list[tuple[Signals, int, bool,
     assert ScorerWeights.from_json(stored).as_json() == stored
 
 
-# Surprise
+# Log-loss
 
 
 def test_log_loss_matches_its_definition() -> None:
@@ -313,7 +313,7 @@ def test_an_answer_is_right_if_both_labels_are() -> None:
     assert len(these.part([1])) == 1
 
 
-# Stored
+# Storage
 
 
 def test_scorer_weights_survive_a_round_trip() -> None:

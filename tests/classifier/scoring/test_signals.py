@@ -1,4 +1,4 @@
-"""Signals as numbers around zero: what is missing says nothing, and nothing that comes in makes them wild."""
+"""Signals become numbers around zero; missing ones are neutral and extreme ones bounded."""
 
 from __future__ import annotations
 

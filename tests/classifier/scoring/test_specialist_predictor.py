@@ -44,7 +44,7 @@ SUBJECTS = [
 
 @lru_cache(maxsize=1)
 def learned() -> SpecialistWeights:
-    """Categories only, from eight texts each."""
+    """Trained on categories only, with eight texts each."""
     texts = [f"Hello, a question about the {subject} again" for subjects in SUBJECTS for subject in subjects]
     labels, read = np.repeat([1, 2, 3], 8), encoder.load()
     examples = Examples(
@@ -134,7 +134,7 @@ def test_closeness_is_measured_to_the_nearest_category() -> None:
 
 
 def test_closeness_uses_the_trained_centre() -> None:
-    """All messages are somewhat alike, and that is left out."""
+    """All messages have something in common, which the centre removes."""
     text, read, axis = "Lovely weather at sea", encoder.load(), learned().category
     known = np.stack([prototype(read.encode(label_texts(option))) for option in CATEGORIES])
     known = unit(centred(known, axis.centre) + axis.sums)

@@ -1,4 +1,4 @@
-"""Tickets that give orders to the model: whatever it answers them, nothing passes because a text asked for it."""
+"""Tickets with instructions to the model are never auto-accepted because of them."""
 
 import json
 import time
@@ -60,7 +60,7 @@ ORDINARY = [
 
 
 def obey(request: Request) -> Reply:
-    """A model that says what it is told to, and is always sure."""
+    """A model that follows every instruction with full confidence."""
     obeyed = {attempt["text"]: attempt["obeyed"] for attempt in [*ATTEMPTS, *UNSEEN]}
     return say(obeyed[request.ticket]) if request.ticket in obeyed else answer("Billing", confidence=1.0)
 
@@ -101,7 +101,7 @@ def test_no_listed_attempt_is_auto_accepted_even_if_the_model_obeys(primary: Use
     dictated = verdicts.filter(prediction__confidence__gte=0.98)
     assert dictated.count() > 60
     assert not dictated.exclude(reason=Reason.PROMPT_INJECTION).exists()
-    # What it was told beyond the contract is no answer at all.
+    # A dictated label outside the contract is an invalid answer.
     foreign = verdicts.filter(prediction=None)
     assert foreign.filter(reason=Reason.OUT_OF_TAXONOMY).exists()
     assert set(Assignment.objects.filter(ticket__in=dictated.values("ticket")).values_list("reason", flat=True)) == {
@@ -133,8 +133,8 @@ def test_few_attempts_written_after_the_patterns_pass_a_fixed_confidence(primary
     assert Verdict.objects.current().filter(auto_accepted=True).count() <= 2
 
 
-class TestDictation:
-    """Where a text may have dictated its answer, the specialist has to say the same without having heard the label."""
+class TestInjectionCheck:
+    """If a text may have dictated its answer, the specialist must agree without seeing the label."""
 
     @pytest.mark.parametrize(
         ("text", "category", "passes"),
@@ -244,7 +244,7 @@ def test_injections_into_a_front_model_are_caught_too(primary: UseServer, mode: 
 
 
 def test_a_suspected_injection_needs_review_and_is_never_audited(embedded_gate: Gate) -> None:
-    """What may pass is known of a text before any lot is drawn, so that the promise is about the others alone."""
+    """Suspicion is known before the audit draw, so the certificate covers only the other tickets."""
     Gate.objects.update(mode=GateMode.CERTIFIED)
     epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.current())
     Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, passes_from=0.0)

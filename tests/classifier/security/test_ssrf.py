@@ -1,4 +1,4 @@
-"""Requests to where people say stay out of the network inside, unless a setting allows it."""
+"""Outgoing requests never reach internal addresses, unless a setting allows it."""
 
 import socket
 import urllib.error
@@ -61,7 +61,7 @@ OUTSIDE = ["93.184.215.14", "1.1.1.1", "[2606:4700:4700::1111]", "[::ffff:1.1.1.
 
 @pytest.fixture
 def nowhere(settings: Settings) -> None:
-    """A site that others can call and that was told of nothing inside."""
+    """An internal site that must receive no request."""
     settings.INTERNAL_HOSTS = []
 
 
@@ -148,7 +148,7 @@ def test_a_host_with_any_internal_address_is_refused(nowhere: None, monkeypatch:
 def test_connections_go_to_the_address_that_was_checked(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    """A name server that gives another address to everybody who asks again finds nobody who does."""
+    """A name server that answers differently the second time is not asked twice."""
     settings.INTERNAL_HOSTS = ["127.0.0.1"]
     asked, resolve = [], socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""Drafts in the admin, through its pages."""
+"""Drafts in the admin."""
 
 import re
 from typing import Any
@@ -34,7 +34,7 @@ def page(admin_client: Client, draft: Draft) -> str:
 
 
 def sent(draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values: Any) -> dict[str, Any]:
-    """What the page of a draft sends: its rows with these changes by name; a name of no row adds one."""
+    """What a draft's page sends: its rows with these changes by name; an unknown name adds a row."""
     labels, known = dict(labels or {}), set(draft.labels.values_list("name", flat=True))
     form: dict[str, Any] = {"name": draft.name, "instructions": draft.instructions} | values
     for prefix, axis in (("labels", "category"), ("labels-2", "sentiment")):
@@ -251,7 +251,7 @@ def test_a_published_draft_is_read_only(admin_client: Client, draft: Draft) -> N
     assert address("publish", draft.pk) not in content
     assert admin_client.post(address("change", draft.pk), form).status_code == 403
     assert admin_client.post(address("delete", draft.pk), {"post": "yes"}).status_code == 403
-    # Asking again is no harm.
+    # Publishing again is harmless.
     assert publish(admin_client, draft).status_code == 200
     assert Category.objects.get(name="Payments").history.count() == 2
 
@@ -276,7 +276,7 @@ def test_the_page_offers_to_measure_the_draft(admin_client: Client, draft: Draft
     assert "?draft=" not in page(admin_client, draft)
 
 
-# Who may
+# Permissions
 
 
 def person(*codenames: str) -> User:
@@ -324,7 +324,7 @@ def test_publishing_a_missing_draft_is_not_found(admin_client: Client) -> None:
     assert admin_client.get(address("publish", 99)).status_code == 404
 
 
-# What it costs
+# Query counts
 
 
 def test_the_page_costs_the_same_at_4_and_at_40_categories(admin_client: Client, draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""Drafts of the taxonomy and the instructions: what they would change, and what publishing makes of them."""
+"""Drafts of the taxonomy and instructions: their changes, and their publication."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -51,7 +51,7 @@ def problems(draft: Draft) -> str:
     return " ".join(drafts.summary(draft).problems)
 
 
-# What a draft begins as
+# Creating a draft
 
 
 def test_a_draft_starts_as_the_current_taxonomy_and_changes_nothing(draft: Draft, admin: User) -> None:
@@ -84,7 +84,7 @@ def test_an_empty_taxonomy_cannot_be_drafted(catalogue: None) -> None:
     assert not Draft.objects.exists()
 
 
-# What the database keeps
+# Constraints
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_dropped_label_gives_up_its_name_in_the_draft(draft: Draft) -> None:
     add(draft, "Billing")
 
 
-# What a draft would change
+# Changes
 
 
 def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:

@@ -45,7 +45,7 @@ def test_a_child_that_a_merge_moves_has_the_move_in_its_history() -> None:
 
 @pytest.fixture
 def note(db: None) -> Iterator[Any]:
-    """A table of another app whose key to a category has no reverse name."""
+    """A table of another app with a foreign key to categories that has no reverse name."""
 
     class Note(models.Model):
         category = models.ForeignKey(Category, models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""Wherever a label leaves the house it has its full path: two categories of one name stay two."""
+"""Exported labels have their full paths, so two categories of the same name stay distinct."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def others(catalogue: None) -> dict[str, Category]:
 
 @pytest.fixture
 def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
-    """A ticket that models suggest "Billing > Other" for, with a webhook and its help desk listening."""
+    """A ticket with the suggestion "Billing > Other", and a webhook and help desk that receive it."""
     configure_review()
     Webhook.objects.create(name="CRM", url=f"{receiver.url}/hook", secret_env="SECRET")
     fields = {"category_field": "category", "sentiment_field": "sentiment", "state_field": "state"}
@@ -51,7 +51,7 @@ def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
 
 
 def sent(receiver: Receiver) -> list[str]:
-    """The categories that webhook and help desk have been told, in that order."""
+    """The categories that the webhook and help desk received, in that order."""
     receiver.got.clear()
     WriteBack.objects.waiting().update(available_at=timezone.now())
     outbox.send_due(tasks.ROUTES)

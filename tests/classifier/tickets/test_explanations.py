@@ -1,4 +1,4 @@
-"""What the page of a ticket tells of why a model answered as it did."""
+"""How the ticket page explains a model's answer."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ def agent_client(client: Client, ana: User) -> Client:
 
 
 def parts(client: Client, ticket: Ticket) -> list[str]:
-    """The page as far as the history, and the history."""
+    """The page up to the history, and the history."""
     content = client.get(ticket.get_absolute_url()).content.decode()
     return content.split("<h2>History</h2>")
 
@@ -82,7 +82,7 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent_client: Client, dja
     for language_model, example in zip(language_models, near, strict=True):
         make_prediction(plain, language_model=language_model)
         make_prediction(grounded, language_model=language_model, near=[example.pk], words=[CHARGED])
-    # Session, person, the ticket, its verdicts, four of its history, gate.
+    # Session, user, ticket, verdicts, four for the history, gate.
     with django_assert_num_queries(9):
         parts(agent_client, plain)
     with django_assert_num_queries(10):

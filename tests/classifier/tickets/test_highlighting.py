@@ -1,4 +1,4 @@
-"""Words marked in a text: whatever the spans say, the text stays what it is, and stays text."""
+"""Highlighting words never changes or unescapes the text."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""What pages tell of a ticket that people are asked about, before and after they have answered."""
+"""Pages of a ticket in review, before and after its reviewers have answered."""
 
 import re
 from datetime import timedelta
@@ -39,7 +39,7 @@ def decided(assignment: Assignment, person: User, category: str, **values: Any) 
 
 @pytest.fixture
 def sealed(catalogue: None, ana: User, ben: User) -> Ticket:
-    """One of two people has labelled it, another has passed it on with a note."""
+    """A sealed ticket: one reviewer has labelled it, another has escalated it with a note."""
     configure_review(double_share=1)
     first, second = hold(make_ticket("Only the message."), confidence=0.62, reasoning="A secret of the model.")
     decided(first, ben, "Account", note="A secret of Ben.")
@@ -113,7 +113,7 @@ def test_a_ticket_is_unsealed_once_everybody_has_answered(agent_client: Client, 
         "suggestions were hidden",
     ):
         assert shown in history, shown
-    # Who did not see a suggestion did not correct one.
+    # Without a visible suggestion there is nothing to correct.
     assert "corrected" not in history
 
 
@@ -149,7 +149,7 @@ def test_a_long_history_costs_no_more_queries(agent_client: Client, ben: User, d
     (assignment,) = hold(make_ticket())
     for _time in range(10):
         decisions.undo(decided(assignment, ben, "Account"), ben, key=uuid4())
-    # Session, user, two of permissions, ticket, verdict with its answers, three of history, decisions, gate.
+    # Session, user, two for permissions, ticket, verdict with its answers, three for history, decisions, gate.
     with django_assert_num_queries(9):
         assert page(agent_client, assignment.ticket.get_absolute_url()).count("undone") == 10
 

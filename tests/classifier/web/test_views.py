@@ -1,4 +1,4 @@
-"""The pages, as a person's browser asks for them."""
+"""The pages for tickets and models."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -102,7 +102,7 @@ def test_the_inbox_is_paged_by_key(agent_client: Client) -> None:
 
 
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
-    """As the pipeline leaves them where the embedded model is the only one to be asked."""
+    """Tickets with verdicts, where the embedded model is the only one."""
     epoch = gate.confidence_epoch(LanguageModel.objects.zero_shot(), ContractVersion.objects.current(), 0.85)
     outcomes = [gate.ScoredOutcome(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
     gate.record_verdicts(epoch, outcomes, {})
