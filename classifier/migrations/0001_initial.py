@@ -617,7 +617,7 @@ class Migration(migrations.Migration):
                 ('examples', models.TextField(blank=True, verbose_name='examples')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('dropped', models.BooleanField(default=False, verbose_name='dropped')),
-                ('base', models.JSONField(default=dict, editable=False, help_text='As the label stood when the draft began; empty for a new one.')),
+                ('base', models.JSONField(default=dict, editable=False, help_text="The label's values when the draft began; empty for a new label.")),
                 ('category', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='draft_labels', to='classifier.category')),
                 ('draft', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='labels', to='classifier.draft')),
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='classifier.draftlabel', verbose_name='parent')),
