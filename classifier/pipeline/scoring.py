@@ -95,11 +95,11 @@ def _places(options: Sequence[Option], keys: Mapping[str, int]) -> dict[int, int
 def _signals(
     predictions: Sequence[tuple[Ticket, Prediction]], scorer: Scorer, version: ContractVersion, vectors: Floats | None
 ) -> list[Signals]:
-    """In order; `vectors` are those of the texts, None where they are still to be computed."""
+    """The signals of each prediction, in order; `vectors` are the texts' embeddings, None to compute them."""
     if not predictions:
         return []
     predictor = specialist_predictor(scorer.specialist_version_id)
-    predicted = predictor.predict([ticket.text for ticket, _prediction in predictions], version.terms, vectors)
+    labels = predictor.predict([ticket.text for ticket, _prediction in predictions], version.terms, vectors)
     categories = _places(version.terms.categories, version.labels.categories)
     sentiments = _places(version.terms.sentiments, version.labels.sentiments)
     learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
@@ -107,18 +107,14 @@ def _signals(
         Signals(
             confidence=prediction.confidence,
             category=_axis_signals(
-                predicted.category, row, categories.get(prediction.category_id), prediction.category_logprob, learning
+                labels.category, row, categories.get(prediction.category_id), prediction.category_logprob, learning
             ),
             sentiment=_axis_signals(
-                predicted.sentiment,
-                row,
-                sentiments.get(prediction.sentiment_id),
-                prediction.sentiment_logprob,
-                learning,
+                labels.sentiment, row, sentiments.get(prediction.sentiment_id), prediction.sentiment_logprob, learning
             ),
-            closeness=float(predicted.closeness[row]),
+            closeness=float(labels.closeness[row]),
             length=len(ticket.text),
-            foreign=predicted.foreign[row],
+            foreign=labels.foreign[row],
             in_front=prediction.language_model_id != scorer.language_model_id,
         )
         for row, (ticket, prediction) in enumerate(predictions)

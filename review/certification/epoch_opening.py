@@ -141,9 +141,8 @@ def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
     current taxonomy. An answer counts as wrong if the ticket's label is no longer active.
     """
     held_out = Audit.objects.judged().filter(
-        held_out=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False
+        held_out=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False, epoch__started_at__gt=_last_alarm()
     )
-    held_out = held_out.filter(epoch__started_at__gt=_last_alarm())
     if scorer == epoch.scorer:
         # This epoch's own audits count directly.
         held_out = held_out.exclude(epoch=epoch)

@@ -237,13 +237,18 @@ def _render(
         context["unavailable"] = leases.unavailable_work(reviewer, lane)
     if request.htmx:
         return HttpResponse("".join(_parts(request, context).values()), status=status)
-    context |= _parts(request, context) | {
+    context |= _parts(request, context) | _page_context(reviewer, workspace)
+    return render(request, "review/screen/screen.html", context, status=status)
+
+
+def _page_context(reviewer: Any, workspace: Workspace) -> dict[str, Any]:
+    """The parts of the page that stay when the ticket changes."""
+    return {
         "lead_agreement": session_stats.lead_agreement(reviewer),
         "options": workspace.options,
         "guidelines": Options.guidelines(),
         "keys_json": json.dumps(workspace.keys),
     }
-    return render(request, "review/screen/screen.html", context, status=status)
 
 
 def _parts(request: HtmxHttpRequest, context: dict[str, Any]) -> dict[str, SafeString]:

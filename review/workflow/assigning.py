@@ -69,43 +69,43 @@ def _open(ticket_pks: Sequence[int]) -> int:
     """Reopen the assignments these tickets had before, or draw new ones. Returns the number of tickets."""
     _hold_off_merges()
     review_settings = ReviewSettings.current()
-    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
-    verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
-    verdict_by_ticket = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
-    groups, values = (
-        duplicate_groups_for([verdict.ticket for verdict in verdict_by_ticket.values()]),
-        _values(verdict_by_ticket.values()),
-    )
-    known = _known_assignments(verdict_by_ticket)
+    verdicts = _current_verdicts(ticket_pks)
+    groups = duplicate_groups_for([verdict.ticket for verdict in verdicts.values()])
+    values = _values(verdicts.values())
+    known = _known_assignments(verdicts)
     new = [
         assignment
-        for pk, verdict in verdict_by_ticket.items()
+        for pk, verdict in verdicts.items()
         if pk not in known
         for assignment in _draw_assignments(review_settings, verdict)
     ]
-    known_open = [
-        assignment
-        for assignments in known.values()
-        for assignment in assignments
-        if assignment.state != Assignment.State.ANSWERED
-    ]
-    opened = new + [assignment for assignment in known_open if assignment.state == Assignment.State.WITHDRAWN]
-    for assignment in new + known_open:
-        assignment.state, assignment.group_id = Assignment.State.OPEN, groups[assignment.ticket_id]
-        if _is_audited(verdict_by_ticket[assignment.ticket_id]) and assignment.purpose == Assignment.Purpose.REVIEW:
-            assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
-            assignment.share = verdict_by_ticket[assignment.ticket_id].audit_draw.share
-        _set_queue_fields(
-            assignment, verdict_by_ticket[assignment.ticket_id], values[assignment.ticket_id], review_settings
-        )
-    sealed_pks = {assignment.ticket_id for assignment in opened if assignment.blind} | {
-        pk for pk, verdict in verdict_by_ticket.items() if _is_audited(verdict)
-    }
-    Assignment.objects.bulk_update(known_open, _REFRESHED)
+    unanswered = [row for rows in known.values() for row in rows if row.state != Assignment.State.ANSWERED]
+    opened = new + [assignment for assignment in unanswered if assignment.state == Assignment.State.WITHDRAWN]
+    for assignment in new + unanswered:
+        pk = assignment.ticket_id
+        assignment.state, assignment.group_id = Assignment.State.OPEN, groups[pk]
+        _turn_into_audit(assignment, verdicts[pk])
+        _set_queue_fields(assignment, verdicts[pk], values[pk], review_settings)
+    audited = {pk: verdict.audit_draw for pk, verdict in verdicts.items() if _is_audited(verdict)}
+    blind = {assignment.ticket_id for assignment in opened if assignment.blind}
+    Assignment.objects.bulk_update(unanswered, _REFRESHED)
     Assignment.objects.bulk_create(new)
-    Ticket.objects.filter(pk__in=sealed_pks).update(sealed=True)
-    audits.create_audits([verdict.audit_draw for verdict in verdict_by_ticket.values() if _is_audited(verdict)])
-    return len(verdict_by_ticket)
+    Ticket.objects.filter(pk__in=blind | audited.keys()).update(sealed=True)
+    audits.create_audits(list(audited.values()))
+    return len(verdicts)
+
+
+def _current_verdicts(ticket_pks: Sequence[int]) -> dict[int, Verdict]:
+    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
+    verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
+    return {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
+
+
+def _turn_into_audit(assignment: Assignment, verdict: Verdict) -> None:
+    """Make a plain review an audit if the gate drew one."""
+    if _is_audited(verdict) and assignment.purpose == Assignment.Purpose.REVIEW:
+        assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
+        assignment.share = verdict.audit_draw.share
 
 
 def _hold_off_merges() -> None:

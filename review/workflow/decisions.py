@@ -171,10 +171,8 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
         for undoable in to_undo
     ]
     decision_records.write_decisions(undoings)
-    routing.reopen(
-        [undoable.assignment for undoable in to_undo],
-        {undoable.ticket_id: tickets[undoable.ticket_id] for undoable in to_undo},
-    )
+    reopened = {undoable.ticket_id: tickets[undoable.ticket_id] for undoable in to_undo}
+    routing.reopen([undoable.assignment for undoable in to_undo], reopened)
     if single:
         if decision.verdict in SKIPPED_OR_ESCALATED:
             routing.route_free_assignments(tickets[decision.ticket_id])
