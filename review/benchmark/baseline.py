@@ -14,7 +14,7 @@ RIGHT = Q(category_right=True, sentiment_right=True)
 
 
 class BaselineChange(NamedTuple):
-    """Among the items that both have, how many are right only now, and how many only were."""
+    """How many items both have answered, and how many of them were fixed and broken since the baseline."""
 
     common: int
     fixed: int
@@ -27,7 +27,6 @@ def current() -> Contender | None:
 
 @transaction.atomic(durable=True)
 def pin(contender: Contender) -> None:
-    """From now on this one is the baseline, and what was it before is not."""
     Contender.objects.filter(baseline=True).exclude(pk=contender.pk).update(baseline=False)
     Contender.objects.filter(pk=contender.pk).update(baseline=True)
 
@@ -38,7 +37,7 @@ def unpin() -> None:
 
 
 def compare_to_baseline(contenders: Sequence[Contender], against: Contender | None) -> dict[int, BaselineChange]:
-    """By contender, without the baseline itself (one query, which counts in the database)."""
+    """The changes by contender key, without the baseline itself (one query)."""
     later = [contender for contender in contenders if against and contender.pk != against.pk]
     if not against or not later:
         return {}
@@ -51,6 +50,6 @@ def compare_to_baseline(contenders: Sequence[Contender], against: Contender | No
 
 
 def items_where(against: Contender, contender: Contender, kind: Q) -> Q:
-    """What the baseline's results of this kind are about: of one snapshot the same items, else the same gold labels."""
+    """Matches results whose item has a baseline result of this kind: by item, or across snapshots by gold label."""
     key = "item" if against.run.snapshot_id == contender.run.snapshot_id else "item__gold"
     return Q(**{f"{key}__in": against.results.filter(kind).order_by().values(key)})

@@ -18,9 +18,9 @@ from review.stats.intervals import Estimate, share
 
 
 def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples: int | None = None) -> list[Entry]:
-    """For each model the contract in force and the one that the draft would put in force.
+    """An entry under the contract in force and one under the draft's contract, for each model.
 
-    Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
+    Raises EmptyTaxonomy, and ValidationError if the draft cannot be published or does not change the contract.
     """
     in_force, drafted = ContractVersion.objects.current(), drafts.contract_for(draft)
     if drafted == in_force:
@@ -34,7 +34,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
 
 
 def leaked_labels(contract: ContractVersion) -> list[GoldLabel]:
-    """Held-out labels whose texts stand among the examples of a contract, or nearly: it is flattered by them."""
+    """Benchmark labels whose texts are (nearly) among the contract's examples, which flatters its figures."""
     axes = (contract.options.get(axis, ()) for axis in ("categories", "sentiments"))
     return gold_labels.leaked_labels(
         text for labels in axes for _pk, _name, _description, examples in labels for text in examples
@@ -42,11 +42,10 @@ def leaked_labels(contract: ContractVersion) -> list[GoldLabel]:
 
 
 class DraftEffect(NamedTuple):
-    """One model under both contracts, on the items that it has answered for under both.
+    """One model under both contracts, on the items that it has answered under both.
 
-    Items are given by key, in their order: those with another answer, and of these the ones that would be right only
-    under the draft and the ones that are right only now. `lost` counts the items whose expected label the draft does
-    not offer any more; under it they cannot be right, and once it is published nobody measures with them.
+    `changed` holds the keys of items answered differently; `fixed` and `broken` those right only under the draft, and
+    only under the contract in force. `lost` counts items whose expected label the draft no longer offers.
     """
 
     draft: Contender
@@ -61,7 +60,7 @@ class DraftEffect(NamedTuple):
 
 
 class ChangedAnswer(NamedTuple):
-    """An item with another answer: what is expected, by the names of the time, and what is and would be answered."""
+    """An item answered differently, with its expected labels as named in the snapshot, and both results."""
 
     item: SnapshotItem
     category: str
@@ -79,7 +78,7 @@ class ChangedAnswer(NamedTuple):
 
 
 def draft_effects(run: Run) -> list[DraftEffect]:
-    """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
+    """Every model of the run under a draft or an earlier contract, compared with itself under the one in force."""
     contenders = list(run.contenders.select_related("language_model", "contract"))
     in_force = {
         (contender.language_model_id, contender.examples): contender for contender in contenders if not contender.label
@@ -93,8 +92,8 @@ def draft_effects(run: Run) -> list[DraftEffect]:
 
 
 def in_force_counterpart(contender: Contender) -> Contender | None:
-    """The same model of the same run, shown as much, under the contract in force; none where the run has none, or this
-    is it.
+    """The contender of the run with the same model and examples under the contract in force; None if there is none,
+    or if it is this one.
     """
     if not contender.label:
         return None
@@ -120,7 +119,7 @@ def draft_effect(draft: Contender, in_force: Contender) -> DraftEffect:
 
 
 def changed_answers(effect: DraftEffect, items: Sequence[int]) -> list[ChangedAnswer]:
-    """These items of it, in this order (three queries)."""
+    """The changed answers for these items, in this order (three queries)."""
     results = Result.objects.filter(contender__in=[effect.draft, effect.in_force], item__in=items)
     by_item = {(result.contender_id, result.item_id): result for result in results}
     rows = SnapshotItem.objects.select_related("gold", "snapshot").in_bulk(items)
@@ -138,20 +137,17 @@ def changed_answers(effect: DraftEffect, items: Sequence[int]) -> list[ChangedAn
 
 
 def _names(rows: Iterable[SnapshotItem], axis: str) -> dict[int, str]:
-    """All items of a run are of one snapshot."""
-    for row in rows:
-        return row.snapshot.names(axis)
-    return {}
+    # All items of a run belong to one snapshot.
+    return next((row.snapshot.names(axis) for row in rows), {})
 
 
 def _results(contender: Contender) -> dict[int, Result]:
-    """By key of the item, without the reasoning."""
     rows = contender.results.select_related("item").order_by("item__position").defer("reasoning", "detail")
     return {result.item_id: result for result in rows.iterator(5_000)}
 
 
 def _answers_differ(old: Result, new: Result) -> bool:
-    """By key, for a label goes by another name once it is renamed; only what has no key yet goes by its name."""
+    """Compare labels by key, since labels may be renamed; new labels of a draft have no key and compare by name."""
     if old.failure or new.failure:
         return bool(old.failure) != bool(new.failure)
     keys = (old.category, old.sentiment, new.category, new.sentiment)

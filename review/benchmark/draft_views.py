@@ -1,4 +1,4 @@
-"""View of the tickets that a draft would have answered differently."""
+"""View of the items that a model answers differently under a draft."""
 
 from __future__ import annotations
 

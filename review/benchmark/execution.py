@@ -29,9 +29,9 @@ OnResult = Callable[[Contender, SnapshotItem, Result], None]
 
 
 def execute_run(run_pk: int, *, on_result: OnResult = lambda contender, item, result: None) -> bool:
-    """Ask all its models, each beside the others, and sum up. Whether the run was there to be taken up.
+    """Ask all models of a run at the same time, and compute its figures. Returns False if the run is not waiting.
 
-    `on_result` hears of each result once it is stored, from the thread of its contender.
+    `on_result` is called for each stored result, in its contender's thread.
     """
     with leases.hold(Run.objects.waiting().filter(pk=run_pk)) as runs:
         for run in runs:
@@ -41,21 +41,21 @@ def execute_run(run_pk: int, *, on_result: OnResult = lambda contender, item, re
                 _ask_all(run, contenders, on_result)
                 _summarize(run, contenders)
             except Exception as error:
-                # It would come to the same the next time.
+                # A retry would fail in the same way.
                 _stop_run(run, str(error))
                 raise
     return bool(runs)
 
 
 def _stop_run(run: Run, note: str) -> None:
-    """Ask no further, unless somebody else works it off by now."""
+    """Stop the run, unless another worker has taken it over."""
     run.still_held.filter(state=Run.State.RUNNING).update(state=Run.State.STOPPED, note=note[:300])
 
 
 @transaction.atomic(durable=True)
 def _leave_out_erased(run: Run, contenders: int) -> None:
-    """Count the items anew. One that was erased stays where all have answered; else it counts for none of them, so that
-    they are compared on the same items.
+    """Count the items again. An erased item counts only if every contender has answered it, so that all contenders are
+    compared on the same items.
     """
     if not leases.renew([run]):
         return
@@ -83,7 +83,7 @@ def _ask_in_thread(run: Run, contender: Contender, on_result: OnResult) -> None:
 
 
 def _ask_contender(run: Run, contender: Contender, on_result: OnResult) -> None:
-    """Everything that this contender has not answered yet, stored as it comes; less of it where the run is stopped."""
+    """Ask for all unanswered items and store results as they come, until the run is stopped."""
     version, grader = contender.contract.loaded(), Grader()
     items: list[SnapshotItem] = []
 
@@ -94,7 +94,7 @@ def _ask_contender(run: Run, contender: Contender, on_result: OnResult) -> None:
 
     asking = ResultStream(texts(), contender.language_model, version, examples=contender.examples)
     for group in asking:
-        # Who was not asked for want of money has not failed.
+        # A model that was not asked because the budget was spent has not failed.
         asked = [(items[place], answer) for place, answer in group if not _is_over_budget(answer)]
         for result in _store([_result(contender, item, answer, grader) for item, answer in asked]):
             on_result(contender, result.item, result)
@@ -105,7 +105,7 @@ def _ask_contender(run: Run, contender: Contender, on_result: OnResult) -> None:
 
 
 def _open_items(contender: Contender) -> Iterator[SnapshotItem]:
-    """What it has not answered, read a part at a time, so that little is asked about that was erased meanwhile."""
+    """The unanswered items, read in chunks so that few are sent that were erased meanwhile."""
     unanswered = runs.benchmark_items(contender.run.snapshot).exclude(pk__in=contender.results.values("item"))
     for some in chunked(list(unanswered.order_by("position").values_list("pk", flat=True)), AT_ONCE):
         there = runs.benchmark_items(contender.run.snapshot).filter(pk__in=some)
@@ -113,11 +113,11 @@ def _open_items(contender: Contender) -> Iterator[SnapshotItem]:
 
 
 def _store(results: Sequence[Result]) -> list[Result]:
-    """What is kept of these: of a text that was erased meanwhile nothing, for what was said may quote it."""
+    """Store the results, except those of texts erased meanwhile, whose answers may quote them. Returns those stored."""
     if not results:
         return []
     with transaction.atomic(durable=True):
-        # Whoever erases holds this.
+        # Erasure holds this lock.
         list(ReviewSettings.objects.select_for_update().values_list("pk"))
         asked = {result.item.gold_id: result.item.gold.text for result in results}
         texts = dict(GoldLabel.objects.filter(pk__in=asked).values_list("pk", "text"))
@@ -152,7 +152,7 @@ def _result(contender: Contender, item: SnapshotItem, answer: Answer | Classifie
 
 
 def graded_items(contender: Contender) -> list[GradedItem]:
-    """Its results in the order of the items (one query)."""
+    """The contender's results in the order of the items (one query)."""
     rows = contender.results.order_by("item__position").values_list(
         "item__category",
         "item__sentiment",
@@ -169,7 +169,7 @@ def graded_items(contender: Contender) -> list[GradedItem]:
 
 
 def _summarize(run: Run, contenders: Sequence[Contender]) -> None:
-    """Sum up where every contender has a result for every item."""
+    """Compute the figures once every contender has a result for every item."""
     _leave_out_erased(run, len(contenders))
     if not run.items_count:
         _stop_run(run, _("Every text of this run was erased; there is nothing left to measure with."))

@@ -17,7 +17,7 @@ from review.benchmark.runs import Entry
 
 
 class Item(NamedTuple):
-    """A text, and the labels it should get by their full names."""
+    """A text and the full names of its expected labels."""
 
     text: str
     category: str
@@ -25,22 +25,22 @@ class Item(NamedTuple):
 
 
 class UnusableFile(Exception):
-    """The file is not read, or not all of its labels are known; the message says where."""
+    """The file cannot be read or names an unknown label; the message says where."""
 
 
 OnItem = Callable[[Item, GradedItem, str], None]
-"""Hears of an item, how it came out, and what was answered."""
+"""Called with an item, its grading, and the answer as text."""
 
 
 def read(file: Any, version: ContractVersion) -> list[Item]:
-    """All that an open file holds. Raises CannotMeasure."""
+    """Read the items of an open file. Raises UnusableFile."""
     try:
         format = ticket_records.sniff_format(file.name, file.peek(4096)[:4096])
         records = list(ticket_records.read_tickets(file, format=format))
     except ticket_records.UnreadableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from error
     if not records:
-        raise UnusableFile("There is no item to compare on in this file.")
+        raise UnusableFile("This file has no items to compare models on.")
     return [_item(file.name, record, version) for record in records]
 
 
@@ -52,19 +52,18 @@ def _item(
     category, sentiment = record.values.get("category"), record.values.get("sentiment")
     for value, known in ((category, version.labels.categories), (sentiment, version.labels.sentiments)):
         if value not in known:
-            there_are = f"there are {', '.join(known)}"
-            raise UnusableFile(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
+            raise UnusableFile(f"{name}, record {record.number}: unknown label {value!r}; known: {', '.join(known)}.")
     return Item(record.values["text"] or "", category or "", sentiment or "")
 
 
 def estimate_cost(entry: Entry, items: Sequence[Item]) -> Decimal:
-    """About what asking will cost: tokens by the length of what is sent, one request for each item."""
+    """Estimate the cost from the lengths of the texts, with one request per item."""
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     return sum((budget.expected_cost(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
 
 
 def grade_items(entry: Entry, items: Sequence[Item], on_result: OnItem) -> list[GradedItem]:
-    """How the model's answers came out, in the order of the items; `on_result` hears of each as it comes."""
+    """Ask the model and grade its answers, in the order of the items; `on_result` is called for each as it comes."""
     grader, results = Grader(), dict[int, GradedItem]()
     for group in ask_all([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown):
         for place, answer in group:

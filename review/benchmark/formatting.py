@@ -16,7 +16,7 @@ from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate, share
 
 NO_LABEL = "none"
-"""How addresses spell that a model named no such label."""
+"""In URLs, stands for answers that name none of the labels."""
 
 AXIS_NAMES = {"category": gettext_lazy("Category"), "sentiment": gettext_lazy("Sentiment")}
 _KINDS = {"category": "categories", "sentiment": "sentiments"}
@@ -24,7 +24,7 @@ _KINDS = {"category": "categories", "sentiment": "sentiments"}
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share as pages show it, in percent."""
+    """A share in percent."""
 
     figure: Estimate
 
@@ -55,7 +55,7 @@ def _percent(value: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class MacroF1:
-    """Macro-F1 over the classes that are known well enough; `unknown` names the others that were asked about."""
+    """Macro-F1 over the classes with enough items; `unknown` names the others."""
 
     value: float | None
     known: int
@@ -64,7 +64,7 @@ class MacroF1:
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """What a threshold lets pass, and how much of it is right."""
+    """What a threshold auto-accepts, and how much of it is right."""
 
     passed: ThresholdOutcome
 
@@ -86,7 +86,7 @@ class GateOutcome:
 
 
 class LabelNames:
-    """Labels by key as they stood when the snapshot was taken, and as the contender was offered them."""
+    """Names of labels by key, as of the snapshot, plus those that the contender was offered."""
 
     def __init__(self, run: Run, contender: Contender | None = None) -> None:
         options = (contender and contender.contract.options) or {}
@@ -116,7 +116,7 @@ def contenders_with_names(run: Run) -> list[Contender]:
 
 
 def add_providers_to_equal_names(contenders: Sequence[Contender]) -> None:
-    """Have those that would be called the same name their providers, too."""
+    """Make contenders with equal names show their providers too."""
     names = Counter(str(contender) for contender in contenders)
     repeated = [contender for contender in contenders if names[str(contender)] > 1]
     for contender in repeated:

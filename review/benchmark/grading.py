@@ -10,7 +10,7 @@ from classifier.models.taxonomy import SEPARATOR
 
 
 class Grader:
-    """Knows the labels as they stand now: what was merged answers for what it was merged into (two queries)."""
+    """Grades by the current taxonomy: a merged label counts as its successor (two queries)."""
 
     def __init__(self) -> None:
         rows = list(Category.objects.values_list("pk", "parent", "merged_into"))
@@ -20,7 +20,7 @@ class Grader:
         self._sentiments: dict[int, int] = {pk: into for pk, into in merged if into}
 
     def category(self, answer: str, expected: int, labels: Labels) -> bool:
-        """Of an answer by its full name, under the labels that the model was offered."""
+        """Whether the answered full name, among the offered labels, is the expected category or below it."""
         wanted = _followed(expected, self._successors)
         return any(_followed(pk, self._successors) == wanted for pk in self._line(answer, labels.categories))
 
@@ -29,10 +29,10 @@ class Grader:
         return pk is not None and _followed(pk, self._sentiments) == _followed(expected, self._sentiments)
 
     def _line(self, answer: str, offered: Mapping[str, int]) -> Iterator[int]:
-        """The label answered and all above it, as it was offered: a draft may have moved it.
+        """The answered label and its ancestors in the offered taxonomy, where a draft may have moved it.
 
-        A label that only a draft knows has no key, but those above it may; and above the topmost may stand one that is
-        not offered any more.
+        A draft's new label has no key, but its ancestors may. Above the topmost offered label, the current taxonomy's
+        ancestors count if they are no longer offered.
         """
         parts = answer.split(SEPARATOR)
         for length in range(len(parts), 0, -1):

@@ -1,4 +1,4 @@
-"""Warn about contracts whose prompt examples are nearly the same as benchmark texts."""
+"""Warn about contracts whose examples are nearly the same as benchmark texts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from review.models import Snapshot
 
 
 def leak_warnings(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) -> list[str]:
-    """One for each of these contracts that shows models items which the snapshot holds out (a few queries for each).
+    """A warning for each contract whose examples contain the snapshot's benchmark texts (a few queries each).
 
-    A contract without a name is called the one in force.
+    `contracts` gives their names; the contract in force has none.
     """
     warnings = []
     for contract, name in contracts.items():

@@ -1,6 +1,6 @@
 """Compute a contender's figures from its graded items, as a JSON object. Pure.
 
-Estimates are lists of four: the figure, the ends of its 95% interval, and the number it rests on.
+Estimates are lists of four: the value, both ends of its 95% interval, and the number of items.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ AXES = ("category", "sentiment")
 
 
 class GradedItem(NamedTuple):
-    """One item: the labels expected, those answered (by key; None where there is no answer, or none with a key), which
-    are right, how confident the model was, how it failed (empty where it did not), milliseconds, and cost.
+    """A graded answer. Labels are keys; a prediction is None without an answer, or for a label without a key.
+
+    `confidence` is None and `failure` says why if the model gave no answer.
     """
 
     category: int
@@ -40,7 +41,7 @@ class GradedItem(NamedTuple):
 
 
 def figures(rows: Sequence[GradedItem]) -> dict[str, Any]:
-    """Everything that is shown of one contender."""
+    """All figures of one contender."""
     answered = [row for row in rows if row.confidence is not None]
     return {
         "n": len(rows),
@@ -58,19 +59,19 @@ def figures(rows: Sequence[GradedItem]) -> dict[str, Any]:
 
 
 def expected_and_answered(rows: Sequence[GradedItem], axis: str) -> tuple[list[int], list[int | None]]:
-    """Expected and answered labels; an answer that is right by being a finer one counts as the one expected."""
+    """Expected and answered labels; a right answer below the expected label counts as the expected one."""
     expected = [getattr(row, axis) for row in rows]
     answered = [getattr(row, axis if getattr(row, f"{axis}_right") else f"predicted_{axis}") for row in rows]
     return expected, answered
 
 
 def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[str, Any]]:
-    """What can be said of each two contenders that answered for the same items, in the same order."""
-    right = {key: [row.right for row in of_one] for key, of_one in rows.items()}
+    """Compare every two contenders; their items must be the same, in the same order."""
+    right = {key: [row.right for row in graded] for key, graded in rows.items()}
     return [
         {
-            "one": one,
-            "other": other,
+            "one": first,
+            "other": second,
             "n": compared.n,
             "only_first": compared.only_first,
             "only_second": compared.only_second,
@@ -79,9 +80,9 @@ def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[st
             "difference": _as_list(compared.difference),
             "items_needed": compared.items_needed,
             "verdict": compared.verdict.name.lower(),
-            "macro_f1": {axis: _as_list(_macro_difference(rows[one], rows[other], axis)) for axis in AXES},
+            "macro_f1": {axis: _as_list(_macro_difference(rows[first], rows[second], axis)) for axis in AXES},
         }
-        for (one, other), compared in paired_tests.compare_all(right).items()
+        for (first, second), compared in paired_tests.compare_all(right).items()
     ]
 
 

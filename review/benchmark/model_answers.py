@@ -1,4 +1,4 @@
-"""A contender's answers, one by one, next to the expected labels."""
+"""List a contender's answers next to the expected labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from review.models import Contender, GoldLabel, Result
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerFilter:
-    """Which answers; what is empty does not narrow. Labels go by key, or NONE of an answer that names no such label."""
+    """Filters of the list of answers; empty ones do not filter. Labels are keys, or NO_LABEL for none of the labels."""
 
     show: str = ""
     category: str = ""
@@ -38,7 +38,7 @@ _BY_CORRECTNESS = {
 
 
 def filter_results(contender: Contender, wanted: AnswerFilter, against: Contender | None) -> QuerySet[Result]:
-    """Its results of this kind, in the order of the items. A change is against the baseline, and none without one."""
+    """The matching results in the order of the items. Filtering by change finds nothing without a baseline."""
     results = contender.results.all()
     if wanted.change:
         now, was = (RIGHT, ~RIGHT) if wanted.change == "fixed" else (~RIGHT, RIGHT)
@@ -52,7 +52,7 @@ def filter_results(contender: Contender, wanted: AnswerFilter, against: Contende
 
 
 def _labels(axis: str, expected: str, answered: str) -> Q:
-    """An answer that is right by being a finer one counts as the one expected, as in the matrix."""
+    """A right answer below the expected label counts as the expected one, as in the confusion matrix."""
     narrowing = Q(**{f"item__{axis}": int(expected)}) if expected else Q()
     right = Q(**{f"{axis}_right": True})
     if answered == NO_LABEL:
@@ -64,18 +64,16 @@ def _labels(axis: str, expected: str, answered: str) -> Q:
 
 
 SHOWN, LONGEST_TEXT = 600, 20_000
-"""Characters of a text that are in sight, and that the page holds."""
+"""Characters of a text that are visible, and that the page contains."""
 
 
 class AnswerRow(NamedTuple):
-    """An answer beside what was expected."""
-
     result: Result
     text: str
     rest: str
     left_out: int
     expected: list[tuple[str, str, bool]]
-    """Of each axis its name, the label expected, and whether the answer names it."""
+    """By axis: its name, the expected label, and whether the answer is right."""
     can_dispute: bool
 
     @property
@@ -84,7 +82,7 @@ class AnswerRow(NamedTuple):
 
     @property
     def gold_state(self) -> str:
-        """What stands against the label, where it is not in use any more."""
+        """The state of a gold label that is no longer in use; else empty."""
         return "" if self.gold.state == GoldLabel.State.ACTIVE else self.gold.get_state_display()
 
 
@@ -106,7 +104,6 @@ def answer_rows(results: Iterable[Result], names: LabelNames) -> Iterator[Answer
 
 
 def failure_kinds(contender: Contender) -> list[str]:
-    """Of failures that occur."""
     if contender.figures:
         return list(contender.figures["failures"])
     failures = contender.results.exclude(failure="").order_by("failure")

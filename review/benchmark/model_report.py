@@ -89,8 +89,8 @@ class AxisReport:
 
     @cached_property
     def classes(self) -> list[ClassRow]:
-        kept = {label: figures for label, *figures in self._kept["classes"]}
-        return [ClassRow(pk, self._names.name(self.key, pk), *kept[pk]) for pk in self._order]
+        figures_by_label = {label: figures for label, *figures in self._kept["classes"]}
+        return [ClassRow(pk, self._names.name(self.key, pk), *figures_by_label[pk]) for pk in self._order]
 
     @cached_property
     def matrix(self) -> Matrix | None:

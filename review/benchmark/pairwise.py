@@ -16,7 +16,7 @@ from review.stats.paired_tests import Comparison, Verdict
 
 
 class PairVerdict(NamedTuple):
-    """What can be said of two contenders; the better one comes first where one is. Differences are in points."""
+    """The comparison of two contenders, the better one first. Differences are in percentage points."""
 
     text: str
     is_decided: bool
@@ -31,7 +31,7 @@ class PairVerdict(NamedTuple):
 
 
 def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
-    """Of two whose names are given by key, as one of so many comparisons."""
+    """Word one of `number` comparisons; `names` gives the contenders' names by key."""
     compared = restore_comparison(figures)
     turned = compared.only_second > compared.only_first
     first, second = names[figures["one"]], names[figures["other"]]
@@ -87,7 +87,7 @@ def _sentence(compared: Comparison, first: str, second: str, number: int) -> str
 
 
 def _about(number: int) -> str:
-    """To two digits: more is not known of it."""
+    """Rounded to two significant digits."""
     return number_format(round(number, 2 - len(str(number))), force_grouping=True)
 
 

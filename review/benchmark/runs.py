@@ -25,13 +25,13 @@ MOST_CONTENDERS = 12
 
 
 class NothingToRun(Exception):
-    """The snapshot holds nothing out, or no model was picked; the message says which."""
+    """The snapshot has no benchmark items, or the choice of models is invalid; the message says which."""
 
 
 class Entry(NamedTuple):
-    """A model that is to run under a contract; `label` tells drafts and earlier contracts from the one in force.
+    """A model to run under a contract. `label` names a draft or an earlier contract; it is empty for the one in force.
 
-    It is shown `examples` solved tickets with each question, or as many as its row says.
+    Each prompt shows `examples` solved tickets, or the model's own number if None.
     """
 
     language_model: LanguageModel
@@ -41,12 +41,11 @@ class Entry(NamedTuple):
 
     @property
     def shown(self) -> int:
-        """How many solved tickets it is shown; none where it cannot be shown any."""
+        """How many solved tickets each prompt shows; 0 if the model cannot be shown any."""
         return few_shot.example_count(self.language_model, self.examples)
 
     @property
     def name(self) -> str:
-        """As the contender of a run is called."""
         return str(self.contender())
 
     def contender(self, **run: Run) -> Contender:
@@ -65,7 +64,7 @@ class Progress(NamedTuple):
 
 
 def load_built_in() -> None:
-    """Store the built-in items whose labels the taxonomy has; once each, and all of them to measure with."""
+    """Store the built-in items whose labels the taxonomy has as benchmark labels, each once."""
     categories = {name: pk for pk, name in Category.objects.active().paths().items()}
     sentiments = dict(Sentiment.objects.active().values_list("name", "pk"))
     fresh: dict[str, GoldLabel] = {}
@@ -87,7 +86,7 @@ def load_built_in() -> None:
 
 
 def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
-    """How many items each of them would be asked about. Raises NothingToRun."""
+    """Count the items that each entry would be asked about. Raises NothingToRun."""
     items = benchmark_items(snapshot).count()
     if not items:
         raise NothingToRun(_("This snapshot holds nothing on the benchmark side; choose another, or label more."))
@@ -100,7 +99,7 @@ def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
 
 @transaction.atomic
 def start_run(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
-    """A run that somebody works off from now on. Raises NothingToRun."""
+    """Create a run that waits to be executed. Raises NothingToRun."""
     items = count_items(snapshot, entries)
     run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
     Contender.objects.bulk_create(entry.contender(run=run) for entry in entries)
@@ -108,7 +107,7 @@ def start_run(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None =
 
 
 def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
-    """About what a contender will cost: tokens by the length of what is sent, one request for each item."""
+    """Estimate the cost from the lengths of the texts, with one request per item."""
     texts = benchmark_items(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     number: int = texts["number"]
@@ -116,23 +115,23 @@ def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
 
 
 def stop_run(run: Run, note: str = "") -> bool:
-    """Ask no further; what has been answered stays. Whether it was running."""
+    """Stop a run; its answers are kept. Returns whether it was running."""
     running = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING)
     return bool(running.update(state=Run.State.STOPPED, note=note[:300]))
 
 
 def resume_run(run: Run) -> bool:
-    """Go on with a stopped run where it was. Whether it was stopped."""
-    # A worker that still waits for what was under way keeps it, or that would be asked about twice.
+    """Resume a stopped run. Returns whether it was stopped."""
+    # A worker that still waits for open requests keeps its lease; otherwise they would be sent twice.
     stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
     return bool(stopped.update(state=Run.State.RUNNING, note=""))
 
 
 def benchmark_items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
-    """The items to measure with: of one that was erased there is nothing left to ask about."""
+    """The snapshot's benchmark items whose texts were not erased."""
     return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK).exclude(erased_text("gold"))
 
 
 def erased_text(gold_label: str) -> Q:
-    """That the text of this gold label was erased; one that was only masked can still be asked about."""
+    """Matches gold labels whose texts were erased, not only masked."""
     return Q((f"{gold_label}__digest__startswith", "erased:"), (f"{gold_label}__text", ERASED))

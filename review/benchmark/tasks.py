@@ -1,4 +1,4 @@
-"""Background work on benchmark runs. A task is only a nudge: the rows say what is to do."""
+"""Background tasks of benchmark runs."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,21 +19,20 @@ def run_benchmark(run_pk: int) -> None:
 
 @transaction.atomic(durable=True)
 def start_benchmark(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
-    """Start a run, for a worker to take up. Raises NothingToRun."""
+    """Start a run in a worker. Raises NothingToRun."""
     run = runs.start_run(snapshot, entries, by=by)
-    _nudge(run)
+    _enqueue_on_commit(run)
     return run
 
 
 @transaction.atomic(durable=True)
 def resume_benchmark(run: Run) -> bool:
-    """Have a worker go on with a stopped run. Returns whether it was stopped."""
+    """Resume a stopped run in a worker. Returns whether it was stopped."""
     stopped = runs.resume_run(run)
     if stopped:
-        _nudge(run)
+        _enqueue_on_commit(run)
     return stopped
 
 
-def _nudge(run: Run) -> None:
-    """Once the run is there for a worker to see."""
+def _enqueue_on_commit(run: Run) -> None:
     transaction.on_commit(partial(run_benchmark.enqueue, run.pk))

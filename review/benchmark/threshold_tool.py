@@ -15,17 +15,15 @@ SHOWN_STEP = 0.05
 
 
 class ThresholdStep(NamedTuple):
-    """A row of the table beside the curve."""
-
     threshold: float
     gated: GateOutcome
 
 
 class ThresholdTool:
-    """What each threshold would let pass of a contender's answers, and what the chosen one does."""
+    """What each threshold would auto-accept of a contender's answers, and the chosen one in detail."""
 
     def __init__(self, contender: Contender, threshold: float | None = None) -> None:
-        """At the nearest hundredth; without a threshold at the gate's."""
+        """Rounds `threshold` to a hundredth; None means the gate's."""
         self.contender, self._gate = contender, Gate.current()
         self._curve, self._n = contender.figures["confidence"], contender.figures["n"]
         step = round(100 * (self.gate_threshold if threshold is None else threshold))
@@ -37,8 +35,8 @@ class ThresholdTool:
         return self._gate.threshold
 
     @property
-    def other_in_charge(self) -> LanguageModel | None:
-        """Whom the gate asks, where that is somebody else."""
+    def other_primary(self) -> LanguageModel | None:
+        """The gate's primary model, if it is not the contender's."""
         asked = self._gate.active_primary()
         return None if asked.pk == self.contender.language_model_id else asked
 
@@ -61,7 +59,7 @@ class ThresholdTool:
 
     @property
     def reason(self) -> str:
-        """What the gate's history says of why the threshold was set."""
+        """The reason for the gate's history."""
         passed = self.chosen.passed
         return _("Run %(run)d, %(model)s: %(accepted)d of %(n)d pass, %(wrong)d wrong") % {
             "run": self.contender.run_id,

@@ -62,7 +62,7 @@ def _overview(request: HtmxHttpRequest, form: StartForm | None, hindrance: str =
 @require_POST
 @compares
 def start_run(request: HtmxHttpRequest) -> HttpResponse:
-    """Show what it would cost, or start it where that was confirmed."""
+    """Show the estimated cost, or start the run once that is confirmed."""
     try:
         form = StartForm(request.POST, snapshot=request.POST.get("snapshot", ""))
     except EmptyTaxonomy as error:
@@ -87,7 +87,7 @@ def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         template = "review/benchmark/_run_progress.html" if request.htmx else "review/benchmark/run.html"
         return render(request, template, {"run": run, "progress": RunProgress(run)})
     if request.htmx:
-        # Who watched the progress gets the page of figures, which has nothing in common with it.
+        # The page with the results replaces the progress page as a whole.
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "review/benchmark/run.html", {"run": run, "results": ResultsTable(run)})
 
@@ -190,10 +190,10 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @compares
 def pin_baseline(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
-    found = _contender(run_pk, pk)
-    baseline.pin(found)
-    messages.success(request, _("Later results are now compared with %s.") % found)
-    return redirect(found.run)
+    contender = _contender(run_pk, pk)
+    baseline.pin(contender)
+    messages.success(request, _("Later results are now compared with %s.") % contender)
+    return redirect(contender.run)
 
 
 @require_POST

@@ -20,11 +20,11 @@ CHUNK = 5_000
 _COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.COPIED_FIELDS)
 _KINDS = ("category", "sentiment", "side")
 _ERASED_PREFIX = "erased:"
-"""How the digest of a gold label begins whose text was erased or masked for good."""
+"""Prefix of the digest of a gold label whose text was erased or permanently masked."""
 
 
 class MissingPackage(Exception):
-    """A format needs a package that is not installed; the message says which, and how to install it."""
+    """A format needs a package that is not installed; the message says how to install it."""
 
 
 def check_available(format: Format) -> None:
@@ -35,7 +35,7 @@ def check_available(format: Format) -> None:
 
 
 def stream(snapshot: Snapshot, format: Format, *, masked: bool = False, licence: str = "") -> Iterator[bytes]:
-    """The file, in pieces: the same bytes each time, until a ticket of it is erased."""
+    """Yield the file in pieces: the same bytes each time, until one of its tickets is erased."""
     manifest = build_manifest(snapshot, format, masked=masked, licence=licence)
     return format.stream(snapshot_records(snapshot, masked=masked), manifest)
 
@@ -45,10 +45,7 @@ def file_name(snapshot: Snapshot, format: Format) -> str:
 
 
 def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Record]:
-    """What the snapshot holds and nobody has erased, in its order, a chunk at a time.
-
-    With `masked` personal data is out of the texts.
-    """
+    """Yield the snapshot's records in order, without erased ones. `masked` masks personal data in the texts."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     items = _items(snapshot).order_by("position").values_list(*_COLUMNS)
     for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence in items.iterator(CHUNK):
@@ -59,14 +56,14 @@ def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Re
         if masked or key.startswith(_ERASED_PREFIX):
             key = GoldLabel.digest_of(text)
         values = (key, text, categories[category], sentiments[sentiment], *plain, _utc_iso(labelled_at))
-        # Of a label that has been deleted since the name is not known any more.
+        # The name of a label deleted since then is unknown.
         yield Record._make((*values, categories.get(guess, ""), sentiments.get(tone, ""), confidence))
 
 
 def build_manifest(
     snapshot: Snapshot, format: Format | None = None, *, masked: bool = False, licence: str = ""
 ) -> Manifest:
-    """What a file of this format holds; without one, what the snapshot holds."""
+    """Describe the content of a file in this format, or of the snapshot without one."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     erased = _count_by_kind(_erased_items(snapshot))
     counts = {kind: _subtract(snapshot.counts[kind], erased[kind]) for kind in _KINDS}
@@ -95,14 +92,14 @@ def _items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
 
 
 def _erased_items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
-    """Items of which no text is left; what was only masked is still of use."""
-    # A range of letters, which every collation orders alike and every index serves: all other digests are hexadecimal.
+    """Items whose texts were erased, not only masked."""
+    # A range that every collation and index supports: all other digests are hexadecimal.
     wiped = GoldLabel.objects.filter(digest__gt="er", digest__lt="es", text=ERASED)
     return _items(snapshot).filter(gold__in=wiped)
 
 
 def _count_by_kind(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
-    """By kind, how many of these items have each value (one query)."""
+    """How many items have each value, by kind (one query)."""
     counts = {kind: Counter[str]() for kind in _KINDS}
     for *values, number in items.order_by(*_KINDS).values_list(*_KINDS).annotate(Count("pk")):
         for kind, value in zip(_KINDS, values, strict=True):

@@ -18,12 +18,12 @@ from review.gold.snapshots import SnapshotFilters
 from review.models import GoldLabel, Side
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
-"""Bytes; larger files are taken in by the command."""
+"""Larger files must be imported with the command."""
 OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
 
 
 class SnapshotForm(forms.Form):
-    """Which labels; what is left as it is does not narrow. Making it costs two queries."""
+    """Filters of a new snapshot; empty ones do not filter. Creating the form costs two queries."""
 
     sides = forms.MultipleChoiceField(
         label=_("side"), choices=Side.choices, initial=Side.values, widget=forms.CheckboxSelectMultiple
@@ -66,8 +66,6 @@ class SnapshotForm(forms.Form):
 
 
 class ExportForm(forms.Form):
-    """How to write a snapshot."""
-
     format = forms.ChoiceField(label=_("format"), choices=[(name, format.title) for name, format in FORMATS.items()])
     masked = forms.BooleanField(
         label=_("mask personal data"),
@@ -88,7 +86,7 @@ class ExportForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """A file, and which of its columns hold what, where they are named otherwise."""
+    """A file to import, and its column names if they are not the usual ones."""
 
     file = forms.FileField(
         label=_("file"), help_text=_("An export from here or from Label Studio, or any CSV or JSON lines file.")
@@ -135,7 +133,7 @@ class ImportForm(forms.Form):
 
 
 def _parse_pairs(text: str) -> dict[str, str]:
-    """What stands on the two sides of each line's first equals sign. Raises ValidationError."""
+    """Parse one `left=right` pair per line. Raises ValidationError."""
     pairs: dict[str, str] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         left, separator, right = (part.strip() for part in line.partition("="))

@@ -25,23 +25,23 @@ AnyLabel = TypeVar("AnyLabel", Category, Sentiment)
 
 CHUNK = 500
 MOST_LISTED = 100
-"""Rejected records that are told of one by one; the others are counted."""
+"""Rejected records that are listed; the rest are only counted."""
 
 
 class UnknownLabel(Exception):
-    """A name was to stand for a label that the taxonomy lacks; the message says which, and which there are."""
+    """A name was mapped to a label that the taxonomy lacks; the message names it and the known labels."""
 
 
 @dataclass
 class ImportReport:
-    """What became of the records of a file, or would become of them."""
+    """The outcome of an import or a dry run."""
 
     added: int = 0
     known: int = 0
     rejected: int = 0
     rejections: list[Rejected] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
-    """How many records name each label that the taxonomy lacks."""
+    """How many records name each unknown label."""
 
     @property
     def read(self) -> int:
@@ -56,11 +56,11 @@ class ImportReport:
 def import_labels(
     records: Iterable[Record | Rejected], *, dry_run: bool = False, labels: Mapping[str, str] = {}
 ) -> ImportReport:
-    """Add what can be added, a chunk at a time; with `dry_run` only say what would become of it.
+    """Add gold labels for new texts, chunk by chunk; with `dry_run` only report what would be added.
 
-    A text that is known keeps its label and its side. What was merged away stands for what it was merged into;
-    `labels` says for other names of the file which labels they stand for. Raises NoSuchLabel, and what the reading of
-    a broken file raises; what came before that is added, and the same file taken in again adds the rest.
+    Known texts keep their label and side. Merged labels count as their successors; `labels` maps other names in the
+    file to labels. Raises UnknownLabel, and the errors of reading; earlier chunks stay, so importing the same file
+    again adds the rest.
     """
     report, names = ImportReport(), _LabelResolver(labels)
     for chunk in chunked(enumerate(records, start=1), CHUNK):
@@ -84,7 +84,7 @@ class _NumberedLabel(NamedTuple):
 
 
 def _compare_with_known(numbered: _NumberedLabel, twin: GoldLabel, report: ImportReport) -> None:
-    """Of a text that is there already, whether the record says the same of it."""
+    """Report a known text: as known if the labels agree, else as rejected."""
     if (twin.category_id, twin.sentiment_id) == (numbered.label.category_id, numbered.label.sentiment_id):
         report.known += 1
     else:
@@ -102,7 +102,7 @@ def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: boo
 
 
 class _LabelResolver:
-    """The labels that may be given, by their full names, by those of what was merged into them, and by `others`."""
+    """Finds labels by their full names, the names of labels merged into them, and the names mapped by `others`."""
 
     def __init__(self, others: Mapping[str, str]) -> None:
         categories = {label.pk: label for label in Category.objects.all()}
@@ -146,10 +146,10 @@ class _LabelResolver:
             source=record.source[:50],
             labelled_at=_parse_time(record.labelled_at),
         )
-        self._remember_what_was_said(label, record)
+        self._set_prediction(label, record)
         return label
 
-    def _remember_what_was_said(self, label: GoldLabel, record: Record) -> None:
+    def _set_prediction(self, label: GoldLabel, record: Record) -> None:
         category, sentiment = self._categories.get(record.model_category), self._sentiments.get(record.model_sentiment)
         if category and sentiment and record.model_confidence is not None:
             label.predicted_category, label.predicted_sentiment = category, sentiment
@@ -157,7 +157,7 @@ class _LabelResolver:
 
 
 def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dict[str, AnyLabel]:
-    """By the names of all labels, what stands for them now: themselves, or what they were merged into."""
+    """By name of every label, the active label that it is or was merged into."""
     successors: dict[str, AnyLabel] = {}
     for pk, name in names.items():
         while into := labels[pk].merged_into_id:
@@ -168,7 +168,7 @@ def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dic
 
 
 def _children_under_old_names(followed: Mapping[str, Category], active: Mapping[str, Category]) -> dict[str, Category]:
-    """What stands below a category, by its full name under any other name that the category is known by."""
+    """The descendants of categories, by their full names under the categories' other names."""
     names = {category.pk: name for name, category in active.items()}
     return {
         old + name.removeprefix(names[category.pk]): child

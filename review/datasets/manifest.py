@@ -8,7 +8,7 @@ from review.datasets.record import Manifest
 
 
 def manifest_json(manifest: Manifest) -> bytes:
-    """The manifest as JSON with sorted keys, the same bytes for the same manifest, so that a digest may name them."""
+    """The manifest as JSON with sorted keys: the same bytes for the same manifest."""
     values = {field.name: getattr(manifest, field.name) for field in fields(manifest)}
     values |= {name: dict(value) for name, value in values.items() if isinstance(value, Mapping)}
     categories, sentiments = manifest.taxonomy

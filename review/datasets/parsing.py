@@ -1,4 +1,4 @@
-"""Parse and check records from loose values. Pure."""
+"""Parse and validate the values of records. Pure."""
 
 import hashlib
 import re
@@ -23,13 +23,13 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class NoColumn(InvalidRecord):
-    """A column that a record needs is not among those there are."""
+    """A required or mapped column is missing."""
 
 
 def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Which column holds which field: the mapped one, or one of a usual name in any case; "" leaves a field out.
+    """The column of each field: the mapped one, or one with a usual name in any case. Mapping to "" omits a field.
 
-    Raises NoColumn, with the columns there are, where a mapped or a required one is missing.
+    Raises NoColumn, which lists the columns, if a mapped or required one is missing.
     """
     names = list(names)
     by_name = {name.casefold(): name for name in reversed(names)} | {name: name for name in names}
@@ -51,16 +51,15 @@ def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str,
 
 
 def parse_record(values: Mapping[str, Any]) -> Record:
-    """The record with these values by field; None and "" count as missing.
+    """The record with these values by field; None, "" and NaN count as missing.
 
-    Strings lose what no database stores, labels the space around them. A missing key is the digest of the text; one
-    that is there is kept, since the text may have been masked after it was made.
-    Raises Refused for what is missing or out of bounds.
+    Labels are stripped, and strings lose characters that databases cannot store. The key defaults to the digest of the
+    text; a given one is kept, since the text may have been masked later. Raises InvalidRecord.
     """
     parsed = {
         field: _PARSERS[field](field, value)
         for field, value in values.items()
-        if value is not None and value != "" and value == value  # NaN is how data frames say nothing
+        if value is not None and value != "" and value == value  # excludes NaN, the missing value of data frames
     }
     for field in REQUIRED:
         if field not in parsed:
@@ -143,7 +142,7 @@ def _number(field: str, value: Any) -> float:
 
 
 def _moment(field: str, value: Any) -> str:
-    """As written where it is in UTC; else in UTC, which is taken for granted where no zone is named."""
+    """The time in UTC, which is assumed without a time zone; unchanged if it is written in UTC."""
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(_string(field, value).strip())
         if moment.tzinfo is None:

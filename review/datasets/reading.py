@@ -1,7 +1,7 @@
-"""Records out of dataset files: what was exported here, what Label Studio exports, tables from elsewhere. Pure.
+"""Read records from dataset files: our own exports, Label Studio's, and other tables and JSON. Pure.
 
-A record that cannot be used is handed back with its number and the reason, and reading goes on. Memory stays bounded
-whatever the file is: nothing but a record, or a batch of them, is held at a time.
+Unusable records are returned with their number and the reason. Memory stays bounded: one record or batch is held at a
+time.
 """
 
 import gzip
@@ -29,11 +29,11 @@ Rows = Iterable[Values | InvalidRecord]
 
 
 def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterator[Record | Rejected]:
-    """The records of a file that can be rewound, and those that give none, in order. The stream is left open.
+    """Yield the records of a seekable file, valid or rejected, in order. The stream stays open.
 
-    What the file is shows in its first bytes, and in its `name` where they leave it open. `mapping` says which column
-    holds a field of Record; "" leaves the field out. Raises UnreadableDataset, before the first record where nothing
-    can be read, or later where the file breaks off.
+    The first bytes decide the format, and the extension of `name` if they are ambiguous. `mapping` gives the column of
+    each field of Record; "" omits a field. Raises UnreadableDataset before the first record if nothing can be read, or
+    later if the file is truncated.
     """
     if unknown := mapping.keys() - set(Record._fields):
         raise UnreadableDataset(
@@ -72,7 +72,7 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
 
 
 def _rows_of(module: str, stream: BinaryIO) -> Rows:
-    """By a module that is loaded only now: the library behind Parquet is a large one, and not always installed."""
+    """The rows by a module imported on demand, since pyarrow is large and optional."""
     try:
         rows: Rows = import_module(f".files.{module}", __package__).rows(stream)
     except ModuleNotFoundError as error:
@@ -97,7 +97,7 @@ def _is_table(name: str) -> bool:
 def _rows_by_field(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | InvalidRecord]:
     """The rows by the record's fields.
 
-    Raises UnreadableDataset if columns are missing and none of the first _PATIENCE rows has what a record needs.
+    Raises UnreadableDataset if columns are missing and none of the first _ROWS_TO_CHECK rows has the required ones.
     """
     known = lru_cache(maxsize=64)(lambda names: match_columns(names, mapping))
     every = (_by_field(row, known) for row in rows)

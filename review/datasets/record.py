@@ -1,4 +1,4 @@
-"""A dataset's records (one labelled ticket each) and its manifest. Pure."""
+"""The record (one labelled ticket) and the manifest of a dataset. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """A labelled ticket as every format writes it, its fields in the order of the columns.
+    """A labelled ticket in every format; the fields are in the order of the columns.
 
-    `key` is the SHA-256 of the text in hexadecimal digits; labels go by their full names ("parent > child"); `side` is
-    "benchmark" or "training", or empty where a file does not say; `origin` tells where the label comes from; `people`
-    is how many gave this label independently; `share` is the probability with which the text was chosen for labelling;
-    `labelled_at` is ISO 8601 in UTC. What the model had said before people did is empty (and its confidence None) where
-    it was not asked.
+    `key` is the hexadecimal SHA-256 of the text. Labels are full names ("parent > child"). `side` is "benchmark" or
+    "training", or empty if a file does not say. `people` is how many gave this label independently. `share` is the
+    probability with which the text was chosen for labelling. `labelled_at` is ISO 8601 in UTC. Without an earlier
+    prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None.
     """
 
     key: str
@@ -33,41 +32,37 @@ class Record(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """What a reader could not make a record of: the number of the record in its file, from 1, and why."""
+    """A rejected record: its number in the file, from 1, and the reason."""
 
     number: int
     reason: str
 
 
 class LabelInfo(NamedTuple):
-    """A label of the taxonomy as the manifest tells it."""
-
     name: str
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Where a dataset comes from. It names no moment but the snapshot's own, so that exports stay the same from one
-    erasure to the next.
-    """
+    """The provenance of a dataset. Its only time is the snapshot's, so that repeated exports are identical."""
 
     snapshot: str
-    """The SHA-256 that names the snapshot."""
+    """The snapshot's SHA-256."""
     created_at: str
     records: int
-    """How many the file has; what counts them by kind counts the same."""
+    """Records in the file; the counts by kind sum up to it."""
     sides: Mapping[str, int]
     categories: Mapping[str, int]
-    """How many records each category has, by full name; likewise `sentiments`."""
+    """Records by the category's full name."""
     sentiments: Mapping[str, int]
     taxonomy: tuple[tuple[LabelInfo, ...], tuple[LabelInfo, ...]]
-    """The categories and the sentiments that could be chosen."""
+    """The categories and the sentiments available to reviewers."""
     contract: str
-    """The digest of the contract whose messages the chat format writes."""
+    """The digest of the contract that the chat format uses."""
     system_prompt: str
     filters: Mapping[str, str] = field(default_factory=dict)
     erased: int = 0
-    """Records of the snapshot that are left out, since their tickets have been erased."""
+    """Records left out because their tickets were erased."""
     masked: bool = False
     licence: str = ""

@@ -63,7 +63,6 @@ def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
 @require_GET
 @manages_datasets
 def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
-    """The snapshot in a format, as a stream."""
     exported, form = _named(digest), ExportForm(request.GET)
     if not form.is_valid():
         return _snapshot(request, exported, form, status=422)
@@ -86,7 +85,7 @@ def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 @require_GET
 @manages_datasets
 def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
-    """The interface of a Label Studio project that the snapshot's tasks can be imported into."""
+    """The labelling interface for a Label Studio project with the snapshot's tasks."""
     exported = _named(digest)
     content = labelstudio.labelling_config(exporting.build_manifest(exported))
     return _attachment(HttpResponse(content, "application/xml"), f"ticketclf-{exported.short}.labelling.xml")

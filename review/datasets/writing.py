@@ -1,4 +1,4 @@
-"""Write files atomically; devices, pipes and standard output are written as they are."""
+"""Write files atomically; write to devices, pipes and standard output directly."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ STANDARD_OUTPUT = Path("-")
 
 
 def is_stream(path: Path) -> bool:
-    """Whether what is written there goes elsewhere at once, so that nothing can stand beside it."""
-    streams = ("/dev/std", "/dev/fd/", "/proc/")  # which may lead to a plain file that is not ours to replace
+    """Whether the path is a stream, which can have no files beside it."""
+    streams = ("/dev/std", "/dev/fd/", "/proc/")  # may point to a regular file that is not ours to replace
     return path == STANDARD_OUTPUT or str(path).startswith(streams) or _is_special(path)
 
 
@@ -22,7 +22,7 @@ def _is_special(path: Path) -> bool:
 
 @contextmanager
 def atomic_output(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into. A plain one is there when all of it is written, and not before; raises OSError."""
+    """A file to write into; a regular one appears only once it is complete. Raises OSError."""
     if path == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

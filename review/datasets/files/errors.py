@@ -1,5 +1,5 @@
-"""Dataset files as rows: a mapping from column to value each, or Refused with the reason. Pure."""
+"""The error of unreadable dataset files. Pure."""
 
 
 class UnreadableDataset(Exception):
-    """A file that gives no records, or no more. The message is fit for users and says what to do."""
+    """A file cannot be read, or not to its end. The message tells users what to do."""

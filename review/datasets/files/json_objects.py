@@ -1,6 +1,6 @@
-"""Rows out of JSON: an object on each line, or one array of objects. Pure.
+"""Read rows from JSON lines or from one JSON array of objects. Pure.
 
-An object in the form of a tool (OpenAI, Label Studio, spaCy) gives the row it stands for, any other its own keys.
+Objects in the format of OpenAI, Label Studio or spaCy are converted; any others are rows as they are.
 """
 
 import codecs
@@ -21,16 +21,14 @@ _decoder = json.JSONDecoder()
 
 
 def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
-    """The objects of JSON lines. Raises UnreadableDataset for one document over many lines, UnreadableFile."""
+    """Yield the objects of JSON lines. Raises UnreadableFile, and UnreadableDataset for a single document."""
     started = False
     try:
         for line in open_lines(stream, None):
             if line.isspace():
                 continue
             if not started and line.strip() == "{":
-                raise UnreadableDataset(
-                    "The file is one JSON document: write one object on each line, or an array of objects."
-                )
+                raise UnreadableDataset("The file is one JSON document: write one object per line, or an array.")
             started = True
             yield _line(line)
     except DamagedFile as cut:
@@ -51,7 +49,7 @@ def _line(line: str) -> Mapping[str, Any] | InvalidRecord:
 
 
 def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | InvalidRecord]:
-    """The objects of a JSON array, one at a time. Raises UnreadableDataset where it breaks off or is no JSON."""
+    """Yield the objects of a JSON array one at a time. Raises UnreadableDataset if it is truncated or invalid."""
     text = _Text(_texts(stream, encoding))
     text.take("[")
     if text.peek() == "]":
@@ -63,14 +61,14 @@ def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | Inva
 
 
 class _Text:
-    """A text that comes in pieces, of which no more is held than it takes to read what comes next."""
+    """Parses a text that arrives in pieces, holding no more than the current value needs."""
 
     def __init__(self, pieces: Iterator[str]) -> None:
         self._pieces = pieces
         self._held, self._at = "", 0
 
     def peek(self) -> str:
-        """The next character that is no space; "" at the end."""
+        """The next non-space character; "" at the end."""
         while True:
             while self._at < len(self._held) and self._held[self._at] in _SPACE:
                 self._at += 1
@@ -80,13 +78,13 @@ class _Text:
                 return ""
 
     def take(self, expected: str) -> None:
-        """Goes past the mark. Raises UnreadableDataset where it is another one."""
+        """Consume this character. Raises UnreadableDataset if another one comes next."""
         if (character := self.peek()) != expected:
             raise _broken(f"{expected!r} is expected before {self._excerpt(self._at)}" if character else "")
         self._at += 1
 
     def item(self) -> Mapping[str, Any] | InvalidRecord:
-        """Reads one value as a row. Raises UnreadableDataset where there is none."""
+        """Read one value as a row. Raises UnreadableDataset if it is invalid."""
         self.peek()
         while True:
             try:
@@ -114,7 +112,7 @@ class _Text:
 
 def _broken(reason: str) -> UnreadableDataset:
     detail = f" ({reason})" if reason else ""
-    return UnreadableDataset(f"The array breaks off, or is not JSON from there on{detail}: export it again.")
+    return UnreadableDataset(f"The array ends early or is not valid JSON{detail}: export it again.")
 
 
 def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
@@ -133,7 +131,7 @@ def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 def _row(item: Any) -> Mapping[str, Any] | InvalidRecord:
     if type(item) is not dict:
-        return InvalidRecord("There is no JSON object: write one object a record.")
+        return InvalidRecord("The record is not a JSON object: write one object per record.")
     try:
         if isinstance(item.get("messages"), list):
             return openai_chat.parse_row(item)

@@ -1,4 +1,4 @@
-"""Rows out of Parquet, a small batch at a time. Pure."""
+"""Read rows from Parquet in small batches. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from review.datasets.files.errors import UnreadableDataset
 
-_BATCH_BYTES = 16 * 1024 * 1024  # of values, as far as the file tells the truth about itself
+_BATCH_BYTES = 16 * 1024 * 1024  # of values, by the file's own metadata
 _MOST_ROWS = 500
 _MOST_COLUMNS = 1_000
 _LARGEST_ROW_GROUP = 4 * 1024**3
@@ -16,12 +16,12 @@ _LIMITS = {"thrift_string_size_limit": 64 * 1024**2, "thrift_container_size_limi
 
 
 def rows(stream: IO[bytes]) -> Iterator[Mapping[str, Any]]:
-    """The rows of a file that can be rewound. Raises UnreadableDataset where it is damaged or out of bounds."""
+    """Yield the rows of a seekable file. Raises UnreadableDataset if it is damaged or too large."""
     try:
         metadata = pq.ParquetFile(stream, **_LIMITS).metadata
         size = _batch_size(metadata)
-        # Pages are read as they are needed, for a row group may be large. Values that the file says but once are
-        # held but once: a few bytes can repeat a long text a million times.
+        # Pages are read as needed, since a row group may be large. Dictionary values are held once: a few bytes can
+        # repeat a long text a million times.
         file = pq.ParquetFile(stream, buffer_size=1024 * 1024, read_dictionary=_repeated(metadata), **_LIMITS)
         for batch in file.iter_batches(batch_size=size, use_threads=False):
             names = batch.schema.names
@@ -40,7 +40,7 @@ def _values(column: pa.Array) -> list[Any]:
 
 
 def _repeated(metadata: pq.FileMetaData) -> list[str]:
-    """The columns of strings that are written as references to a list of values."""
+    """The string columns with dictionary encoding."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     columns = [group.column(number) for group in groups for number in range(group.num_columns)]
     repeated = (
@@ -52,7 +52,7 @@ def _repeated(metadata: pq.FileMetaData) -> list[str]:
 
 
 def _batch_size(metadata: pq.FileMetaData) -> int:
-    """Rows a batch, fewer where they are large."""
+    """Rows per batch; fewer if they are large."""
     if metadata.num_columns > _MOST_COLUMNS:
         raise UnreadableDataset(f"The Parquet file has more than {_MOST_COLUMNS:,} columns: leave out some of them.")
     size = _MOST_ROWS

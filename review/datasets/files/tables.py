@@ -1,4 +1,4 @@
-"""Rows out of CSV. Pure."""
+"""Read rows from CSV. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,13 @@ from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats.csv_columns import COLUMNS, unescape_formula
 
 _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
-"""What stands in no line that names columns, but in files that are no text."""
+"""Characters that occur in binary files, but not in a line of column names."""
 
 
 def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
-    """The rows of a table whose first line names the columns; encoding and delimiter are found out.
+    """Yield the rows of a table whose first line names the columns; encoding and delimiter are detected.
 
-    Raises UnreadableDataset where that line is of no use or no text, or the compressed file breaks off, and
-    UnreadableFile.
+    Raises UnreadableFile, and UnreadableDataset if the first line is unusable or the file is truncated.
     """
     lines = open_lines(stream, None)
     try:
@@ -28,13 +27,13 @@ def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
             return
         if _NO_TEXT.search(first):
             raise UnreadableDataset(
-                "The file is no text, and of no kind that is known: give CSV or JSON lines in UTF-8, or an export."
+                "The file's format is unknown: provide CSV or JSON lines in UTF-8, or an export from here."
             )
         table = CsvRecords(chain((first,), lines), sniff_delimiter(first), number)
         records = iter(table)
         names = _names(next(records)[2])
         table.width = len(names)
-        # Only files that were exported here have had their formulas defused.
+        # Only our own exports have escaped formulas.
         ours = set(COLUMNS) <= set(names)
         for _, raw, cells in records:
             yield _row(names, raw, cells, ours)

@@ -1,4 +1,4 @@
-"""Rows out of a zip archive that holds the folder of a Hugging Face dataset. Pure."""
+"""Read rows from a zip archive of a Hugging Face dataset. Pure."""
 
 import tempfile
 import zipfile
@@ -11,22 +11,22 @@ from review.datasets.files import parquet_rows
 from review.datasets.files.errors import UnreadableDataset
 
 LARGEST_FILE = 4 * 1024**3
-"""Bytes that one file of the archive may take when unpacked."""
-_RATIO = 50  # Parquet is compressed as it is: what shrinks further than so is made to burst
+"""Largest unpacked size of a file, in bytes."""
+_RATIO = 50  # Parquet is already compressed, so a higher ratio means a zip bomb
 _SMALL = 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
 def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
-    """The rows of every Parquet file, those of the training split first.
+    """Yield the rows of every Parquet file, the training split first.
 
-    A file without a column `side` takes it from its name, where that begins as a split's does. Raises
-    UnreadableDataset where there is none, or one that is damaged or out of bounds.
+    A file without a column `side` takes it from its name, if that starts with a split. Raises UnreadableDataset if
+    there is no Parquet file, or if one is damaged or too large.
     """
     try:
         with zipfile.ZipFile(stream) as archive:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".parquet")]
-            if not entries and "manifest.json" not in archive.namelist():  # which an export without records has
+            if not entries and "manifest.json" not in archive.namelist():  # an export without records has one
                 raise UnreadableDataset("The archive holds no Parquet file: save a spreadsheet as CSV, or unpack it.")
             for entry in sorted(entries, key=lambda entry: _split(entry) == "test"):
                 with tempfile.TemporaryFile() as unpacked:
@@ -44,7 +44,7 @@ def _split(entry: zipfile.ZipInfo) -> str:
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, unpacked: IO[bytes]) -> None:
-    """The file of the archive as one that can be rewound: seeking in a compressed one would unpack it ever again."""
+    """Unpack a file into one that is fast to seek in."""
     if entry.flag_bits & 1:
         raise UnreadableDataset("The archive is locked with a password: unpack it, and zip it without one.")
     bound = min(LARGEST_FILE, max(entry.compress_size * _RATIO, _SMALL))

@@ -1,4 +1,4 @@
-"""Records in batches that fit in memory, and bytes caught on their way out of a library. Pure."""
+"""Batch records to bound memory, and buffer the bytes that a library writes. Pure."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ MOST_CHARACTERS = 4_000_000
 
 
 def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """The records in lists, none empty; each ends once it holds MOST_RECORDS, or texts of MOST_CHARACTERS."""
+    """Yield non-empty lists of at most MOST_RECORDS records, or about MOST_CHARACTERS of text."""
     batch: list[Record] = []
     characters = 0
     for record in records:
@@ -25,7 +25,7 @@ def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 class StreamBuffer(io.RawIOBase):
-    """A file to write into that cannot be rewound; `drain` hands over what has come in since it was last asked."""
+    """A non-seekable file to write into; `drain` returns the bytes written since its last call."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The dataset card of the Hugging Face hub: a README that opens with what tools read. Pure."""
+"""Write the dataset card of the Hugging Face hub: a README with YAML metadata. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +14,12 @@ _TYPES = {pa.string(): "string", pa.bool_(): "bool", pa.int32(): "int32", pa.int
 
 
 def card(manifest: Manifest, paths: Mapping[str, str]) -> str:
-    """The README; `paths` says which file holds which split."""
+    """The README; `paths` gives the file of each split."""
     return "\n".join(("---", *_front_matter(manifest, paths), "---", "", *_body(manifest), ""))
 
 
 def _front_matter(manifest: Manifest, paths: Mapping[str, str]) -> Iterator[str]:
-    """YAML, its strings as JSON writes them, which YAML reads alike."""
+    """The lines of YAML; strings are quoted as in JSON, which YAML understands."""
     if manifest.licence:
         yield f"license: {_quoted(manifest.licence)}"
     yield from ("task_categories:", "- text-classification")
@@ -41,14 +41,14 @@ def _front_matter(manifest: Manifest, paths: Mapping[str, str]) -> Iterator[str]
 
 def _body(manifest: Manifest) -> Iterator[str]:
     yield from ("# Labelled support tickets", "")
-    yield f"{manifest.records:,} tickets with the category and the sentiment that people gave them."
-    yield from ("", f"- Snapshot: `{manifest.snapshot}`", f"- Made: {manifest.created_at}")
+    yield f"{manifest.records:,} tickets with the category and sentiment that people gave them."
+    yield from ("", f"- Snapshot: `{manifest.snapshot}`", f"- Created: {manifest.created_at}")
     yield f"- Contract of the model: `{manifest.contract}`"
     yield from (f"- Filter {_code(name)}: {_code(value)}" for name, value in sorted(manifest.filters.items()))
-    masked = "have been replaced by marks of their kind" if manifest.masked else "stand in the texts as they came"
-    yield f"- Addresses, telephone numbers and accounts {masked}."
+    masked = "are replaced by placeholders" if manifest.masked else "are not masked"
+    yield f"- Addresses, telephone numbers and account numbers {masked}."
     yield "- `train` is the training side; `test` is the benchmark, a random sample that no model may be trained on."
-    yield "- `share` is the probability with which a ticket was drawn for its kind of review, to weight by 1 / share."
+    yield "- `share` is the probability with which a ticket was drawn for its kind of review; weight by 1 / share."
     for title, labels, counts in (
         ("Categories", manifest.taxonomy[0], manifest.categories),
         ("Sentiments", manifest.taxonomy[1], manifest.sentiments),

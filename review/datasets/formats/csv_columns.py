@@ -1,11 +1,11 @@
-"""CSV after RFC 4180, for spreadsheets and data frames. Pure.
+"""Write CSV (RFC 4180) for spreadsheets and data frames. Pure.
 
-After the record's fields come three columns that training tools ask for: `category_id` and `sentiment_id`, the labels'
-numbers from 0 (see `labels`), and `split`, "train" or "test".
+Three columns for training tools follow the record's fields: `category_id` and `sentiment_id`, the labels' numbers from
+0 (see `labels`), and `split`, "train" or "test".
 
-A spreadsheet would run a cell that begins like a formula, and a ticket's text is a stranger's: such a cell gets an
-apostrophe before it, and so does one that begins with apostrophes and then like a formula, so that reading always
-takes exactly one away. Signs of full width count, and so do a tab and a line's end (OWASP, "CSV Injection").
+Spreadsheets run cells that begin like a formula, and ticket texts are untrusted. Such cells are escaped with an
+apostrophe, even if they already begin with apostrophes, so that reading always removes exactly one. Full-width signs,
+tabs and line ends count too (OWASP, "CSV Injection").
 """
 
 import csv
@@ -25,17 +25,17 @@ _SUSPICIOUS = ("'", *_BEGINNINGS)
 
 
 def escape_formula(cell: str) -> str:
-    """The cell as it may stand in a spreadsheet."""
+    """Prefix an apostrophe to a cell that a spreadsheet would run as a formula."""
     return f"'{cell}" if cell.startswith(_SUSPICIOUS) and _FORMULA.match(cell) else cell
 
 
 def unescape_formula(cell: str) -> str:
-    """The cell that `defused` made this one of."""
+    """Undo `escape_formula`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The file, a batch of lines at a time, after the line that names the columns."""
+    """Yield the header, then the file in batches of lines."""
     yield _lines([COLUMNS])
     categories, sentiments = label_numbers(category_names(manifest)), label_numbers(sentiment_names(manifest))
     for batch in in_batches(records):

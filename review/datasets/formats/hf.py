@@ -1,12 +1,12 @@
-"""A folder that `datasets.load_dataset` opens, and the Hugging Face hub shows: on disk, or as one zip archive. Pure.
+"""Write a Hugging Face dataset, as a folder or as a zip archive. Pure.
 
     data/train-00000-of-00001.parquet   the training side
     data/test-00000-of-00001.parquet    the benchmark
     manifest.json
     README.md                           the dataset card
 
-The layout is the hub's ("Structure your repository", "Dataset cards"). A side without records has no file. The card
-comes last, once it is known which sides there are.
+The layout is the hub's ("Structure your repository", "Dataset cards"), which `datasets.load_dataset` opens. A side
+without records has no file.
 """
 
 import errno
@@ -23,13 +23,13 @@ from review.datasets.formats.labels import SPLITS
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip archive can name: dates would change the bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in zip archives, since real times would change the bytes
 _FILE = 0o100644 << 16
 _MANIFEST, _README = "manifest.json", "README.md"
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The folder as a zip archive, a row group at a time. Raises ValueError where sides are mixed."""
+    """Yield the folder as a zip archive, one row group at a time. Raises ValueError if sides are mixed."""
     drain = StreamBuffer()
     with zipfile.ZipFile(drain, "w") as archive:
         for name, chunks in _files(records, manifest):
@@ -43,9 +43,9 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
 
 def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) -> None:
-    """The folder on disk, there when all of it is written, in the place of an earlier export.
+    """Write the folder atomically, replacing an earlier export.
 
-    Raises ValueError where sides are mixed, FileExistsError where the folder holds anything else, and OSError.
+    Raises ValueError if sides are mixed, FileExistsError if the folder holds other files, and OSError.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) ->
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raises FileExistsError for a folder with files in it that no export has written, and NotADirectoryError."""
+    """Raises FileExistsError if the folder holds files that no export wrote, and NotADirectoryError."""
     entries = list(folder.iterdir()) if folder.exists() else []
     within = [f"{entry.name}/{file.name}" for entry in entries if entry.is_dir() for file in entry.iterdir()]
     names = [*(entry.name for entry in entries if not entry.is_dir()), *within]
@@ -79,7 +79,7 @@ def _files(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[str,
     for side, group in groupby(records, key=lambda record: record.side):
         split = SPLITS[side]
         if split in paths:
-            raise ValueError(f"Records of the {side} side come in two places: sort them by side first.")
+            raise ValueError(f"Records of the {side} side are not together: sort them by side first.")
         paths[split] = _path(split)
         yield paths[split], parquet.stream(group, manifest)
     yield _MANIFEST, [manifest_json(manifest)]

@@ -1,4 +1,4 @@
-"""JSON lines: one object a record, with the record's fields by their names. Pure."""
+"""Write JSON lines: one object per record, with the record's fields. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,11 +7,11 @@ from review.datasets.formats.batching import in_batches
 from review.datasets.record import Manifest, Record
 
 encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-"""A value as JSON, its letters as they are; json.dumps would make an encoder for every call that asks so."""
+"""Encodes a value without escaping non-ASCII; json.dumps would create an encoder for every call."""
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The file, a batch of lines at a time."""
+    """Yield the file in batches of lines."""
     fields = Record._fields
     for batch in in_batches(records):
         lines = [encode_json(dict(zip(fields, record, strict=True))) for record in batch]

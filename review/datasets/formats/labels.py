@@ -1,4 +1,4 @@
-"""Labels by number, as scikit-learn, cleanlab and `datasets.ClassLabel` count them; sides as others call them. Pure."""
+"""Number labels as scikit-learn, cleanlab and `datasets.ClassLabel` do, and name sides as splits. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,12 +8,12 @@ SPLITS = {"training": "train", "benchmark": "test"}
 
 
 def category_names(manifest: Manifest) -> list[str]:
-    """Every category by its number: the taxonomy in its order, then those it no longer has, by name."""
+    """All categories in the order of their numbers: the taxonomy's, then those it no longer has, by name."""
     return _names(manifest.taxonomy[0], manifest.categories)
 
 
 def sentiment_names(manifest: Manifest) -> list[str]:
-    """Every sentiment by its number, in the same way."""
+    """All sentiments in the order of their numbers, likewise."""
     return _names(manifest.taxonomy[1], manifest.sentiments)
 
 

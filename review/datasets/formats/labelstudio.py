@@ -1,8 +1,8 @@
-"""Tasks for Label Studio, with the labels as annotations and what the model had said as predictions. Pure.
+"""Write and read Label Studio tasks: labels as annotations, the model's earlier answer as a prediction. Pure.
 
-A JSON array of tasks in Label Studio's own format ("Label Studio task format", "Import pre-annotations"). `data` holds
-the text and the record's other fields but for the labels, which are the two single choices of the annotation; a nested
-category is one choice by its full name. `labelling_config` is the project's labelling interface to import them into.
+The file is a JSON array of tasks ("Label Studio task format", "Import pre-annotations"). `data` holds the text and the
+record's other fields; the annotation makes two single choices, by full names. `labelling_config` is the labelling
+interface of the project to import them into.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from review.datasets.record import LabelInfo, Manifest, Record
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The file, a batch of tasks at a time, one task a line."""
+    """Yield the file in batches of tasks, one per line."""
     before, numbers = "[\n", count(1)
     for batch in in_batches(records):
         yield (before + ",\n".join(encode_json(task(record, next(numbers))) for record in batch)).encode()
@@ -27,10 +27,10 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
 
 def task(record: Record, number: int) -> dict[str, Any]:
-    """The record as a task; its number is what Label Studio's own converter knows it by."""
+    """The record as a task; Label Studio's converter identifies it by its number."""
     data = record._asdict()
     labels = {name: data.pop(name) for name in ("category", "sentiment")}
-    # Ground truth is what Label Studio compares other annotations and models with.
+    # Label Studio compares other annotations and models with ground truth.
     annotation = {"result": _choices(labels), "was_cancelled": False, "ground_truth": record.side == "benchmark"}
     guessed = {"category": record.model_category, "sentiment": record.model_sentiment}
     prediction: dict[str, Any] = {"model_version": "ticketclf", "result": _choices(guessed)}
@@ -49,7 +49,7 @@ def _choices(labels: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def labelling_config(manifest: Manifest) -> str:
-    """The labelling interface (XML) whose names the tasks use, with the taxonomy's labels as choices."""
+    """The labelling interface (XML) of the tasks, with the taxonomy's labels as choices."""
     categories, sentiments = manifest.taxonomy
     return "\n".join(
         (
@@ -74,15 +74,15 @@ def _control(name: str, names: list[str], taxonomy: Iterable[LabelInfo]) -> Iter
 
 
 def parse_row(task: dict[str, Any]) -> dict[str, Any]:
-    """The task's data, and each single choice of its latest annotation under the name of its control.
+    """The task's data, plus each single choice of its latest annotation under the name of its control.
 
-    Skipped annotations do not count. Where the data does not say so already, the last prediction's choices come under
-    "model_" and the name, its score as `model_confidence`, and the annotation's moment as `labelled_at`. Raises Refused
-    where there is no annotation, or a choice is not single.
+    Skipped annotations do not count. The last prediction's choices become "model_" fields, its score
+    `model_confidence`, and the annotation's time `labelled_at`, unless the data has them. Raises InvalidRecord if there
+    is no annotation or a choice is not single.
     """
     done = [annotation for annotation in _objects(task.get("annotations")) if not annotation.get("was_cancelled")]
     if not done:
-        raise InvalidRecord("Nobody has annotated the task: label it, or leave it out.")
+        raise InvalidRecord("The task has no annotation: label it, or leave it out.")
     latest = max(enumerate(done), key=lambda numbered: (_moment(numbered[1]), numbered[0]))[1]
     guesses = [guess for guess in _objects(task.get("predictions")) if guess.get("result")]
     guessed: dict[str, Any] = {

@@ -1,15 +1,13 @@
-"""Examples for fine-tuning a chat model: the contract's own conversation, and the answer people gave. Pure.
+"""Write and read examples for fine-tuning chat models: the contract's messages and the people's answer. Pure.
 
-Each line is {"messages": [system, user, assistant]} and nothing else, for OpenAI refuses keys it does not know
-("Fine-tuning", data format). So text, category and sentiment are all that can be read back. A text longer than models
-are shown (LONGEST_TEXT) stands here as they are shown it, with its middle left out.
+Each line is {"messages": [system, user, assistant]} and nothing else, since OpenAI rejects unknown keys ("Fine-tuning",
+data format). So only text, category and sentiment can be read back, and long texts are shortened as in prompts.
 
-The answer has all four keys of the contract, since a model tuned on fewer would answer with fewer and be refused.
-People name no probability: the confidence is always 1.0, and a tuned model's own confidence must be measured before it
-is trusted. The reasoning is one fixed sentence, so that nothing is learnt from it.
+The answer has all four keys of the contract, since a model tuned on fewer would give invalid answers. People give no
+confidence, so it is always 1.0; measure a tuned model's confidence before trusting it. The reasoning is a fixed
+sentence, so that the model learns nothing from it.
 
-Examples are for training: what belongs to the benchmark is left out, unless there is nothing else, as in a file that
-is meant to validate with.
+Benchmark records are left out, unless there are no others, as in a validation file.
 """
 
 import json
@@ -25,13 +23,13 @@ from review.datasets.formats.jsonl import encode_json
 from review.datasets.record import Manifest, Record
 
 FEWEST_EXAMPLES = 10
-"""OpenAI refuses to train on fewer."""
+"""OpenAI rejects smaller training files."""
 CONFIDENCE = 1.0
 REASONING = "People read this ticket and chose these labels."
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The file, a batch of lines at a time."""
+    """Yield the file in batches of lines."""
     contract = _contract(manifest)
     if manifest.sides.get("training"):
         records = takewhile(lambda record: record.side == "training", records)
@@ -51,7 +49,7 @@ def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]
 
 
 def _contract(manifest: Manifest) -> Contract:
-    """As much of the contract as its messages need."""
+    """The parts of the contract that its messages need."""
     return Contract(
         categories=(),
         sentiments=(),
@@ -62,13 +60,13 @@ def _contract(manifest: Manifest) -> Contract:
 
 
 def parse_row(line: dict[str, Any]) -> dict[str, Any]:
-    """The text that was asked about and the keys of the last answer. Raises Refused for other conversations."""
+    """The text of the last question and the keys of the last answer. Raises InvalidRecord for other conversations."""
     spoken = [message for message in line["messages"] if isinstance(message, dict)]
     users = [message.get("content") for message in spoken if message.get("role") == "user"]
     if not users or not isinstance(users[-1], str):
-        raise InvalidRecord("The conversation has no user's message that is a string: correct it.")
+        raise InvalidRecord("The conversation has no user message that is a string: correct it.")
     if not spoken[-1:] or spoken[-1].get("role") != "assistant":
-        raise InvalidRecord("The conversation does not end with an answer of the assistant: add the labels.")
+        raise InvalidRecord("The conversation does not end with an assistant message: add the labels.")
     try:
         answer = json.loads(str(spoken[-1].get("content")))
     except (ValueError, RecursionError):
@@ -79,7 +77,7 @@ def parse_row(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unquoted(content: str) -> str:
-    """The ticket's text in the user's message; all of the message where it is worded in another way."""
+    """The ticket's text in the user message; the whole message if it is worded differently."""
     opening = messages(_NOTHING, "")[-1]["content"].removesuffix('""')
     if content.startswith(opening):
         try:

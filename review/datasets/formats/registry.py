@@ -1,7 +1,7 @@
-"""The files a dataset can be exported as. Pure: records in, bytes out, the same bytes for the same records.
+"""The export formats of datasets. Pure.
 
-Each format is a module with a `stream`, which takes the records in order (training before benchmark) and holds no more
-than one batch of them in memory. `review.datasets.reading` reads every one of them back.
+A format is a module with a function `stream`, which takes the records in order (training before benchmark), holds one
+batch in memory, and yields the same bytes for the same records. `review.datasets.reading` reads all formats back.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,10 +15,9 @@ Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 
 
 class Format(NamedTuple):
-    """A kind of file: its short name, what people call it, the end of its file names, and what writes it.
+    """An export format.
 
-    `training_only` says that the benchmark side is left out, unless there is nothing else. `package` is one that it
-    needs and that is not always installed.
+    `training_only` leaves the benchmark side out, unless there is no other. `package` names an optional dependency.
     """
 
     name: str
@@ -31,12 +30,11 @@ class Format(NamedTuple):
 
     @property
     def is_available(self) -> bool:
-        """Whether what it needs is installed."""
         return not self.package or find_spec(self.package) is not None
 
 
 def _lazy_stream(module: str) -> Stream:
-    """What the module of a format does, loaded when it is first asked: the library behind Parquet is a large one."""
+    """The `stream` of a module imported on demand, since pyarrow is large."""
 
     def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
         pieces: Iterator[bytes] = import_module(f"review.datasets.formats.{module}").stream(records, manifest)

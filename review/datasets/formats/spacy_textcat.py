@@ -1,8 +1,7 @@
-"""JSON lines for spaCy's `textcat`: {"text", "cats", "meta"}. Pure.
+"""Write and read JSON lines for spaCy's `textcat`: {"text", "cats", "meta"}. Pure.
 
-`cats` has every category with 1 for the right one and 0 for the rest, which is what the exclusive `textcat` trains on
-("Training data", `Doc.cats`). Its scores must belong to one question, so the sentiment is not among them: it stands in
-`meta` with the record's other fields, as a second `textcat` would want its own `cats`.
+`cats` scores the right category 1 and all others 0, as the exclusive `textcat` expects ("Training data", `Doc.cats`).
+The sentiment is in `meta` with the record's other fields, since it would need a `textcat` of its own.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from review.datasets.record import Manifest, Record
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
-    """The file, a batch of lines at a time."""
+    """Yield the file in batches of lines."""
     names = category_names(manifest)
     written: dict[str, str] = {}
     for batch in in_batches(records):
@@ -34,9 +33,9 @@ def _cats(category: str, names: Iterable[str]) -> str:
 
 
 def parse_row(line: dict[str, Any]) -> dict[str, Any]:
-    """The text, the one category that is right, and what `meta` says. Raises Refused for none or several."""
+    """The text, the right category, and the fields of `meta`. Raises InvalidRecord for no or several categories."""
     right = [name for name, score in line["cats"].items() if isinstance(score, int | float) and score > 0.5]
     if len(right) != 1:
-        raise InvalidRecord(f"{len(right) or 'No'} categories of `cats` are above 0.5: give just one of them 1.")
+        raise InvalidRecord(f"{len(right) or 'No'} categories of `cats` are above 0.5: set exactly one to 1.")
     meta = line.get("meta")
     return {**(meta if isinstance(meta, dict) else {}), "text": line.get("text"), "category": right[0]}

@@ -30,22 +30,22 @@ from review.models import Contender, Result, Run, Snapshot, SnapshotItem
 
 
 class Command(BaseCommand):
-    help = "Compare models on labelled texts: the benchmark set, or a file with text, category and sentiment."
+    help = "Compare models on the benchmark labels, or on a file with text, category and sentiment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=argparse.FileType("rb"), help="CSV or JSON lines")
         parser.add_argument(
-            "--model", action="append", default=[], help="may be repeated; all that can answer by default"
+            "--model", action="append", default=[], help="by default all with an API key; may be repeated"
         )
         parser.add_argument("--contract", help="an earlier contract, by the first characters of its digest")
-        parser.add_argument("--draft", metavar="NAME", help="a draft, measured beside the contract in force")
+        parser.add_argument("--draft", metavar="NAME", help="a draft to compare with the contract in force")
         parser.add_argument(
             "--examples",
             action="append",
             type=int,
             choices=range(21),
             metavar="N",
-            help="show endpoints N solved tickets with each question, 0 for none; may be repeated, by default as set",
+            help="solved tickets to show endpoints in each prompt, by default as configured; may be repeated",
         )
         parser.add_argument("--snapshot", help="a snapshot, by the first characters of its digest; else a new one")
         parser.add_argument("--resume", type=int, metavar="RUN", help="resume a run that was stopped or interrupted")
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             self._work_off(self._resumed(options["resume"]))
             return
         if options["draft"] and (file or options["contract"]):
-            raise CommandError("A draft is measured on a snapshot, and beside the contract in force.")
+            raise CommandError("--draft works with neither a file nor --contract.")
         version = self._version(options["contract"])
         if file:
             self._measure_file(file, version, model, only_estimate=options["estimate"])
@@ -103,11 +103,11 @@ class Command(BaseCommand):
             self._work_off(self._started(snapshot, entries))
 
     def _announced(self, entries: Sequence[runs.Entry], costs: Sequence[Decimal]) -> list[str]:
-        """Say what each will cost; their names, no two of them the same."""
+        """Print the estimated cost of each entry. Returns their names, which are distinct."""
         contenders = [entry.contender() for entry in entries]
         add_providers_to_equal_names(contenders)
         for contender, cost in zip(contenders, costs, strict=True):
-            self.stdout.write(f"{contender}: about {cost:.4f} by its prices")
+            self.stdout.write(f"{contender}: estimated cost {cost:.4f}")
         return [str(contender) for contender in contenders]
 
     def _version(self, digest: str | None) -> ContractVersion:
@@ -116,7 +116,7 @@ class Command(BaseCommand):
                 return ContractVersion.objects.current()
             return ContractVersion.objects.get(digest__startswith=digest).loaded()
         except (ContractVersion.DoesNotExist, ContractVersion.MultipleObjectsReturned) as error:
-            raise CommandError(f"There is not one contract whose digest begins with {digest}.") from error
+            raise CommandError(f"No single contract has a digest starting with {digest}.") from error
         except (EmptyTaxonomy, ValueError) as error:
             raise CommandError(str(error)) from error
 
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             )
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
-            raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
+            raise CommandError(f"Unknown draft {name}; open drafts: {known}.") from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except EmptyTaxonomy as error:
@@ -147,16 +147,16 @@ class Command(BaseCommand):
         try:
             return Snapshot.objects.get(digest__startswith=digest) if digest else snapshots.create_snapshot()
         except snapshots.EmptySnapshot as error:
-            message = "There is no item to compare on; `manage.py setup` loads the built-in ones."
+            message = "There are no benchmark labels; `manage.py setup` loads the built-in ones."
             raise CommandError(message) from error
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
-            raise CommandError(f"There is not one snapshot whose digest begins with {digest}.") from error
+            raise CommandError(f"No single snapshot has a digest starting with {digest}.") from error
 
     def _language_models(self, names: list[str]) -> list[LanguageModel]:
         language_models = list(LanguageModel.objects.select_related("provider"))
         if unknown := set(names) - {language_model.name for language_model in language_models}:
             known = ", ".join(language_model.name for language_model in language_models)
-            raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {known}.")
+            raise CommandError(f"Unknown model {', '.join(sorted(unknown))}; known models: {known}.")
         if names:
             return [language_model for language_model in language_models if language_model.name in names]
         for language_model in language_models:
@@ -173,7 +173,7 @@ class Command(BaseCommand):
     def _resumed(self, pk: int) -> Run:
         run = Run.objects.filter(pk=pk).exclude(state=Run.State.FINISHED).first()
         if run is None:
-            raise CommandError(f"There is no unfinished run {pk}.")
+            raise CommandError(f"Run {pk} does not exist or has finished.")
         runs.resume_run(run)
         return run
 
@@ -181,7 +181,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
         self._names = {contender.pk: str(contender) for contender in contenders_with_names(run)}
         if not execution.execute_run(run.pk, on_result=self._told):
-            raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
+            raise CommandError(f"{run} is being executed elsewhere; try again later.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:
             raise CommandError(f"{run} has stopped: {run.note} Resume it with --resume {run.pk}.")
@@ -227,12 +227,12 @@ class Command(BaseCommand):
 
 
 def _once(entries: Iterable[runs.Entry]) -> list[runs.Entry]:
-    """Without those that ask the same: a model that cannot be shown any solved tickets is asked once."""
+    """Drop duplicates: a model that cannot be shown any solved tickets is asked once."""
     return list({(entry.language_model, entry.contract, entry.shown): entry for entry in entries}.values())
 
 
 def _labels(run: Run, contenders: Sequence[Contender]) -> dict[str, dict[int, str]]:
-    """By axis, the names of labels as they stood for any of them."""
+    """The names of labels by axis and key, as any of the contenders knew them."""
     names = [LabelNames(run, contender) for contender in contenders]
     return {
         axis: {pk: name for of_contender in names for pk, name in of_contender.for_axis(axis).items()} for axis in AXES

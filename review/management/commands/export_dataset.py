@@ -71,7 +71,7 @@ class Command(BaseCommand):
         self._tell(snapshot, format, manifest, output)
 
     def _write_beside(self, output: Path, format: Format, manifest: Manifest) -> None:
-        """What goes with the file and is not in it; nowhere, where the file goes nowhere that others can stand."""
+        """Write the files that accompany an export, unless it goes to a stream."""
         if is_stream(output):
             return
         beside = {} if format.name in _CARRIES_ITS_MANIFEST else {".manifest.json": manifest_json(manifest)}
@@ -85,11 +85,11 @@ class Command(BaseCommand):
         aside = is_stream(output)
         message = f"{manifest.records:,} labels of snapshot {snapshot} are in {output}"
         if manifest.erased:
-            message += f"; {manifest.erased:,} were erased since it was taken"
+            message += f"; {manifest.erased:,} were erased since the snapshot was created"
         if benchmark := snapshot.items_count - manifest.records - manifest.erased:
-            message += f"; {benchmark:,} of the benchmark side are left out"
+            message += f"; {benchmark:,} of the benchmark side were left out"
         if aside and format.name not in _CARRIES_ITS_MANIFEST:
-            message += "; no manifest is written beside it"
+            message += "; no manifest was written"
         (self.stderr if aside else self.stdout).write(message, str)
         if format.name == "openai" and manifest.records < FEWEST_EXAMPLES:
             self.stderr.write(f"OpenAI trains on no fewer than {FEWEST_EXAMPLES} examples: label more before you do.")
@@ -107,7 +107,7 @@ class Command(BaseCommand):
                 return Snapshot.objects.get(digest__startswith=options["snapshot"])
             return snapshots.create_snapshot(filters)
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
-            raise CommandError(f"There is not one snapshot whose digest begins with {options['snapshot']}.") from error
+            raise CommandError(f"No single snapshot has a digest starting with {options['snapshot']}.") from error
         except snapshots.EmptySnapshot as error:
             raise CommandError("No settled label matches these filters; nothing was written.") from error
         except EmptyTaxonomy as error:
@@ -132,11 +132,11 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2026-01-31") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from error
 
 
 def _keys(wanted: list[str], names: dict[int, str]) -> tuple[int, ...]:
     by_name = {name: pk for pk, name in names.items()}
     if unknown := set(wanted) - by_name.keys():
-        raise CommandError(f"There is no label {', '.join(sorted(unknown))}; there are {', '.join(by_name)}.")
+        raise CommandError(f"Unknown label {', '.join(sorted(unknown))}; known labels: {', '.join(by_name)}.")
     return tuple(by_name[name] for name in wanted)

@@ -13,14 +13,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("output", type=Path, metavar="FILE")
-        parser.add_argument("--ledger", type=_number, help="of one ledger alone, by its number")
+        parser.add_argument("--ledger", type=_number, help="only this ledger, by its number")
 
     def handle(self, *args: Any, output: Path, ledger: int | None, **options: Any) -> None:
         ledgers = Ledger.objects.select_related("epoch__language_model", "epoch__contract").order_by("pk")
         if ledger is not None:
             ledgers = ledgers.filter(pk=ledger)
             if not ledgers:
-                raise CommandError(f"There is no ledger {ledger}.")
+                raise CommandError(f"Ledger {ledger} does not exist.")
         try:
             with output.open("w", encoding="utf-8") as file:
                 file.writelines(evidence_export.json_lines(ledgers))
@@ -31,5 +31,5 @@ class Command(BaseCommand):
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError("a number is wanted")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return int(text)

@@ -321,11 +321,11 @@ def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, caps
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         make_language_model(server, name="dear", family="a", price_per_request=Decimal("0.5"))
         printed = printed_by(capsys, path, model=["dear"], estimate=True)
-        assert "dear: about 2.5000 by its prices" in printed
+        assert "dear: estimated cost 2.5000" in printed
         assert "accuracy=" not in printed
         assert not server.requests
         printed = printed_by(capsys, path, model=["dear"])
-    assert printed.index("dear: about 2.5000") < printed.index("dear: accuracy=1.000")
+    assert printed.index("dear: estimated cost 2.5000") < printed.index("dear: accuracy=1.000")
 
 
 def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) -> None:
@@ -409,8 +409,8 @@ def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> No
         "p": 0.06,
         "adjusted": 0.06,
         "difference": [0.11, -0.001, 0.22, 100],
-        "needed": 90,
-        "verdict": "untold",
+        "items_needed": 90,
+        "verdict": "indistinguishable",
         "macro_f1": dict.fromkeys(metrics.AXES, [None, None, None, 100]),
     }
     figures = metrics.figures([metrics.GradedItem(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])

@@ -212,7 +212,7 @@ def test_the_command_measures_a_draft(
 ) -> None:
     call_command("benchmark", draft="Finer billing", model=["first"], quiet=True)
     said = capsys.readouterr().out
-    assert "first (Finer billing): about" in said
+    assert "first (Finer billing): estimated cost" in said
     assert "first (Finer billing): 3 of 5 answers change, 1 fixed, 1 broken" in said
     assert Run.objects.get().contenders.count() == 2
 
@@ -220,8 +220,8 @@ def test_the_command_measures_a_draft(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"draft": "Nowhere"}, "There is no draft Nowhere; those not published: Finer billing"),
-        ({"draft": "Finer billing", "contract": "0"}, "beside the contract in force"),
+        ({"draft": "Nowhere"}, "Unknown draft Nowhere; open drafts: Finer billing"),
+        ({"draft": "Finer billing", "contract": "0"}, "neither a file nor --contract"),
         ({"draft": "Spoilt"}, "Billing still contains"),
     ],
 )

@@ -225,7 +225,7 @@ def test_an_admin_adds_a_label_which_is_placed(ada: Client) -> None:
     label = GoldLabel.objects.get()
     assert (label.origin, label.side != "", label.bands.count()) == ("admin", True, 16)
     page = ada.post(reverse("admin:review_goldlabel_add"), given).content.decode()
-    assert "has a label already" in page
+    assert "already has a label" in page
 
 
 def test_an_admin_retires_and_puts_back(ada: Client) -> None:

@@ -141,7 +141,7 @@ def test_chat_examples_are_counted_without_what_is_held_out(tmp_path: Path, caps
     assert len(path.read_text().splitlines()) == manifest["records"] == 2
     assert (manifest["sides"], manifest["categories"]) == ({"training": 2}, {"Account": 2})
     assert told.out.startswith("2 labels of snapshot")
-    assert "1 of the benchmark side are left out" in told.out
+    assert "1 of the benchmark side were left out" in told.out
     assert "OpenAI trains on no fewer than 10 examples" in told.err
 
 
@@ -160,7 +160,7 @@ def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, c
         assert sorted(one.text for one in found) == sorted([TEXTS[0], TEXTS[1], masked, TEXTS[3]])
         assert {one.key for one in found} == {GoldLabel.digest_of(one.text) for one in found}
         assert "4 labels of snapshot" in (told := capsys.readouterr().out)
-        assert "1 were erased since it was taken" in told
+        assert "1 were erased since the snapshot was created" in told
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_text())
     assert (manifest["records"], manifest["erased"]) == (4, 1)
     assert (manifest["sides"], manifest["categories"]) == ({"training": 4}, {"Account": 4})
@@ -174,7 +174,7 @@ def test_standard_output_gets_the_records_and_nothing_else(capfdbinary: Any, tmp
         export(tmp_path, "jsonl", output=output)
         said = capfdbinary.readouterr()
         assert said.out == expected
-        assert b"no manifest is written beside it" in said.err
+        assert b"no manifest was written" in said.err
     assert Path("/dev/stdout").is_symlink()
     assert not Path("-").exists()
 
@@ -223,9 +223,9 @@ def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"category": ["Sales"]}, "no label Sales; there are Billing"),
+        ({"category": ["Sales"]}, "Unknown label Sales; known labels: Billing"),
         ({"people": 3}, "No settled label matches"),
-        ({"snapshot": "ffff"}, "not one snapshot"),
+        ({"snapshot": "ffff"}, "No single snapshot"),
         ({"snapshot": "", "output": Path("/nowhere/x.jsonl")}, "cannot be written"),
     ],
 )

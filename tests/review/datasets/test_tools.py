@@ -100,9 +100,9 @@ def test_openai_sees_a_long_text_as_models_do() -> None:
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        ([], "no user's message"),
-        ([{"role": "user", "content": ["Hi"]}], "no user's message"),
-        ([{"role": "user", "content": "Hi"}], "does not end with an answer"),
+        ([], "no user message"),
+        ([{"role": "user", "content": ["Hi"]}], "no user message"),
+        ([{"role": "user", "content": "Hi"}], "does not end with an assistant message"),
         ([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Billing"}], "not a JSON object"),
         ([{"role": "user", "content": "Hi"}, {"role": "assistant"}], "not a JSON object"),
     ],
@@ -222,7 +222,7 @@ def test_tasks_without_a_single_label_are_rejected() -> None:
     tasks = [annotated(1, good), annotated(2), annotated(3, several), annotated(4, {"result": []}), annotated(5, good)]
     read = loaded(json.dumps(tasks, indent=1).encode(), "export.json", MAPPING)
     assert [row.number for row in read if isinstance(row, Rejected)] == [2, 3, 4]
-    assert "Nobody has annotated" in str(read[1])
+    assert "has no annotation" in str(read[1])
     assert "single choice for 'topic'" in str(read[2])
     assert "'topic'" in str(read[3])
 
@@ -230,7 +230,7 @@ def test_tasks_without_a_single_label_are_rejected() -> None:
 def test_tasks_that_only_a_model_has_seen_are_rejected() -> None:
     guess = {"result": [choice("category", "A"), choice("sentiment", "sad")]}
     [rejected] = loaded(json.dumps([{"data": {"text": "Hi"}, "predictions": [guess]}]).encode())
-    assert "Nobody has annotated" in str(rejected)
+    assert "has no annotation" in str(rejected)
 
 
 def test_predictions_tell_what_the_model_had_said() -> None:
