@@ -1,4 +1,4 @@
-"""A real Chromium, and pages that fail the test on whatever the console complains of."""
+"""Pages in a real Chromium; any console error fails the test."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-# Playwright's loop runs in this thread, and Django would take it for asynchronous code.
+# Playwright's event loop runs in this thread; Django would take it for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
@@ -28,7 +28,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Console:
-    """What the browser complains of; a test that provokes some of it says so beforehand."""
+    """Errors in the browser's console; tests declare those they provoke."""
 
     def __init__(self) -> None:
         self._complaints: list[str] = []
@@ -40,7 +40,7 @@ class Console:
         page.on("dialog", lambda dialog: self._complain(f"a dialog opened: {dialog.message}"))
 
     def forgive(self, part: str) -> None:
-        """From now on nothing is made of complaints with this part."""
+        """Ignore complaints that contain this text from now on."""
         self._forgiven.append(part)
 
     def _complain(self, text: str) -> None:
@@ -64,7 +64,7 @@ OpenPage = Callable[..., Page]
 def open_page(
     chromium: Browser, live_server: LiveServer, transactional_db: None, console: Console
 ) -> Iterator[OpenPage]:
-    """`open_page(person, **options)`: a browser of their own, signed in already; signing in has tests of its own."""
+    """`open_page(person, **options)` opens a separate browser in which the person is signed in."""
     contexts: list[BrowserContext] = []
 
     def in_a_new_browser(person: User | None = None, **options: Any) -> Page:
@@ -90,13 +90,13 @@ def _session(person: User) -> str:
 
 @pytest.fixture
 def visitor_page(open_page: OpenPage) -> Page:
-    """Of a stranger, as yet."""
+    """A browser in which nobody is signed in."""
     return open_page()
 
 
 @pytest.fixture
 def agent_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
-    """Ana at her inbox."""
+    """The inbox, opened by Ana, an agent."""
     page = open_page(ana)
     page.goto("/")
     return page
@@ -104,13 +104,13 @@ def agent_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> 
 
 @pytest.fixture
 def no_script_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
-    """Ana's browser, when it runs no scripts."""
+    """Ana's browser without JavaScript."""
     return open_page(ana, java_script_enabled=False)
 
 
 @pytest.fixture
 def lead_page(open_page: OpenPage, roles: None, catalogue: None, lea: User) -> Page:
-    """Lea at her inbox."""
+    """The inbox, opened by Lea, a lead."""
     page = open_page(lea)
     page.goto("/")
     return page

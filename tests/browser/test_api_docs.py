@@ -1,4 +1,4 @@
-"""The page that shows the API lists its operations, and breaks no rule of the site on what may be loaded."""
+"""The API docs list all operations and keep to the Content-Security-Policy."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -41,7 +41,7 @@ def test_run_is_started_followed_and_compared(lead_page: Page) -> None:
         lead_page.get_by_role("button", name="Resume").click()
         expect(lead_page.get_by_role("heading", name="Running")).to_be_visible()
         assert execution.execute_run(run.pk)
-    # The page looks again by itself, and becomes that of the figures.
+    # The page refreshes itself and then shows the figures.
     expect(lead_page.get_by_role("heading", name="Accuracy")).to_be_visible()
     expect(lead_page.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
 

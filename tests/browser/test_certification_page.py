@@ -1,4 +1,4 @@
-"""A lead by keyboard: from a fixed threshold to a certificate, and from there to an alarm."""
+"""Certification by keyboard: from a fixed threshold to a certificate and an alarm."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""No page breaks the Content-Security-Policy: a browser loads them all and complains of nothing."""
+"""Every page keeps to the Content-Security-Policy in a real browser."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -44,12 +44,12 @@ from tests.test_roles import DOORS
 pytestmark = pytest.mark.browser
 
 FILES = {"review:download", "review:manifest", "review:labelling_config", "review:evidence"}
-"""Addresses that give a file, which a browser keeps rather than shows."""
+"""URLs that download a file."""
 
 
 @pytest.fixture
 def admin_page(open_page: OpenPage, catalogue: None, admin: User) -> Page:
-    """The pages of the admin."""
+    """An admin's browser."""
     for changed in (Category.objects.first(), Gate.current()):
         changed.save()
     page = open_page(admin)
@@ -59,9 +59,9 @@ def admin_page(open_page: OpenPage, catalogue: None, admin: User) -> Page:
 
 @pytest.fixture
 def furnished(transactional_db: None, catalogue: None, admin: User) -> None:
-    """A row of everything that there may be."""
+    """At least one object of every model."""
     recorded()
-    # Nobody is asked about these, so that the queue holds what each test puts into it.
+    # These need no review, so each test fills the queue itself.
     Assignment.objects.all().delete()
     runs.load_built_in()
     Group.objects.create(name="Some")
@@ -80,7 +80,7 @@ def furnished(transactional_db: None, catalogue: None, admin: User) -> None:
 
 
 def connected(ticket: Ticket) -> None:
-    """Other systems on all sides; nothing is sent to them."""
+    """Connect a help desk, a webhook and a mailbox; nothing is sent."""
     events.send_test(Webhook.objects.create(name="CRM", url="https://crm.invalid/hook", secret_env="CRM_SECRET"))
     review_settings = HelpDesk.objects.create(
         name="ReviewSettings", slug="review_settings", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET"
@@ -90,7 +90,7 @@ def connected(ticket: Ticket) -> None:
 
 
 def benchmarked(admin: User) -> Run:
-    """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
+    """A finished run of the embedded model, with the current taxonomy and with a draft."""
     draft = drafts.create("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
     run = runs.start_run(
@@ -101,7 +101,7 @@ def benchmarked(admin: User) -> Run:
 
 
 def addresses(person: User) -> Iterator[str]:
-    """Every page of every table that the admin shows this person."""
+    """The URLs of all admin pages that this person may open."""
     request = RequestFactory().get("/")
     request.user = person
     for model, about in django_admin.site._registry.items():
@@ -229,7 +229,7 @@ def test_admin_popup_returns_the_new_object(admin_page: Page) -> None:
 
 
 def test_violation_of_the_policy_is_reported(admin_page: Page, console: Console) -> None:
-    """So that the other tests here can fail."""
+    """Proves that the other tests can fail."""
     admin_page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
     assert any("Content Security Policy" in complaint for complaint in console.complaints)
     console.complaints.clear()

@@ -27,7 +27,7 @@ def lead_page(lead_page: Page) -> Page:
 
 @pytest.fixture
 def label_issue_page(lead_page: Page) -> Page:
-    """Four labels in doubt, the first one believed least."""
+    """A page with four label issues, lowest self-confidence first."""
     configure_review()
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
     for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
@@ -124,7 +124,7 @@ def test_lost_answer_is_reported_and_can_be_repeated(label_issue_page: Page, con
 
 @pytest.fixture
 def no_script_page(open_page: OpenPage, label_issue_page: Page, lea: User) -> Page:
-    """The same person in a browser without JavaScript."""
+    """The same lead in a browser without JavaScript."""
     return open_page(lea, java_script_enabled=False)
 
 

@@ -1,4 +1,4 @@
-"""A lead's round, and an agent who thinks again, in a real browser."""
+"""A lead's inbox and an agent's decisions in a real browser."""
 
 import re
 
@@ -42,7 +42,7 @@ def test_lead_works_through_the_inbox(lead_page: Page, ana: User, ben: User) -> 
     expect(lead_page.locator("#card .text")).to_contain_text("I will see you in court.")
     expect(lead_page.locator("#heading")).to_be_focused()
     lead_page.keyboard.press("Enter")
-    # The answer already holds the next one of the lane: two labels, without names.
+    # The response already holds the next item: two labels without names.
     expect(lead_page.locator("#card .text")).to_contain_text("Is it the card or the login?")
     expect(lead_page.locator(".opinion")).to_have_count(2)
     assert not re.search(r"\b(ana|ben)\b", lead_page.locator("main").inner_text())
@@ -105,7 +105,7 @@ def test_interval_chart_needs_no_inline_style(lead_page: Page, ana: User, ben: U
     drawn = lead_page.locator(".interval").first
     expect(drawn).to_be_visible()
     assert lead_page.locator("main [style], main script, main style").count() == 0
-    # At full agreement the figure stands at the right end, and the interval ends there.
+    # At full agreement, the figure and the interval end at the right.
     assert drawn.locator("circle").get_attribute("cx") == "100"
     low, width = (int(drawn.locator(".reach").get_attribute(name) or "") for name in ("x", "width"))
     assert 0 < low < 100

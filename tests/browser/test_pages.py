@@ -1,4 +1,4 @@
-"""What a person does with the pages, in a real browser."""
+"""Everyday pages in a real browser."""
 
 import re
 
@@ -16,7 +16,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> " + "long" * 30
 
 
 def tab_to(page: Page, role: str, name: str) -> None:
-    """Press Tab until the control has the focus, as somebody without a mouse does."""
+    """Press Tab until the control has the focus."""
     control = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
     for _press in range(40):
         page.keyboard.press("Tab")
@@ -36,7 +36,7 @@ def test_ticket_is_created_and_labelled_by_keyboard_alone(agent_page: Page) -> N
     agent_page.keyboard.press("Enter")
     expect(agent_page.get_by_text("Ticket saved. It is waiting for classification.")).to_be_visible()
     runner.classify_next_batch()
-    # The page looks again by itself while the ticket is new.
+    # The page refreshes itself while the ticket is new.
     expect(agent_page.get_by_text("Billing").first).to_be_visible(timeout=10_000)
     expect(agent_page.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""Keys of one's own, from the page where they are set to the screen where they work."""
+"""Shortcuts in a real browser: from the preferences to the review screen."""
 
 import re
 

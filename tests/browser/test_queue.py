@@ -1,4 +1,4 @@
-"""The queue as a table: by keyboard alone, without JavaScript, for everybody."""
+"""The queue in a real browser: by keyboard, without JavaScript, accessible."""
 
 import re
 
@@ -20,7 +20,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> " + "long" * 30
 
 @pytest.fixture
 def waiting(catalogue: None) -> None:
-    """Three about refunds, one that two models differ about, and many others."""
+    """Three tickets about refunds, one disagreement of models, and many others."""
     configure_review()
     billing, technical, account = (Category.objects.get(name=name) for name in ("Billing", "Technical", "Account"))
     for place, text in enumerate(REFUNDS):
@@ -34,7 +34,7 @@ def rows(page: Page) -> Locator:
 
 
 def tab_to(page: Page, control: Locator, *, key: str = "Tab") -> None:
-    """As somebody without a mouse gets there."""
+    """Press the key until the control has the focus."""
     expect(control).to_have_count(1)
     for _press in range(120):
         if control.evaluate("control => control === document.activeElement"):

@@ -1,4 +1,4 @@
-"""An agent's morning at the review screen, by keyboard alone."""
+"""The review screen in a real browser, by keyboard alone."""
 
 import re
 
@@ -189,7 +189,7 @@ def test_disabled_shortcuts_do_nothing(review_page: Page) -> None:
 
 
 def marks(page: Page) -> list[str]:
-    """The words that are seen to be marked in the message."""
+    """The words that are visibly highlighted."""
     seen = "found => found.filter(one => getComputedStyle(one).textDecorationLine !== 'none').map(one => one.innerText)"
     return list(page.locator("#card .text mark").evaluate_all(seen))
 
@@ -217,7 +217,7 @@ def test_highlighting_shortcut_applies_to_later_tickets_too(agent_page: Page) ->
 
 
 def beside_solved(solved: int) -> Ticket:
-    """Two tickets wait, and so many are solved that lie near the first of them."""
+    """Create two tickets to review, and this many solved ones similar to the first."""
     configure_review()
     texts = [f"Charged {number} times." for number in range(solved)]
     near = [make_example(text, ticket=make_ticket(text)).pk for text in texts]

@@ -1,4 +1,4 @@
-"""What goes wrong at the review screen, by hand or on the way, and what is not lost or decided by it."""
+"""Accidents on the review screen, by hand or on the network, lose and decide nothing."""
 
 import re
 
@@ -183,7 +183,7 @@ def test_unsaved_answer_cannot_be_changed_and_blocks_other_actions(review_page: 
     on_its_way: list[Route] = []
 
     def lose(route: Route) -> None:
-        """The first waits for what is done meanwhile."""
+        """Delay the first request until the test has acted."""
         if on_its_way:
             route.fulfill(status=503)
         else:
@@ -253,7 +253,7 @@ def test_lease_is_renewed_only_while_the_person_is_active(review_page: Page) -> 
 def test_expired_lease_is_announced(review_page: Page, console: Console) -> None:
     console.forgive("409")
     review_page.clock.install()
-    # Once the ticket is taken away nothing similar to it is shown any more.
+    # Once the ticket is gone, its similar tickets are gone too.
     with review_page.expect_response(SIMILAR):
         open_first_ticket(review_page)
     review_page.keyboard.press("2")
@@ -304,7 +304,7 @@ def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console:
     controls = ["#card .text", ".accept", "#find", "summary", "input[name=sentiment]"]
 
     def places() -> object:
-        """From the top of the page: what is long is scrolled to."""
+        """Positions from the top of the page."""
         tops = "selectors => selectors.map(one => scrollY + document.querySelector(one).getBoundingClientRect().top)"
         return agent_page.evaluate(tops, controls)
 

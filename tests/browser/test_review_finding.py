@@ -1,4 +1,4 @@
-"""Finding a label at the review screen, and what is said to belong to it."""
+"""Finding a category on the review screen, and the guidelines."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,7 +17,7 @@ def review_page(agent_page: Page) -> Page:
 
 
 def chosen(page: Page) -> str:
-    """The category that Enter would record."""
+    """The value of the selected category."""
     return str(page.locator("input[name=category]:checked").evaluate_all("all => all.map(one => one.value).join()"))
 
 

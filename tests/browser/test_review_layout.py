@@ -1,4 +1,4 @@
-"""Where things stand at the review screen: nothing hides what has the focus, and nothing jumps."""
+"""The layout of the review screen: the focus is always visible, and nothing jumps."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -19,7 +19,7 @@ COVERED = """element => {
 
 @pytest.fixture
 def two_opinions(agent_page: Page) -> Page:
-    """One ticket, which two models see differently."""
+    """One ticket that two models label differently."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     hold(make_ticket("They differ about this."), category=billing, second=technical)
@@ -41,7 +41,7 @@ def test_focused_element_is_in_view(two_opinions: Page, width: int, height: int)
 
 
 def nested() -> None:
-    """Paths of three parts, as long as they come, before all other categories."""
+    """Create long three-level categories, before all others."""
     top = Category.objects.create(name="Everything that customers ask about", position=0)
     middle = Category.objects.create(name="Orders, deliveries and returns", parent=top)
     Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(500)])

@@ -1,4 +1,4 @@
-"""Signing in, again and again: one key to work, a pause after too many failures, and nothing typed is lost."""
+"""Sign-in in a real browser: one key to the first ticket, a pause after failures, and nothing typed is lost."""
 
 from datetime import timedelta
 
@@ -128,7 +128,7 @@ def test_too_many_failed_sign_ins_are_explained(
 
 
 def test_passkey_can_be_set_up_and_signs_in_without_a_password(agent_page: Page) -> None:
-    """On a real authenticator as the browser has them, under the site's own policy: the console stays silent."""
+    """With the browser's virtual authenticator, under the site's Content-Security-Policy."""
     devices = agent_page.context.new_cdp_session(agent_page)
     devices.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}

@@ -1,4 +1,4 @@
-"""What people do at the desk, in few words; and what must hold at the desk whatever they did."""
+"""Shortcuts for what reviewers do, and the invariants that must hold afterwards."""
 
 import threading
 from collections import Counter
@@ -36,7 +36,7 @@ def escalate(assignment: Assignment | None, person: User, **values: Any) -> Deci
 
 
 def _existing(assignment: Assignment | None) -> Assignment:
-    assert assignment, "there is nothing to answer"
+    assert assignment, "no assignment to answer"
     return assignment
 
 
@@ -45,7 +45,7 @@ def undo(decision: Decision, person: User) -> list[Decision]:
 
 
 def reclassify(ticket: Ticket, **values: Any) -> list[Assignment]:
-    """Models are asked about the ticket once more, another one this time; its open assignments."""
+    """Classify the ticket again with another model; returns its open assignments."""
     queue_reclassification(ticket)
     language_model = LanguageModel.objects.exclude(pk__in=ticket.predictions.values("language_model")).first()
     return hold(ticket, language_model=language_model, **values)
@@ -56,7 +56,7 @@ def queue_reclassification(*tickets: Ticket) -> None:
 
 
 def reload(assignment: Assignment | None) -> Assignment:
-    """The assignment as it stands."""
+    """The assignment with its ticket, as stored now."""
     return Assignment.objects.select_related("ticket").get(pk=_existing(assignment).pk)
 
 
@@ -65,14 +65,14 @@ def state(ticket: Ticket) -> str:
 
 
 def expire_leases(*assignments: Assignment | None) -> None:
-    """As if the leases had run out."""
+    """Let the leases of these assignments expire."""
     Assignment.objects.filter(pk__in=[_existing(assignment).pk for assignment in assignments]).update(
         leased_until=timezone.now() - timedelta(seconds=1)
     )
 
 
 def run_concurrently(works: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Each in a thread of its own, begun together; their results in order. What one raises is its result."""
+    """Run all at once in threads; returns their results or exceptions, in order."""
     start = threading.Barrier(len(works))
     results: list[Any] = [None] * len(works)
 
@@ -94,9 +94,9 @@ def run_concurrently(works: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 def assert_consistent() -> None:
-    """From the tables alone: assignments, decisions and tickets tell one story."""
+    """Assignments, decisions and tickets in the database agree."""
     held_assignments = Counter(Assignment.objects.open().exclude(reviewer=None).values_list("reviewer", flat=True))
-    assert max(held_assignments.values(), default=0) <= 1, "somebody has two tickets in hand"
+    assert max(held_assignments.values(), default=0) <= 1, "someone has two leases"
     labels: dict[int, list[Decision]] = {}
     for decision in Decision.objects.effective().labelled():
         labels.setdefault(decision.assignment_id, []).append(decision)
@@ -113,11 +113,11 @@ def _assert_settled_or_asked(ticket: Ticket) -> None:
     states = Counter(assignment.state for assignment in ticket.assignments.all())
     if ticket.state == Ticket.State.SETTLED:
         final_decision = decisions.final_decision(ticket)
-        assert states["open"] == 0, f"{ticket} is settled and still asked about"
-        assert final_decision, f"{ticket} is settled by nobody"
+        assert states["open"] == 0, f"{ticket} is settled but has open assignments"
+        assert final_decision, f"{ticket} is settled without a decision"
         assert (final_decision.category_id, final_decision.sentiment_id) == (ticket.category_id, ticket.sentiment_id)
     elif ticket.state == Ticket.State.NEEDS_REVIEW:
-        assert states["open"] >= 1, f"{ticket} is in review, and nobody is asked"
+        assert states["open"] >= 1, f"{ticket} needs review but has no open assignment"
         assert not any(
             assignment.purpose == "review" and assignment.state == "answered" for assignment in ticket.assignments.all()
         )

@@ -1,4 +1,4 @@
-"""An agent in a process of its own: `python -m tests.review.agent NAME [hold]`.
+"""An agent in a separate process: `python -m tests.review.agent NAME [hold]`.
 
 Answers one ticket after the other and prints the keys of their assignments, or takes one and keeps it until it is
 killed.

@@ -1,4 +1,4 @@
-"""The review screen without a browser: its addresses, what its form holds, and sending it."""
+"""The review screen without a browser: its URLs, its form, and sending an answer."""
 
 import re
 
@@ -17,7 +17,7 @@ def category(name: str) -> Category:
 
 
 def fields(content: str) -> dict[str, str]:
-    """What a browser would send from the form of the card: hidden fields, and what is selected or typed."""
+    """The values that a browser would send from the card's form."""
     form = content.split('<form id="answer"')[1].split("</form>")[0]
     inputs = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) | {"_": tag} for tag in re.findall(r"<input[^>]*>", form)]
     return {
@@ -34,7 +34,7 @@ def shown(client: Client, url: str = SCREEN) -> dict[str, str]:
 
 
 def send(client: Client, answer: dict[str, str], **changes: str) -> str:
-    """The parts that htmx gets back."""
+    """Send an answer and return htmx's response."""
     response = client.post(DECIDE, answer | changes, headers=HTMX)
     assert response.status_code == 200, response.content.decode()
     return str(response.content.decode())

@@ -1,4 +1,4 @@
-"""Near-duplicates: how alike two texts are, and which tickets share a group."""
+"""Near-duplicates: the similarity of texts, and duplicate groups of tickets."""
 
 import random
 import string

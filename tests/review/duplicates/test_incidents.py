@@ -1,4 +1,4 @@
-"""Bursts of tickets that say nearly the same: seen as one, decided as one."""
+"""Incidents: bursts of near-duplicates are listed and decided together."""
 
 import html
 import re
@@ -30,14 +30,14 @@ HIDDEN = {"blind": True, "category": None, "sentiment": None, "confidence": None
 
 
 def burst(text: str, number: int, received_at: datetime | None = None) -> list[Assignment]:
-    """So many tickets that differ in a number, and were received together."""
+    """Create tickets that differ only in a number and arrived together."""
     when = {"received_at": received_at} if received_at else {}
     tickets = [make_ticket(text.format(number=place), **when) for place in range(number)]
     return hold(*tickets, category=Category.objects.get(name="Billing"))
 
 
 def section(client: Client) -> str:
-    """What stands above the queue's table of what arrived together; nothing where there is no such part."""
+    """The incidents above the queue's table; empty if there are none."""
     content = client.get(QUEUE).content.decode()
     match = re.search(r'<section class="incidents".*?</section>', content, re.DOTALL)
     return match[0] if match else ""
@@ -85,13 +85,13 @@ def test_decided_tickets_are_not_part_of_an_incident(agent_client: Client, ben: 
     first, *_others = burst(CHARGE, 5)
     assert section(agent_client)
     skip(first, ben)
-    assert section(agent_client), "somebody else is still asked"
+    assert section(agent_client), "someone else still has an open assignment"
     decide_at_screen(agent_client, first.ticket)
     assert section(agent_client) == ""
 
 
 def decide_at_screen(client: Client, ticket: Ticket) -> str:
-    """Take the ticket and give it what its form has chosen; what the screen says then."""
+    """Accept the ticket's suggestion on the screen; returns the response."""
     page = client.post(reverse("review:take", args=[ticket.pk]), follow=True).content.decode()
     form = page.split('<form id="answer"')[1].split("</form>")[0]
     sent = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}

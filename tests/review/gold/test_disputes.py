@@ -1,4 +1,4 @@
-"""A gold label in doubt goes to two people who are new to it."""
+"""Disputed gold labels go to two other people."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -30,7 +30,7 @@ def third_agent(db: None) -> User:
 
 @pytest.fixture
 def gold_label(ana: User, catalogue: None) -> GoldLabel:
-    """Ana has labelled it Account."""
+    """A label by Ana: Account."""
     configure_review()
     answer(hold(make_ticket())[0], ana, "Account")
     gold_labels.collect_from_decisions()
@@ -43,7 +43,7 @@ def test_dispute_asks_two_other_people_blind(
     disputes.dispute(gold_label, lea, "Is it not billing?")
     assert GoldLabel.objects.get().state == State.DISPUTED
     assert not GoldLabel.objects.usable().exists()
-    assert leases.lease_next(ana) is None, "she has answered already"
+    assert leases.lease_next(ana) is None, "she has already answered"
     for person in (ben, third_agent):
         assignment = leases.lease_next(person)
         assert assignment
@@ -135,7 +135,7 @@ def test_dispute_can_change_the_sentiment(gold_label: GoldLabel, ben: User, thir
     assert GoldLabel.objects.get().sentiment == Sentiment.objects.get(name="Negative")
 
 
-# Whoever disputes a label is not asked
+# The person who disputes
 
 
 def test_person_who_disputes_never_gets_the_ticket(
@@ -150,7 +150,7 @@ def test_person_who_disputes_never_gets_the_ticket(
         leases.lease_ticket(lea, gold_label.ticket or make_ticket())
     answer(leases.lease_next(ben), ben, "Billing")
     answer(leases.lease_next(third_agent), third_agent, "Technical")
-    assert leases.lease_next(lea, "leads") is None, "the choice between the two is not hers either"
+    assert leases.lease_next(lea, "leads") is None, "she cannot adjudicate it either"
     lou = make_user("lou", "Lead")
     answer(leases.lease_next(lou, "leads"), lou, "Technical")
     assert_consistent()
@@ -184,7 +184,7 @@ def test_disputed_ticket_cannot_be_opened_by_the_disputer_or_accepted_in_bulk(
     assert Assignment.objects.open().filter(reviewer=ben).count() == 1
 
 
-# Where a label comes from
+# Origins
 
 
 def test_confirmed_label_keeps_its_origin(ana: User, ben: User, third_agent: User) -> None:
@@ -221,7 +221,7 @@ def test_corrected_built_in_label_stays_built_in(ben: User, third_agent: User, l
         assert (label.category.name, label.people) == ("Account", 2)
 
 
-# A dispute taken back
+# Withdrawn disputes
 
 
 def act(client: Client, action: str, *labels: GoldLabel) -> None:
@@ -267,7 +267,7 @@ def test_withdrawn_dispute_deletes_the_ticket_it_created(admin: Client, ben: Use
     assert not Ticket.objects.exists()
     assert leases.lease_next(third_agent) is None
     disputes.dispute(label, None)
-    assert leases.lease_next(ben), "it can be disputed once more"
+    assert leases.lease_next(ben), "it can be disputed again"
 
 
 def test_a_withdrawn_dispute_keeps_the_label_of_two_answers(

@@ -1,4 +1,4 @@
-"""Decisions become gold labels, and no text stands on both sides, nor does one that says nearly the same."""
+"""Decisions become gold labels, and near-duplicates stay on one side."""
 
 import random
 from collections import Counter
@@ -52,14 +52,14 @@ def single_reviews(catalogue: None) -> ReviewSettings:
 
 
 def settled(text: str, person: User, *label: str, **values: Any) -> Ticket:
-    """A ticket on which people have settled."""
+    """A ticket that people have settled."""
     ticket = make_ticket(text, **values)
     answer(hold(ticket)[0], person, *label)
     return ticket
 
 
 def labels(texts: Sequence[str]) -> list[GoldLabel]:
-    """Gold labels that are not placed yet, of texts alone."""
+    """Unsaved gold labels of these texts."""
     given_label = {"category": Category.objects.first(), "sentiment": Sentiment.objects.first()}
     digests = {GoldLabel.digest_of(text): text for text in texts}
     return [
@@ -68,7 +68,7 @@ def labels(texts: Sequence[str]) -> list[GoldLabel]:
 
 
 def message(seed: int, words: int = 12) -> str:
-    """Words in an order of their own: not like another such message."""
+    """A random message, unlike those of other seeds."""
     chance = random.Random(seed)  # noqa: S311 - only words
     return " ".join(chance.choice(WORDS) + str(chance.randrange(10)) + chance.choice(WORDS) for _ in range(words))
 
@@ -84,7 +84,7 @@ def test_decision_becomes_a_gold_label_with_its_origin(ana: User) -> None:
     assert (label.text, label.category.name, label.sentiment.name) == (ticket.text, "Account", "Neutral")
     assert (label.origin, label.people, label.share) == (Origin.DECISION, 1, 1.0)
     assert (label.language, label.source, label.labelled_at) == ("en", "mail", decision.created_at)
-    assert label.corrected, "the model had said something else"
+    assert label.corrected, "the model gave another label"
     assert label.side in ("benchmark", "training")
 
 
@@ -124,7 +124,7 @@ def test_gold_label_of_an_audit_records_the_probability_of_its_draw(ana: User, b
     tickets = arrive(*[UNSURE] * 12)
     first, *others = open_audits(tickets)
     audit(ana, others)
-    # Who says something else than the model is not believed alone.
+    # A label that differs from the model's needs a second one.
     audit(ana, [first], wrong=1)
     audit(ben, open_audits([first.ticket]))
     audit(lea, list(Assignment.objects.open().filter(purpose=Assignment.Purpose.ADJUDICATION)))
@@ -183,7 +183,7 @@ def test_collecting_again_changes_nothing(ana: User) -> None:
     settled("It is slow.", ana)
     gold_labels.collect_from_decisions()
     before = list(GoldLabel.objects.values())
-    assert gold_labels.collect_from_decisions() == 1, "the latest decisions are looked at once more"
+    assert gold_labels.collect_from_decisions() == 1, "the latest decisions are read again"
     assert list(GoldLabel.objects.values()) == before
 
 
@@ -214,7 +214,7 @@ def test_held_out_share_matches_the_settings_and_sides_never_change() -> None:
     gold_labels.add_gold_labels(labels([message(seed) for seed in range(300)]))
     sides = dict(GoldLabel.objects.values_list("pk", "group__side"))
     held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
-    assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
+    assert 0.2 < held_out < 0.4, "the settings hold out 0.3"
     ReviewSettings.objects.update(benchmark_share=1)
     gold_labels.add_gold_labels(labels([message(seed) for seed in range(300, 340)]))
     assert {**dict(GoldLabel.objects.values_list("pk", "group__side")), **sides} == dict(
@@ -223,7 +223,7 @@ def test_held_out_share_matches_the_settings_and_sides_never_change() -> None:
 
 
 def test_near_duplicates_stay_on_one_side_whatever_is_drawn() -> None:
-    """However the later ones would be drawn, they go where the first is."""
+    """Later ones go to the side of the first, whatever they would draw."""
     first, second = message(1), message(2)
     configure_review(benchmark_share=1)
     gold_labels.add_gold_labels(labels([first]))
@@ -256,7 +256,7 @@ def test_near_duplicate_of_both_sides_goes_to_neither() -> None:
 
 
 def test_another_text_represents_the_group_of_an_erased_one(ana: User) -> None:
-    """All of them differ in a number only, so the first represents the group alone."""
+    """They differ only in a number, so the first represents the group."""
     configure_review(benchmark_share=0)
     first = settled(f"{message(1)} order 1", ana)
     gold_labels.collect_from_decisions()
@@ -293,7 +293,7 @@ class NoTextStandsOnBothSides(TestCase):
     def test_near_duplicates_are_never_on_different_sides(
         self, arrivals: list[tuple[int, int, bool]], batch: int
     ) -> None:
-        """Messages, each with some of its words changed, in batches: alike ones never stand on different sides."""
+        """Add partly changed messages in batches; similar ones must not end up on different sides."""
         if not Category.objects.exists():
             shipped.load()
         configure_review(benchmark_share=0.5)
@@ -328,7 +328,7 @@ def test_near_duplicates_added_at_once_are_on_one_side(catalogue: None) -> None:
         assert len(set(sides)) == 1, list(sides)
 
 
-# The taxonomy moves on
+# Changes of the taxonomy
 
 
 def test_gold_labels_follow_merged_and_renamed_labels(ana: User) -> None:
@@ -386,14 +386,14 @@ def test_first_collection_reads_all_decisions(catalogue: None, ana: User) -> Non
 def test_decisions_beyond_one_turn_wait_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         settled(message(number), ana)
-    # Long enough ago that no late transaction can hide one.
+    # Old enough that no running transaction can hide one.
     for number, decision in enumerate(Decision.objects.order_by("pk")):
         Decision.objects.filter(pk=decision.pk).update(created_at=timezone.now() - timedelta(hours=5 - number))
     monkeypatch.setattr(gold_labels, "TURN", 2)
     gathered = [gold_labels.collect_from_decisions(most_turns=1) and GoldLabel.objects.count() for _turn in range(4)]
-    assert gathered == [2, 3, 4, 5], "the last of a turn is looked at once more"
+    assert gathered == [2, 3, 4, 5], "the last decision of a turn is read again"
     assert gold_labels.collect_from_decisions() == 1
     GoldLabel.objects.all().delete()
     ReviewSettings.objects.update(gathered_until=None)
     gold_labels.collect_from_decisions()
-    assert GoldLabel.objects.count() == 5, "without a bound it takes as many turns as there are"
+    assert GoldLabel.objects.count() == 5, "without a limit it runs all turns"

@@ -1,4 +1,4 @@
-"""Snapshots hold what stood at a moment, and never change."""
+"""Snapshots copy the gold labels of one moment and never change."""
 
 from datetime import timedelta
 from typing import Any

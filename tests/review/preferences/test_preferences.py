@@ -1,4 +1,4 @@
-"""Preferences, as a person's browser asks for them."""
+"""The preferences page over HTTP."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +14,7 @@ URL = reverse("review:preferences")
 
 
 def shown(agent_client: Client) -> dict[str, str]:
-    """The form as it stands in the page, as a browser would send it."""
+    """The values of the form, as a browser would send them."""
     form = agent_client.get(URL).context["form"]
     values = {field.name: field.value() for field in form}
     return {name: str(value) for name, value in values.items() if value not in (None, False)}

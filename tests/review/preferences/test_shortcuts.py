@@ -1,4 +1,4 @@
-"""The keys of the review screen: each action has one of its own."""
+"""Keyboard shortcuts of the review screen: each action has its own key."""
 
 import pytest
 from hypothesis import given

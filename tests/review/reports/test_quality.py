@@ -1,4 +1,4 @@
-"""What leads are told of how people agree and work, from decisions that were really made."""
+"""The quality report, computed from real decisions."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative")
 
 
 def label_twice(people: tuple[User, User], first: tuple[str, str], second: tuple[str, str]) -> Ticket:
-    """Two people label one ticket independently."""
+    """A ticket that two people label independently."""
     configure_review(double_share=1)
     ticket = make_ticket()
     for assignment, person, name in zip(hold(ticket), people, (first, second), strict=True):
@@ -37,7 +37,7 @@ def adjudicate(ticket: Ticket, lead: User, name: tuple[str, str]) -> None:
 
 
 def review_once(person: User, *, blind: bool, accept: bool) -> Decision:
-    """One person reviews a ticket of which the model says Billing."""
+    """One person reviews a ticket that the model labels Billing."""
     configure_review(blind_share=1 if blind else 0)
     ticket = make_ticket()
     (assignment,) = hold(
@@ -48,7 +48,7 @@ def review_once(person: User, *, blind: bool, accept: bool) -> Decision:
 
 
 def make_decisions_older(days: float) -> None:
-    """All that was decided so far was decided so many days ago."""
+    """Backdate all decisions by this many days."""
     Decision.objects.update(created_at=timezone.now() - timedelta(days=days))
 
 
@@ -164,7 +164,7 @@ def test_nested_category_has_its_full_name(ana: User, ben: User) -> None:
     assert [(row.name, row.mixed_up_with) for row in quality_report().categories] == [("Technical > VPN", "")]
 
 
-# Shown and blind
+# Anchoring
 
 
 def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) -> None:
@@ -199,7 +199,7 @@ def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
 
 
 def test_anchoring_counts_only_single_reviews(ana: User, ben: User) -> None:
-    """Not what was confirmed for many at once, labelled by two, undone, or had nothing to be suggested."""
+    """Leaves out bulk decisions, double labels, undone ones and tickets without a suggestion."""
     configure_review()
     decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
     label_twice((ana, ben), BILLING, BILLING)
@@ -264,7 +264,7 @@ def test_undone_adjudication_does_not_count_as_agreement(ana: User, ben: User, l
     assert {agent.lead_agreed.n for agent in quality_report().agents} == {0}
 
 
-# Whatever there is
+# Limits
 
 
 def test_report_without_data_has_no_figures() -> None:

@@ -1,4 +1,4 @@
-"""The review screen through its door: what an agent sees, sends, and gets back."""
+"""The review screen over HTTP: pages, answers and responses."""
 
 import re
 from datetime import timedelta
@@ -170,7 +170,7 @@ def test_skipped_tickets_can_be_reviewed_again(agent_client: Client) -> None:
 
 
 def make_escalations(agent_client: Client, *texts: str) -> None:
-    """Tickets that wait for a lead."""
+    """Escalate tickets with these texts."""
     for text in texts:
         hold(make_ticket(text))
         send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
@@ -262,7 +262,7 @@ def test_decision_of_another_person_cannot_be_undone(agent_client: Client, other
 
 def test_disagreeing_models_are_shown_side_by_side_without_names(agent_client: Client) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three", "four", "five", "six")]
-    # Which stands first is drawn, and keys of tickets differ from run to run.
+    # The order is drawn, and ticket keys differ between runs.
     desks = (configure_review(seed=f"seed {number}") for number in range(100))
     next(
         review_settings
@@ -292,7 +292,7 @@ def test_disagreeing_models_are_shown_side_by_side_without_names(agent_client: C
 
 
 def source(client: Client, url: str = SCREEN) -> str:
-    """The page without what differs from one showing to the next: tokens and keys."""
+    """The page without tokens and keys, which differ each time."""
     content = client.get(url).content.decode()
     return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|kept)" value="[^"]*"', "", content)
 
@@ -417,7 +417,7 @@ def test_late_skip_or_escalation_is_explained(
 
 
 def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
-    """As from a second tab: the same ticket, with a key of its own."""
+    """The same answer with a new key, as from a second tab."""
     return answer | {"key": str(uuid4())}
 
 
@@ -492,7 +492,7 @@ def near_duplicates(number: int) -> list[Assignment]:
 
 
 def duplicates_url(client: Client) -> str:
-    """The address of what is offered after the first ticket was answered."""
+    """Answer the next ticket and return the URL of the near-duplicates offered."""
     send(client, shown(client))
     return reverse("review:duplicates", args=[Decision.objects.get().pk])
 
@@ -568,7 +568,7 @@ def test_screen_shows_the_persons_own_shortcuts(agent_client: Client, ana: User)
 
 
 def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> None:
-    """A key that finds no control would do nothing."""
+    """A shortcut without a control would do nothing."""
     Category.objects.bulk_create([Category(name=f"More {number}", position=90) for number in range(9)])
     Sentiment.objects.bulk_create([Sentiment(name=f"More {number}", position=90) for number in range(9)])
     hold(*[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical"))

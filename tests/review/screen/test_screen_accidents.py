@@ -1,4 +1,4 @@
-"""What goes wrong at the review screen, and what people are told and keep all the same."""
+"""Errors on the review screen: what people see, and that nothing is lost."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:bulk_accept"), r
 
 
 def make_disagreement(first: User, other: User) -> Ticket:
-    """A ticket whose two labels wait for a lead to choose."""
+    """A ticket with two different labels, to be adjudicated."""
     configure_review(double_share=1)
     ticket = make_ticket("labelled twice")
     for assignment, person, name in zip(hold(ticket), (first, other), ("Billing", "Technical"), strict=True):
@@ -190,7 +190,7 @@ def test_bulk_selection_survives_the_end_of_a_session(agent_client: Client, ana:
     content = agent_client.get(QUEUE).content.decode()
     assert "Accept 2 tickets as Billing" in content
     assert not Decision.objects.exists()
-    assert "Accept 2 tickets" not in agent_client.get(QUEUE).content.decode(), "it is taken once"
+    assert "Accept 2 tickets" not in agent_client.get(QUEUE).content.decode(), "the selection is restored only once"
 
 
 @pytest.mark.parametrize("look", [lambda pk: INBOX, lambda pk: reverse("classifier:ticket", args=[pk])])

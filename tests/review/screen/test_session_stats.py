@@ -1,4 +1,4 @@
-"""A person's own figures above the review screen."""
+"""A person's statistics above the review screen."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -73,7 +73,7 @@ def test_waiting_count_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPat
 
 
 def test_day_starts_at_midnight_in_the_local_time_zone(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 20:30 UTC it is the next day in Tokyo, half past five; an hour after midnight there is 16:00 UTC."""
+    """20:30 UTC is 05:30 of the next day in Tokyo; 01:00 in Tokyo is 16:00 UTC."""
     now = datetime(2026, 5, 5, 20, 30, tzinfo=UTC)
     for hours in (1, 4, 6, 23):
         Decision.objects.filter(pk=decide(ana).pk).update(created_at=now - timedelta(hours=hours))
@@ -101,7 +101,7 @@ def test_statistics_take_one_query(ana: User, django_assert_num_queries: DjangoA
         pace_of(ana)
 
 
-# What leads upheld
+# Lead agreement
 
 
 def double(reviewer: User, other: User, first: str, second: str) -> Ticket:

@@ -1,4 +1,4 @@
-"""Words marked on the review screen, and solved tickets shown beside the one in hand: to whom, and where never."""
+"""Highlighted words and similar solved tickets on the review screen: who sees them, and when they stay hidden."""
 
 import re
 from typing import Any
@@ -36,7 +36,7 @@ def category(name: str) -> Category:
 
 
 def message(client: Client, url: str = SCREEN) -> str:
-    """What stands in the message's place on the screen."""
+    """The HTML of the ticket's text on the screen."""
     (message,) = re.findall(r'<div class="text"[^>]*>(.*?)</div>', client.get(url).content.decode(), re.DOTALL)
     return str(message)
 
@@ -46,7 +46,7 @@ def address(assignment: Assignment) -> str:
 
 
 def similar(client: Client, assignment: Assignment) -> str:
-    """The fragment that the screen asks for."""
+    """The fragment that the screen loads."""
     response = client.get(address(assignment), headers=HTMX)
     assert response.status_code == 200
     return response.content.decode()
@@ -57,7 +57,7 @@ def links(content: str) -> list[str]:
 
 
 def open_assignment(client: Client, *, near: list[Example], **values: Any) -> Assignment:
-    """The assignment of a ticket, whose model named these examples, after the person has been shown it."""
+    """An assignment that this person has open, whose model named these examples."""
     (assignment,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
     client.get(SCREEN)
     return assignment
@@ -119,7 +119,7 @@ def test_highlighting_shortcut_is_shown_in_the_help_and_on_the_screen(agent_clie
     assert "Highlight words <kbd>h</kbd>" in content
 
 
-# What is near
+# Similar tickets
 
 
 def test_similar_tickets_are_shown_with_their_labels_nearest_first(agent_client: Client) -> None:
@@ -196,7 +196,7 @@ def test_deleted_examples_are_not_shown_as_similar(agent_client: Client) -> None
 
 
 def axis(*shares: float) -> Any:
-    """A vector with these first numbers."""
+    """A vector with these first components."""
     vector = np.zeros(384, np.float32)
     vector[: len(shares)] = shares
     return vector
@@ -258,7 +258,7 @@ def test_similar_tickets_take_as_many_queries_for_any_number(
 ) -> None:
     near = [make_example(f"Solved {place}.", ticket=make_ticket(f"Solved {place}.")) for place in range(number)]
     assignment = open_assignment(agent_client, near=near)
-    # Session, person, the assignment with its ticket, what the models named, the examples.
+    # Session, person, assignment with ticket, named examples, examples.
     with django_assert_num_queries(5):
         assert similar(agent_client, assignment).count("<li>") == number
 
@@ -270,7 +270,7 @@ def test_similar_tickets_by_embedding_take_one_extra_query(
     make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
     assert "Solved before." in similar(agent_client, assignment)
-    # The vector of the text; the examples at hand are looked at again after half a minute.
+    # The text's embedding; the example index is refreshed every 30 seconds.
     with django_assert_num_queries(6):
         similar(agent_client, assignment)
 

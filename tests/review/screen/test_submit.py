@@ -1,4 +1,4 @@
-"""What a person is told of what became of their answer, and what they must not be told."""
+"""Messages about the outcome of an answer, and what they must not reveal."""
 
 from uuid import uuid4
 
@@ -54,7 +54,7 @@ def test_single_undo_of_a_bulk_decision_says_so(ana: User) -> None:
 
 
 def test_resent_undo_names_the_reopened_ticket(ana: User) -> None:
-    """Without the decision's name it is the latest one that is meant, which by then is another."""
+    """An unnamed undo means the latest decision, which has changed by the second request."""
     configure_review()
     hold(make_ticket("one"), make_ticket("two"))
     first, second = (answer(leases.lease_next(ana), ana) for _number in range(2))

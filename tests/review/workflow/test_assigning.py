@@ -1,4 +1,4 @@
-"""How tickets come to the desk and leave it: with the gate's verdicts, and without losing what people have begun."""
+"""Assignments open and close with the gate's verdicts, without losing started work."""
 
 from collections.abc import Callable
 
@@ -200,7 +200,7 @@ def test_late_answer_to_one_assignment_reopens_the_other(ana: User, ben: User) -
     assignment = leases.lease_next(ana)
     reclassify(ticket, confidence=0.95)
     decision = answer(assignment, ana)
-    assert not decision.blind, "by then everybody could see what the model said"
+    assert not decision.blind, "the model's answer was visible by then"
     assert state(ticket) == "needs_review"
     answer(leases.lease_next(ben), ben)
     assert state(ticket) == "settled"
@@ -235,7 +235,7 @@ def test_assignments_are_opened_in_the_transaction_of_the_verdict() -> None:
 def test_open_missing_finds_tickets_without_assignments(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three")]
     with monkeypatch.context() as before:
-        # Who connects again comes last, and whoever tells others has to come after the desk.
+        # A receiver that reconnects runs last, but webhooks must run after review.
         before.setattr(state_changed, "receivers", [])
         hold(*tickets)
     assert leases.lease_next(ana) is None
@@ -271,7 +271,7 @@ def test_merging_moves_suggestions_decisions_and_settled_labels(ana: User) -> No
     label_changes.merge(account, billing)
     decision.refresh_from_db()
     assert decision.category == reload(waiting).category == reload(done).ticket.category == billing
-    assert label_changes.is_deletable(account), "nothing refers to it any more"
+    assert label_changes.is_deletable(account), "nothing refers to it"
 
 
 def test_merging_moves_sentiments(ana: User) -> None:

@@ -1,4 +1,4 @@
-"""Many at once, with real threads and processes on a real database: no ticket twice by accident, no decision lost."""
+"""Concurrent work in real threads and processes: no ticket is leased twice, no decision lost."""
 
 import os
 import random
@@ -58,7 +58,7 @@ def tickets(number: int) -> list[Ticket]:
 
 
 def failures(results: list[object], *expected: type[Exception]) -> list[object]:
-    """What was raised that should not have been."""
+    """The exceptions that were not expected."""
     return [result for result in results if isinstance(result, Exception) and not isinstance(result, expected)]
 
 
@@ -89,7 +89,7 @@ def test_sixteen_agents_decide_every_ticket_once(agents: list[User]) -> None:
 
 
 class Whim:
-    """A person who does whatever comes to mind: nothing that they may try breaks anything."""
+    """A person who acts at random, within their permissions."""
 
     def __init__(self, person: User, lane: str, seed: int) -> None:
         self.person, self.lane = person, lane
@@ -128,7 +128,7 @@ class Whim:
             undo(last, self.person)
 
     def late(self) -> None:
-        """Answers any ticket seen before, from an old page."""
+        """Answer a ticket seen earlier, as from an old page."""
         if self.seen:
             answer(self.choose.choice(self.seen), self.person, "Technical")
 
@@ -155,7 +155,7 @@ def test_random_actions_of_sixteen_people_lose_and_repeat_no_decision(agents: li
 
 
 def empty_queue(people: list[User]) -> None:
-    """Everybody answers what they get, until nothing is left; then everybody looks again at what they skipped."""
+    """Everyone answers until nothing is left, then reviews their skipped tickets again."""
     while Assignment.objects.open().exists():
         before = Decision.objects.count()
         for person in people:
@@ -163,7 +163,7 @@ def empty_queue(people: list[User]) -> None:
             for lane in Assignment.Lane.values:
                 if assignment := leases.lease_next(person, lane):
                     answer(assignment, person)
-        assert Decision.objects.count() > before, "tickets wait, and nobody gets them"
+        assert Decision.objects.count() > before, "tickets are waiting, but nobody gets one"
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -229,7 +229,7 @@ def test_undo_and_next_ticket_in_two_tabs_leave_one_lease(ana: User) -> None:
 def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
     ana: User, ben: User, lea: User, claimed: str
 ) -> None:
-    """The second skip hands the other assignment of the ticket on, too; just then somebody asks for it."""
+    """The second skip moves the ticket's other assignment to the leads; at that moment someone leases it."""
     configure_review(double_share=1)
     first, second = hold(make_ticket("asks two"))
     configure_review()
@@ -241,7 +241,7 @@ def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
     at_it, asked = threading.Event(), threading.Event()
 
     def held_up(execute: Callable[..., object], sql: str, parameters: Any, *arguments: object) -> object:
-        # The first two parameters are what is set.
+        # The first two parameters are the values to set.
         if not sql.startswith('UPDATE "review_assignment" SET "lane"') or second.pk not in parameters[2:]:
             return execute(sql, parameters, *arguments)
         result = execute(sql, parameters, *arguments) if claimed == "after" else None
@@ -268,7 +268,7 @@ def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
     assert leases.lease_next(lea, "leads") == first
     answer(first, lea)
     if not leased_first:
-        assert leases.lease_next(lea, "leads") is None, "a lead's word is the last"
+        assert leases.lease_next(lea, "leads") is None, "a lead's answer is final"
 
 
 def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: User, ben: User) -> None:
@@ -320,7 +320,7 @@ def test_labels_can_be_merged_while_agents_answer(agents: list[User]) -> None:
     def work(agent: User) -> None:
         for _ticket in range(6):
             assignment = leases.lease_next(agent)
-            assert assignment, "tickets wait, and nothing is left"
+            assert assignment, "tickets are waiting, but none is left"
             decisions.decide(assignment, agent, chosen, key=uuid4())
 
     results = run_concurrently(
@@ -363,7 +363,7 @@ def test_review_settings_are_created_once_under_concurrency() -> None:
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
-    """An agent in a process of its own, on the database of this test."""
+    """Start an agent in a separate process, on this test's database."""
     settings = connection.settings_dict
     url = f"sqlite:///{settings['NAME']}"
     if connection.vendor == "postgresql":

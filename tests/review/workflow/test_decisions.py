@@ -1,4 +1,4 @@
-"""What people say of a ticket: written once, never edited, and undone by one more record."""
+"""Decisions are written once, never edited, and undone by another record."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,7 +30,7 @@ def third_agent(db: None) -> User:
 
 @pytest.fixture
 def assignment(catalogue: None) -> Assignment:
-    """Of a ticket that a model would label Billing and Positive."""
+    """For a ticket that the model labels Billing and Positive."""
     return hold(make_ticket())[0]
 
 
@@ -166,7 +166,7 @@ def test_an_answered_ticket_stays_answered(
     assert late.value.final_decision == decision
 
 
-# Passing on
+# Skipping and escalating
 
 
 def test_a_skipped_ticket_goes_to_someone_else(ana: User, ben: User, assignment: Assignment) -> None:
@@ -208,7 +208,7 @@ def test_between_two_leads_a_skipped_ticket_goes_to_the_other(ana: User, lea: Us
     assert leases.lease_next(lea, "leads") == assignment
 
 
-# Undoing one's own
+# Undo
 
 
 def test_undo_keeps_the_decision_and_leases_its_ticket_again(ana: User, ben: User, assignment: Assignment) -> None:
@@ -333,7 +333,7 @@ def test_unnamed_undo_reaches_back_one_workday(ana: User, assignment: Assignment
     assert decisions.latest_decision(ana) is None
 
 
-# Many at once
+# Bulk decisions
 
 
 def test_bulk_decision_labels_free_tickets_and_leaves_out_the_others(ana: User, ben: User) -> None:
@@ -381,7 +381,7 @@ def test_a_bulk_decision_is_undone_together(ana: User) -> None:
     undone = decisions.undo(made[1], ana, key=key)
     assert {undoing.undoes for undoing in undone} == set(made)
     assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 4
-    assert open_assignment(ana) == assignments[0], "what was in hand is not let go for many"
+    assert open_assignment(ana) == assignments[0], "a bulk decision keeps the current lease"
     assert Assignment.objects.free(timezone.now()).count() == 3
     assert decisions.undo(made[1], ana, key=key) == undone
     with pytest.raises(CannotUndo):
@@ -399,7 +399,7 @@ def test_bulk_decision_is_limited_in_size(ana: User, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def blind(assignment: Assignment) -> Assignment:
-    """Of a ticket that a model would label Billing and Positive, without showing it."""
+    """A blind one, for a ticket that the model labels Billing and Positive."""
     configure_review(blind_share=1)
     return hold(make_ticket("one to be looked at with fresh eyes"))[0]
 
@@ -446,12 +446,12 @@ def test_undone_skip_keeps_a_blind_ticket_blind(ana: User, blind: Assignment) ->
     assert answer(blind, ana).blind
 
 
-# Two labels
+# Double labelling
 
 
 @pytest.fixture
 def double_assignments(catalogue: None) -> list[Assignment]:
-    """The two assignments of one ticket."""
+    """Both assignments of a double-labelled ticket."""
     configure_review(double_share=1)
     return hold(make_ticket())
 
@@ -518,7 +518,7 @@ def test_late_answer_to_one_assignment_releases_the_other(
 
 @pytest.fixture
 def disagreement(ana: User, ben: User, double_assignments: list[Assignment]) -> tuple[Decision, Decision]:
-    """What Ana and Ben said of one ticket: not the same."""
+    """Two different labels of one ticket, by Ana and Ben."""
     return answer(leases.lease_next(ana), ana, "Billing"), answer(leases.lease_next(ben), ben, "Account")
 
 
@@ -563,7 +563,7 @@ def test_first_of_two_labels_can_be_undone_before_the_second(
     first = answer(leases.lease_next(ana), ana)
     undo(first, ana)
     assert open_assignment(ana) == first.assignment
-    assert answer(first.assignment, ana).blind, "nothing was revealed yet"
+    assert answer(first.assignment, ana).blind, "nothing has been revealed yet"
     assert answer(leases.lease_next(ben), ben).blind
 
 
@@ -631,7 +631,7 @@ def test_undoing_a_settled_double_label_makes_the_next_one_not_blind(
     assert state(double_assignments[0].ticket) == "needs_review"
     assert open_assignment(people[who]) == made[who].assignment
     again = answer(made[who].assignment, people[who], "Billing")
-    assert not again.blind, "once it was settled everybody could see what was said"
+    assert not again.blind, "the labels were visible once it was settled"
     assert Assignment.objects.open().get().purpose == "adjudication"
 
 
@@ -661,7 +661,7 @@ def test_skip_keeps_the_lease_on_the_other_assignment(
     skip(leases.lease_next(third_agent), third_agent)
     assert leases.lease_next(ben) == mine
     answer(mine, ben)
-    assert state(mine.ticket) == "needs_review", "a single agent's label settles nothing here"
+    assert state(mine.ticket) == "needs_review", "one label does not settle a double-labelled ticket"
 
 
 def test_lead_settles_a_double_ticket_that_two_people_skipped(
@@ -689,7 +689,7 @@ def test_label_of_a_lead_on_an_escalated_ticket_overrides_the_other_label(
         undo(first, ana)
 
 
-# Costs
+# Queries
 
 
 def queries(work: Callable[[], Any]) -> int:
@@ -724,7 +724,7 @@ def test_bulk_decision_of_many_takes_as_many_queries_as_of_two(ana: User) -> Non
     assert queries(lambda: undo(first, ana)) == queries(lambda: undo(last, ana))
 
 
-# What the database itself refuses
+# Database constraints
 
 
 def values(assignment: Assignment, person: User, **changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Others are told what people decide, and what the promise's certificates come to."""
+"""Webhooks hear of decisions and certificates."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def make_webhook() -> Webhook:
 
 
 def events(ticket: Ticket) -> list[tuple[str, Any, bool]]:
-    """Kind, category and whether it was sealed, in order."""
+    """(kind, category, sealed) of the ticket's events, in order."""
     rows = Event.objects.filter(ticket=ticket).order_by("pk")
     return [(event.kind.partition(".")[2], event.data["category"], event.data["sealed"]) for event in rows]
 

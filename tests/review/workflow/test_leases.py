@@ -1,4 +1,4 @@
-"""Who gets which ticket when: the order of work, leases that run out, and what is left for whom."""
+"""Leases: the order of work, expiry, and what remains for whom."""
 
 from datetime import datetime, timedelta
 
@@ -23,14 +23,14 @@ def due(minutes: float) -> datetime:
 
 
 def minutes_left(assignment: Assignment | None) -> float:
-    """Of the lease that begins now or began just now."""
+    """Minutes until the lease expires."""
     assert assignment
     assert assignment.leased_until
     return (assignment.leased_until - timezone.now()) / timedelta(minutes=1)
 
 
 def lease_in_turn(*people: User) -> list[Assignment]:
-    """What these people get one after the other; each keeps what they got."""
+    """Lease the next ticket for each person in turn."""
     return [assignment for assignment in map(leases.lease_next, people) if assignment]
 
 
@@ -281,8 +281,8 @@ def queries(work: object, *arguments: object) -> int:
 def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User, waiting: int) -> None:
     hold(*(make_ticket(f"number {number}") for number in range(waiting)))
     leases.lease_next(ben)
-    assert queries(leases.lease_next, ana) == 2, "desk, claim"
-    assert queries(leases.lease_next, ana) == 2, "desk, in hand"
+    assert queries(leases.lease_next, ana) == 2, "settings, lease"
+    assert queries(leases.lease_next, ana) == 2, "settings, current lease"
     assert queries(leases.renew, ana, 1) == 2
     assert queries(leases.unavailable_work, ana) == 2
     assert queries(leases.reoffer_skipped, ben) == 1
@@ -291,7 +291,7 @@ def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User,
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
 @pytest.mark.django_db(transaction=True)
 def test_only_leases_are_committed_asynchronously(ana: User, ben: User) -> None:
-    """What comes after a lease waits for the disk, and so does what a lease is a part of."""
+    """Later statements and enclosing transactions still wait for the disk."""
     hold(make_ticket(), make_ticket())
     with CaptureQueriesContext(connection) as asked:
         assert leases.lease_next(ana)

@@ -1,4 +1,4 @@
-"""What an answer is worth: doubt, disagreement, rarity."""
+"""The priority of tickets: uncertainty, disagreement, rarity."""
 
 import numpy as np
 from hypothesis import given

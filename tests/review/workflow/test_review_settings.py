@@ -1,4 +1,4 @@
-"""How the desk is run: one row, and draws that come out as set and can be checked afterwards."""
+"""Review settings are one row; their draws match the shares and can be checked later."""
 
 from math import sqrt
 
@@ -13,7 +13,7 @@ TICKETS = range(1, 2_001)
 
 
 def is_about(count: int, share: float) -> bool:
-    """Within four standard deviations of a binomial draw."""
+    """Whether a count is within four standard deviations of its expected share."""
     return abs(count - len(TICKETS) * share) <= 4 * sqrt(len(TICKETS) * share * (1 - share))
 
 

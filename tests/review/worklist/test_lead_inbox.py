@@ -1,4 +1,4 @@
-"""The lead's page: what waits, how people agree, how they get on."""
+"""The lead's page: inbox, agreement between reviewers, activity of agents."""
 
 import re
 from datetime import timedelta
@@ -31,7 +31,7 @@ def escalate_ticket(reviewer: User, text: str) -> Ticket:
 
 
 def make_disagreement(first: User, second: User, text: str = "Which of the two?") -> Ticket:
-    """Two people label it independently, as Billing and as Technical."""
+    """A ticket that two people label independently, as Billing and as Technical."""
     configure_review(double_share=1)
     ticket = make_ticket(text)
     for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
@@ -51,7 +51,7 @@ def text_of(html: str) -> str:
 
 
 def part_of(content: str, heading: str) -> str:
-    """The section under the heading of this id."""
+    """The section under the heading with this id."""
     return content.split(f'<h2 id="{heading}">')[1].split("</section>")[0]
 
 
@@ -63,7 +63,7 @@ def rows(content: str, heading: str) -> list[str]:
     return [text_of(row) for row in re.findall(r"<li>(.*?)</li>", part_of(content, heading), re.DOTALL)]
 
 
-# What waits
+# Inbox
 
 
 def test_inbox_lists_escalations_with_person_and_reason(lead_client: Client, ana: User) -> None:
@@ -103,7 +103,7 @@ def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: Us
 
 
 def test_inbox_shows_neither_people_nor_labels_of_a_disagreement(lead_client: Client, ana: User, ben: User) -> None:
-    """A lead who gave one of the labels would know the other's by it."""
+    """A lead who gave one label would recognise the other."""
     make_disagreement(ana, ben)
     content = lead_page_content(lead_client)
     (row,) = rows(content, "differing")
@@ -163,7 +163,7 @@ def test_answered_ticket_leaves_the_inbox(lead_client: Client, ana: User, lea: U
     assert "Review these" not in lead_page_content(lead_client)
 
 
-# Taking one
+# Opening
 
 
 def test_opening_an_item_shows_it_on_the_leads_screen(lead_client: Client, ana: User) -> None:
@@ -259,7 +259,7 @@ def test_empty_lead_page_explains_each_section(lead_client: Client) -> None:
     assert "Review these" not in content
 
 
-# Who may, and at what cost
+# Permissions and queries
 
 
 @pytest.mark.parametrize("number", [1, 6])
@@ -270,8 +270,8 @@ def test_lead_page_takes_as_many_queries_for_any_inbox(
         escalate_ticket(ana, "Please decide.")
         make_disagreement(ana, ben)
     lead_client.get(LEAD)
-    # Of every page session, person, permissions, gate; four of what waits; the latest decisions, those on
-    # double tickets, leads' words, names of people.
+    # Every page: session, person, permissions, gate. Four for the inbox; latest decisions, double
+    # labels, adjudications, names of people.
     with django_assert_num_queries(11):
         lead_client.get(LEAD)
 

@@ -1,4 +1,4 @@
-"""A person's own decisions: what they see of them, and how they take one back."""
+"""My decisions: the list, what it hides, and reopening."""
 
 import re
 from uuid import uuid4
@@ -23,7 +23,7 @@ MINE, SCREEN, WORK = reverse("review:my_decisions"), reverse("review:screen"), r
 
 
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:
-    """A label for a ticket of which the model says Billing, and shows it where the desk lets it."""
+    """Label a ticket that the model labels Billing; the suggestion is shown unless the review is blind."""
     ticket = make_ticket(text)
     assignment = hold(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
     shown = Presented() if assignment.blind else Presented(prediction=ticket.predictions.get())
@@ -37,13 +37,13 @@ def shows(client: Client, url: str = MINE) -> str:
 
 
 def entries(content: str) -> list[str]:
-    """What stands in each row, without tags."""
+    """The text of each row."""
     rows = re.findall(r"<li>(.*?)</li>", content.split('<ol class="record">')[-1], re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
 def reopen(client: Client, decision: Decision, query: str = "", **sent: str) -> tuple[str, str]:
-    """Where it leads to, and what the page there says."""
+    """The URL that reopening redirects to, and the content of that page."""
     response = client.post(reverse("review:reopen", args=[decision.pk]) + query, sent, follow=True)
     assert response.status_code == 200
     return response.redirect_chain[0][0], response.content.decode()
@@ -123,11 +123,11 @@ def test_each_tab_lists_its_kind_of_decision(agent_client: Client, ana: User, ki
         assert text in row
 
 
-# What must not be learnt from it
+# What it must not reveal
 
 
 def test_label_of_a_sealed_ticket_reveals_no_other_answer(agent_client: Client, ana: User, ben: User) -> None:
-    """Nor does the tab in which it stands: accepted would mean that the model says the same."""
+    """The tabs must not reveal it either: "accepted" would mean that the model agrees."""
     configure_review(double_share=1)
     decision = decide(ana, "still asked about", category="Billing")
     other = Assignment.objects.open().get(ticket=decision.ticket)
@@ -220,8 +220,8 @@ def test_my_decisions_take_as_many_queries_for_any_number(
         decision = decide(ana)
         answer(Assignment.objects.open().get(ticket=decision.ticket), ben, "Billing")
     agent_client.get(MINE)
-    # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
-    # what leads chose.
+    # Every page: session, person, permissions, gate. Then the rows, the last decision searched, and
+    # the adjudications.
     with django_assert_num_queries(6):
         agent_client.get(MINE)
 
@@ -258,7 +258,7 @@ def test_reopen_form_keeps_the_tab(agent_client: Client, ana: User) -> None:
 
 
 def test_each_row_has_its_own_key(agent_client: Client, ana: User) -> None:
-    """One key for all would take the second reopening for the first, sent again."""
+    """With one shared key, the second reopening would count as a repetition of the first."""
     decide(ana)
     decide(ana)
     assert len(set(re.findall(r'name="key" value="([^"]*)"', shows(agent_client)))) == 2
@@ -322,7 +322,7 @@ def test_reopening_works_without_a_key(agent_client: Client, ana: User) -> None:
     assert reopen(agent_client, decide(ana), key="nonsense")[0] == SCREEN
 
 
-# Who may
+# Permissions
 
 
 def test_decision_of_another_person_cannot_be_reopened(agent_client: Client, ben: User) -> None:

@@ -1,4 +1,4 @@
-"""How the database finds the next tickets among very many: by the index of their order, reading a handful of rows."""
+"""The database finds the next tickets of a long queue by an index, reading a few rows."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ WAITING = 20_000
 
 @pytest.fixture
 def many(catalogue: None) -> None:
-    """So many open assignments, written by the database itself."""
+    """WAITING open assignments, written in SQL."""
     configure_review()
     hold(make_ticket())
     tickets, assignments = (", ".join(f"base.{name}" for name in columns(model)) for model in (Ticket, Assignment))
@@ -38,7 +38,7 @@ def many(catalogue: None) -> None:
 
 
 def columns(model: type[Any]) -> list[str]:
-    """Quoted; without those that differ from row to row."""
+    """Quoted column names, without those that differ between rows."""
     names = [field.column for field in model._meta.concrete_fields]
     differ = {"id", "ticket_id", "value", *(["due_at"] if model is Assignment else [])}
     return [connection.ops.quote_name(name) for name in names if name not in differ]
@@ -51,7 +51,7 @@ def numbers(most: int) -> str:
 
 
 def plan(assignments: Any, most: int = 1) -> str:
-    """How the database goes about it, for as many rows as are asked for."""
+    """The database's plan for reading this many rows."""
     return str(assignments[:most].explain())
 
 

@@ -1,4 +1,4 @@
-"""The queue as a table, and accepting many of its rows at once, as an agent's browser asks for them."""
+"""The queue table and bulk accept over HTTP."""
 
 import re
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ def rows(content: str) -> list[str]:
 
 
 def tickets(content: str) -> list[int]:
-    """The tickets of the rows, in their order."""
+    """The keys of the listed tickets, in order."""
     return [
         int(pk) for row in rows(content) for pk in re.findall(r'of-ticket"[^>]*><a[^>]* href="/tickets/(\d+)/', row)
     ]
@@ -79,7 +79,7 @@ def blind_assignment(**values: Any) -> Assignment:
 
 
 def varied_assignments() -> list[Assignment]:
-    """Assignments that differ in every column, in the order of work; the last ones have nothing in most of them."""
+    """Assignments that differ in every column, in queue order; the last ones are mostly empty."""
     moment = timezone.now()
     account = category("Account")
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
@@ -103,7 +103,7 @@ def varied_assignments() -> list[Assignment]:
     return [*assignments, blind]
 
 
-# Who may, and what a row tells
+# Permissions and rows
 
 
 def test_queue_is_visible_to_reviewers_only(client: Client, tom: User) -> None:
@@ -340,8 +340,8 @@ def test_confidence_and_age_sort_both_ways_with_empty_values_last(agent_client: 
     up, down = rows(page(agent_client, sort=column)), rows(page(agent_client, sort=f"-{column}"))
     values = [[cell(row, column) for row in listed] for listed in (up, down)]
     there = [[value for value in listed if value and value != "blind review"] for listed in values]
-    assert values[0][: len(there[0])] == there[0], "what is empty comes last"
-    assert values[1][: len(there[1])] == there[1], "what is empty comes last"
+    assert values[0][: len(there[0])] == there[0], "empty values come last"
+    assert values[1][: len(there[1])] == there[1], "empty values come last"
     assert list(dict.fromkeys(there[0])) == list(dict.fromkeys(reversed(there[1])))
     empty = [tickets(page(agent_client, sort=sort))[len(there[0]) :] for sort in (column, f"-{column}")]
     assert empty[0] == empty[1] == [pk for pk in pks(*by_value(assignments)) if pk in empty[0]]
@@ -377,7 +377,7 @@ def test_header_shows_the_order_and_links_to_the_reverse(agent_client: Client) -
 
 
 def many(number: int, **values: Any) -> list[Assignment]:
-    """Assignments without all that comes before one."""
+    """Insert many assignments directly."""
     created = Ticket.objects.bulk_create(
         [Ticket(text=f"ticket {count}", state="needs_review") for count in range(number)]
     )
@@ -443,12 +443,12 @@ def test_queue_takes_as_many_queries_for_any_length(agent_client: Client, query:
             content = page(agent_client, **query)
         costs.append(len(asked))
     assert len(tickets(content)) == 25
-    # Of its own: categories, sentiments, models, languages, who has what; desk, counts and rows of the two parts.
+    # Categories, sentiments, models, languages, assignees; settings, counts and rows of both parts.
     assert costs[0] == costs[1] <= 17
 
 
 def test_queue_pages_are_read_along_an_index(agent_client: Client) -> None:
-    """Every order is that of an index, so a million rows are read no more than a thousand."""
+    """Every order follows an index, so a long queue costs no more than a short one."""
     many(1_500)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -462,7 +462,7 @@ def test_queue_pages_are_read_along_an_index(agent_client: Client) -> None:
 
 
 def explained(query: str) -> str:
-    """How the database goes about it; PostgreSQL would sort so few, and is asked whether it must."""
+    """The query plan, with PostgreSQL's sorting of small tables disabled."""
     with connection.cursor() as cursor:
         if not ON_SQLITE:
             cursor.execute("SET LOCAL enable_sort = off")
@@ -471,11 +471,11 @@ def explained(query: str) -> str:
 
 
 def sorts_nothing(plan: str) -> bool:
-    """But for rows of the same moment, which PostgreSQL may put in order."""
+    """Whether the plan sorts nothing except rows with equal times."""
     return "TEMP B-TREE" not in plan if ON_SQLITE else not re.search(r"(?<!Incremental )Sort  ", plan)
 
 
-# What htmx gets
+# htmx
 
 
 def test_htmx_gets_only_the_table(agent_client: Client) -> None:
@@ -504,7 +504,7 @@ def label_of(content: str) -> str:
 
 
 def confirm(agent_client: Client, *assignments: Assignment, **more: Any) -> str:
-    """What is sent from the page that shows what will become of these."""
+    """Confirm the preview of these assignments."""
     return accept(
         agent_client, *assignments, confirmed="yes", **{"label": label_of(accept(agent_client, *assignments))} | more
     )
