@@ -42,7 +42,7 @@ class ClassifyIn(RequestSchema):
         DEADLINE_MS,
         ge=MIN_DEADLINE_MS,
         le=MAX_DEADLINE_MS,
-        description="After it the answer is 202 and the work goes on.",
+        description="After this, the response is 202 and classification continues in the background.",
     )
 
     @model_validator(mode="after")

@@ -79,7 +79,7 @@ class RateLimitCounter(models.Model):
     """How many requests a key has made in the latest of its windows: one row a key, shared by all web processes."""
 
     key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="allowance")
-    window = models.BigIntegerField(help_text="Which one, counted from the epoch.")
+    window = models.BigIntegerField(help_text="Number of the window since 1970.")
     used = models.PositiveIntegerField()
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class StoredReply(models.Model):
     """The reply to a request with an Idempotency-Key; `status` is null while the request runs."""
 
     key = models.ForeignKey(ApiKey, models.CASCADE, db_index=False, related_name="replies")
-    name = models.CharField(max_length=255, help_text="What the request was sent as.")
+    name = models.CharField(max_length=255, help_text="The value of Idempotency-Key.")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
     begun_at = models.DateTimeField(default=timezone.now, db_index=True)
     status = models.PositiveSmallIntegerField(null=True)

@@ -24,15 +24,15 @@ class AuditDraw(models.Model):
     verdict = models.OneToOneField(Verdict, models.CASCADE, related_name="audit_draw")
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="draws")
     score = models.ForeignKey(Score, models.RESTRICT, related_name="+")
-    value = models.FloatField(help_text="The score that counted, in [0, 1].")
-    passes_from = models.FloatField(null=True, help_text="What was certified then.")
-    audits_from = models.FloatField(help_text="From this score on every ticket that did not pass was audited.")
-    floor = models.FloatField(help_text="The least share that any ticket was drawn with then.")
-    share = models.FloatField(help_text="With which probability this one was drawn.")
-    number = models.FloatField(help_text="The number that the draw gave, in [0, 1): it is audited below its share.")
+    value = models.FloatField(help_text="The score compared with the thresholds, in [0, 1].")
+    passes_from = models.FloatField(null=True, help_text="The certified threshold at the time.")
+    audits_from = models.FloatField(help_text="Every ticket from this score to the certified threshold was audited.")
+    floor = models.FloatField(help_text="The minimum probability of an audit at the time.")
+    share = models.FloatField(help_text="The probability of an audit for this ticket.")
+    number = models.FloatField(help_text="A random number in [0, 1); the ticket is audited if it is below the share.")
     audited = models.BooleanField()
     void = models.BooleanField(
-        default=False, help_text="The ticket was let pass before anybody looked at it, and had another turn then."
+        default=False, help_text="The ticket had already been auto-accepted without review and was classified again."
     )
 
     objects = AuditDrawQuerySet.as_manager()

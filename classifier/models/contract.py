@@ -87,7 +87,7 @@ class ContractVersion(models.Model):
         stored.
         """
         if not self.options:
-            raise ValueError(f"Of the contract {self} only the wording was kept; models cannot be asked under it.")
+            raise ValueError(f"Contract {self} has only its wording, so models can't be asked under it.")
         categories, sentiments = _restored(self.options["categories"]), _restored(self.options["sentiments"])
         self.terms = prompt.contract_for(
             _known(Category, categories), _known(Sentiment, sentiments), self.options["instructions"]

@@ -37,7 +37,7 @@ class Draft(models.Model):
     based_on = models.ForeignKey(
         ContractVersion, models.PROTECT, related_name="+", editable=False, verbose_name=_("based on")
     )
-    outcome = models.JSONField(default=list, editable=False, help_text="What publishing has changed, in sentences.")
+    outcome = models.JSONField(default=list, editable=False, help_text="The changes made by publishing, as sentences.")
 
     objects = DraftQuerySet.as_manager()
 

@@ -18,7 +18,7 @@ class Erasure(models.Model):
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     counts = models.JSONField(_("rows"), default=dict, help_text="Rows that were changed or removed, by table.")
     remains = models.JSONField(
-        _("out of reach"), default=list, help_text="What holds it still, by name: frozen, handed out or learned."
+        _("out of reach"), default=list, help_text="What still contains it: snapshots, exports and trained models."
     )
 
     class Meta:

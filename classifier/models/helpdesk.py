@@ -89,7 +89,7 @@ class WriteBack(Outgoing):
         HelpDesk, models.CASCADE, db_index=False, related_name="write_backs", verbose_name=_("help desk")
     )
     ticket = models.OneToOneField(Ticket, models.CASCADE, related_name="+", verbose_name=_("ticket"))
-    written = models.JSONField(_("written"), default=dict, help_text="What stands there since the last time.")
+    written = models.JSONField(_("written"), default=dict, help_text="The state written last.")
 
     class Meta(Outgoing.Meta):
         verbose_name = _("write-back")

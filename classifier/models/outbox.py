@@ -68,7 +68,7 @@ class Outgoing(Leasable):
     destination: models.ForeignKey[Any, Any]
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
-    revision = models.PositiveIntegerField(default=1, help_text="How often it was asked for.")
+    revision = models.PositiveIntegerField(default=1, help_text="Increases each time it is queued again.")
     status = models.PositiveSmallIntegerField(
         _("status"), null=True, help_text=_("HTTP status of the latest response.")
     )

@@ -49,10 +49,10 @@ class Prediction(ModelCall):
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="predictions")
     confidence = models.FloatField(_("confidence"))
     reasoning = models.TextField(_("reasoning"))
-    words = models.JSONField(default=list, help_text="Where words that carried it begin and end in the ticket's text.")
-    category_logprob = models.FloatField(null=True, help_text="What the model itself gave the label, where it tells.")
+    words = models.JSONField(default=list, help_text="Start and end of each decisive word in the ticket's text.")
+    category_logprob = models.FloatField(null=True, help_text="The model's own log-probability of the label, if known.")
     sentiment_logprob = models.FloatField(null=True)
-    near = models.JSONField(default=list, help_text="Keys of the labelled examples that lie nearest.")
+    near = models.JSONField(default=list, help_text="Keys of the nearest labelled examples.")
     version = models.ForeignKey(
         SpecialistVersion,
         models.PROTECT,

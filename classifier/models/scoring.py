@@ -35,11 +35,11 @@ class Scorer(models.Model):
         models.PROTECT,
         null=True,
         related_name="+",
-        help_text="Whose agreement is a signal; null: of what knows the labels by their descriptions alone.",
+        help_text="The version whose agreement is a signal; null means an untrained one.",
     )
     weights = models.JSONField()
-    labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Answers that people judged, to fit it on.")
-    tried = models.PositiveIntegerField(default=0, help_text="Answers that people had judged when another was fitted.")
+    labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Number of judged answers it was fitted to.")
+    tried = models.PositiveIntegerField(default=0, help_text="Number of judged answers at the latest fit.")
     figures = models.JSONField(default=dict)
     live = models.BooleanField(default=True)
     fitted_at = models.DateTimeField(_("fitted"), auto_now_add=True)
@@ -70,7 +70,7 @@ class Score(models.Model):
     sentiment = models.FloatField()
     both = models.FloatField()
     signals = models.JSONField()
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the text that was answered for.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the text at the time.")
 
     class Meta:
         ordering = ["pk"]

@@ -35,11 +35,11 @@ class Example(models.Model):
 
     text = MessageField(_("text"))
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    group = models.BigIntegerField(help_text="Texts that say nearly the same share it.")
+    group = models.BigIntegerField(help_text="Shared by near-duplicates.")
     category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+", verbose_name=_("sentiment"))
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
-    random_sample = models.BooleanField(default=False, help_text="Whether chance alone chose it for labelling.")
+    random_sample = models.BooleanField(default=False, help_text="Whether it was sampled at random for labelling.")
     added_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

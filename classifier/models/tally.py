@@ -10,7 +10,7 @@ class TallyProgress(models.Model):
 
     name = models.CharField(max_length=40, unique=True)
     until = models.BigIntegerField(default=0, help_text="Rows up to this key are counted.")
-    seen = models.BigIntegerField(default=0, help_text="The last key when it was looked at.")
+    seen = models.BigIntegerField(default=0, help_text="The last key at the latest look.")
     seen_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -24,7 +24,7 @@ class Tally(models.Model):
     """One running total. Only the process that advanced the progress row writes it."""
 
     fold = models.ForeignKey(TallyProgress, models.CASCADE, related_name="tallies", db_index=False)
-    key = models.CharField(max_length=300, help_text="What is counted, and of what kind: a JSON list of words.")
+    key = models.CharField(max_length=300, help_text="What is counted, as a JSON list of words.")
     value = models.FloatField(default=0)
 
     class Meta:

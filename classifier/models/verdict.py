@@ -39,7 +39,9 @@ class Verdict(models.Model):
     second_opinion = models.ForeignKey(Prediction, models.RESTRICT, null=True, related_name="+")
     failure = models.ForeignKey(Failure, models.RESTRICT, null=True, related_name="+")
     score = models.ForeignKey(Score, models.RESTRICT, null=True, related_name="+")
-    threshold = models.FloatField(null=True, help_text="What confidence or score had to reach; null: nothing passed.")
+    threshold = models.FloatField(
+        null=True, help_text="The confidence or score required; null if nothing could be auto-accepted."
+    )
     auto_accepted = models.BooleanField()
     reason = models.CharField(max_length=20, choices=Reason)
     current = models.BooleanField(default=True)

@@ -86,7 +86,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(installation: Installation, i
     installation.environment |= {"DJANGO_SETTINGS_MODULE": "full_disk_settings", "PYTHONPATH": str(installation.folder)}
     _output, errors = installation.run("import_tickets", str(inbox), fails=True)
     assert "database or disk is full" in errors
-    assert "mend it, then run again" in errors
+    assert "fix that, then run this again" in errors
     assert "Traceback" not in errors
     installation.environment.pop("DJANGO_SETTINGS_MODULE")
     output, _errors = installation.run("import_tickets", str(inbox))

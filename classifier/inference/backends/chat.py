@@ -135,7 +135,7 @@ class ChatClassifier:
     def _disable_logprobs(self) -> None:
         """Stop asking for log-probabilities in this process; several requests may get here at once."""
         if self._endpoint.takes_logprobs:
-            logger.warning("%s refuses to tell log-probabilities and is asked without them.", self._endpoint.model)
+            logger.warning("%s doesn't support log-probabilities and is asked without them.", self._endpoint.model)
         self._endpoint.takes_logprobs = False
 
 

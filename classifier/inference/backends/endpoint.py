@@ -84,7 +84,7 @@ class Endpoint:
         async with self._slots:
             if wait := self._breaker.wait():
                 raise ClassifierError(
-                    f"{self.model} keeps failing and is left alone for {wait:.0f} s.",
+                    f"{self.model} keeps failing and is paused for {wait:.0f} s.",
                     kind=FailureKind.UNREACHABLE,
                     retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
                 )

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         try:
             with ExitStack() as stack:
                 stream = stack.enter_context(file.open("rb"))
-                aside = stack.enter_context(_Aside(rejects))
+                aside = stack.enter_context(_LazyFile(rejects))
                 bar = stack.enter_context(tqdm(total=file.stat().st_size, unit="B", unit_scale=True, disable=None))
                 for tally in import_records(source, self._records(stream, file, options), aside):
                     bar.update(stream.tell() - bar.n)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
         except DatabaseError as error:
             raise CommandError(
-                f"The database cannot be written ({error}). {tally.stored} tickets are stored; mend it, then run again."
+                f"Can't write to the database ({error}). {tally.stored} tickets are stored; fix that, then run this again."
             ) from error
         self._report(tally, rejects)
 
@@ -75,14 +75,14 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))
 
 
-class _Aside:
-    """A file that is only made when something is written to it."""
+class _LazyFile:
+    """A file that is created at the first write."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
 
-    def __enter__(self) -> "_Aside":
+    def __enter__(self) -> "_LazyFile":
         return self
 
     def __exit__(self, *exception: object) -> None:

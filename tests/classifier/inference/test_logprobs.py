@@ -226,7 +226,7 @@ class TestAskingForThem:
         assert Prediction.objects.count() == 21
         assert [request.logprobs for request in server.requests[asked:]] == [False]
         assert [record.getMessage() for record in caplog.records] == [
-            "first refuses to tell log-probabilities and is asked without them."
+            "first doesn't support log-probabilities and is asked without them."
         ]
 
     @pytest.mark.parametrize("first", ["schemas", "logprobs"])
