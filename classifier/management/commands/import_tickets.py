@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
         except DatabaseError as error:
             raise CommandError(
-                f"Can't write to the database ({error}). {tally.stored} tickets are stored; fix that, then run this again."
+                f"Can't write to the database ({error}). {tally.stored} stored; fix that, then run this again."
             ) from error
         self._report(tally, rejects)
 

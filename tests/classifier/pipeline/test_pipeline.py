@@ -295,7 +295,7 @@ def test_no_more_requests_are_in_flight_than_the_model_allows(primary: Use) -> N
     assert Ticket.objects.filter(state=Ticket.State.AUTO_ACCEPTED).count() == 20
 
 
-def test_an_endpoint_that_keeps_failing_is_left_alone(primary: Use) -> None:
+def test_an_endpoint_that_keeps_failing_is_paused(primary: Use) -> None:
     for _number in range(40):
         make_ticket()
     with OpenAIServer([error(500)]) as server:
@@ -303,7 +303,7 @@ def test_an_endpoint_that_keeps_failing_is_left_alone(primary: Use) -> None:
         runner.classify_next_batch()
     assert len(server.requests) < 40
     assert Ticket.objects.new().count() == 40
-    assert "left alone" in Failure.objects.latest("pk").detail
+    assert "is paused for" in Failure.objects.latest("pk").detail
 
 
 def test_a_spent_budget_keeps_tickets_waiting_and_loses_none(primary: Use) -> None:
