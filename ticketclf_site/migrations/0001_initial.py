@@ -1,4 +1,4 @@
-"""Admins may take a second factor away from who has lost it, and a link to an account elsewhere."""
+"""Let admins remove second factors, for people who lost theirs, and links to OpenID accounts."""
 
 from django.apps import apps as global_apps
 from django.contrib.auth.management import create_permissions
