@@ -1,4 +1,4 @@
-"""An installation whose threshold is certified: tickets that come by, and people who audit them."""
+"""Make tickets arrive at a certified gate, and audit them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,15 @@ from tests.review.actions import answer
 
 SURE, UNSURE = 0.99, 0.1
 ENOUGH = 20
-"""Clean audits of sure tickets that certify what is promised here."""
+"""Clean audits of sure tickets that certify the target of 80%."""
 SPREAD = [0.01 * number for number in range(100)]
-"""Scores as they come, from the least to the most certain."""
+"""Scores from the least to the most certain."""
 
 _numbers = count(1)
 
 
 def certify(**accuracy_target: Any) -> None:
-    """From now on audits decide what may pass. Chance plays no part but for what the gate draws; a promise of 80% takes
-    few audits.
-    """
+    """Turn on certified auto-accept with a target of 80%, which takes few audits, and without double checks."""
     configure_review()
     Gate.objects.update(mode=GateMode.CERTIFIED)
     AccuracyTarget.objects.update_or_create(pk=1, defaults={"target": 0.8, "double_check_share": 0.0} | accuracy_target)
@@ -40,30 +38,32 @@ def epoch_now() -> Epoch:
     return gate.current_epoch(Gate.current(), ContractVersion.objects.current())
 
 
-def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
-    """Tickets whose predictions have these scores come by the gate, all at once."""
+def arrive(*values: float, agrees: bool = True, **prediction_values: Any) -> list[Ticket]:
+    """Create tickets with predictions of these scores and let the gate judge them."""
     epoch = epoch_now()
     first = next(_numbers)
     tickets = Ticket.objects.bulk_create(
         Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
     )
-    pattern = make_prediction(tickets[0], **said)
+    pattern = make_prediction(tickets[0], **prediction_values)
     same = {field.attname: getattr(pattern, field.attname) for field in Prediction._meta.concrete_fields[1:]}
     others = [Prediction(**same | {"ticket_id": ticket.pk}) for ticket in tickets[1:]]
     predictions = [pattern, *Prediction.objects.bulk_create(others)]
     for ticket, prediction in zip(tickets, predictions, strict=True):
         prediction.ticket = ticket
-    Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
-    labelled = [TicketOutcome(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
-    weighed = gate.score_outcomes(epoch, labelled, epoch.contract.loaded())
-    passing = [one for one in weighed if gate.may_auto_accept(epoch, one)]
+    Score.objects.bulk_create(
+        score(epoch, prediction, value, agrees=agrees) for prediction, value in zip(predictions, values, strict=True)
+    )
+    labelled = [TicketOutcome(ticket, prediction) for ticket, prediction in zip(tickets, predictions, strict=True)]
+    scored = gate.score_outcomes(epoch, labelled, epoch.contract.loaded())
+    passing = [outcome for outcome in scored if gate.may_auto_accept(epoch, outcome)]
     gate.record_verdicts(epoch, passing, {})
-    gate.record_verdicts(epoch, [one for one in weighed if one not in passing], {})
+    gate.record_verdicts(epoch, [outcome for outcome in scored if outcome not in passing], {})
     return tickets
 
 
 def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:
-    """One that is not stored yet."""
+    """An unsaved score."""
     assert epoch.scorer
     axis = AxisSignals(agrees=agrees, probability=value, margin=0.0)
     signals = Signals(confidence=prediction.confidence, category=axis, sentiment=axis, closeness=0.7)
@@ -79,7 +79,7 @@ def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = 
 
 
 def make_grid() -> Epoch:
-    """Let enough tickets come by for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
+    """Let enough tickets arrive for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
     arrive(*SPREAD)
     cycle.run_certification()
     epoch = epoch_now()
@@ -94,8 +94,8 @@ def open_audits(tickets: Sequence[Ticket] = ()) -> list[Assignment]:
 
 
 def audit(person: User, assignments: Sequence[Assignment], *, wrong: int = 0) -> None:
-    """Answer these audits with the model's label, but for the first so many."""
+    """Answer these audits with the model's label, the first `wrong` of them with another category."""
     for place, assignment in enumerate(assignments):
-        said = assignment.ticket.predictions.get()
-        category = "Account" if place < wrong else said.category.name
-        answer(assignment, person, category, said.sentiment.name)
+        prediction = assignment.ticket.predictions.get()
+        category = "Account" if place < wrong else prediction.category.name
+        answer(assignment, person, category, prediction.sentiment.name)

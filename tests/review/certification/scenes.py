@@ -1,4 +1,4 @@
-"""The stages of a promise, as people at the desk bring them about."""
+"""Bring certification to each of its stages, as reviewers would."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, cer
 
 
 def begun(**accuracy_target: Any) -> Epoch:
-    """Enough tickets have come for a grid; nothing has been audited yet."""
+    """Turn on certification with enough tickets for a grid and no audits."""
     certify(**accuracy_target)
     return make_grid()
 
 
 def certified(person: User, *, number: int = ENOUGH, **accuracy_target: Any) -> Certificate:
-    """So many surest tickets were audited, and what the books say of that is in force."""
+    """Audit `number` sure tickets and return the certificate in force."""
     begun(**accuracy_target)
     audited(person, number)
     return Certificate.objects.get(ended_at=None)
 
 
 def audited(person: User, number: int, *, wrong: int = 0, by: User | None = None) -> None:
-    """Further tickets come by; those drawn are audited, the first of them as wrong, which another person confirms."""
+    """Let tickets arrive and audit those drawn, the first `wrong` of them as errors, which `by` confirms."""
     tickets = arrive(*[SURE] * number)
     audit(person, open_audits(tickets), wrong=wrong)
     if by and wrong:
@@ -35,14 +35,14 @@ def audited(person: User, number: int, *, wrong: int = 0, by: User | None = None
 
 
 def passing(number: int) -> list[Ticket]:
-    """Of so many sure tickets those that pass unseen."""
+    """Let sure tickets arrive; returns those auto-accepted without an audit."""
     tickets = arrive(*[SURE] * number)
-    unseen = AuditDraw.objects.filter(verdict__ticket__in=tickets, verdict__auto_accepted=True, audited=False)
-    return list(Ticket.objects.filter(pk__in=list(unseen.values_list("verdict__ticket", flat=True))).order_by("pk"))
+    unaudited = AuditDraw.objects.filter(verdict__ticket__in=tickets, verdict__auto_accepted=True, audited=False)
+    return list(Ticket.objects.filter(pk__in=list(unaudited.values_list("verdict__ticket", flat=True))).order_by("pk"))
 
 
 def alarmed(**values: Any) -> Alarm:
-    """Something is noticed about all tickets since the first that passed."""
+    """Raise an alarm that began with the first auto-accepted ticket."""
     epoch = epoch_now()
     first = AuditDraw.objects.filter(epoch=epoch, passes_from__isnull=False).earliest("pk")
     last = AuditDraw.objects.filter(epoch=epoch).latest("pk")
@@ -51,7 +51,7 @@ def alarmed(**values: Any) -> Alarm:
 
 
 def recorded() -> None:
-    """A row of everything that a promise stands on, without anybody's work."""
+    """Create a row of every table of certification, without audits by people."""
     epoch = begun()
     passes_from = epoch.ledgers.get().grid[0]
     Epoch.objects.filter(pk=epoch.pk).update(passes_from=passes_from)

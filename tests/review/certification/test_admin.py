@@ -1,4 +1,4 @@
-"""The admin shows what a promise stands on and changes none of it; the promise itself only admins change there."""
+"""The admin shows the records of certification read-only; only the accuracy target can be changed there."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ def admin_client(client: Client, admin: User, ana: User) -> Client:
     return client
 
 
-def test_records_are_read_and_never_changed(admin_client: Client) -> None:
+def test_certification_records_are_read_only(admin_client: Client) -> None:
     for model in RECORDS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         row = model._default_manager.order_by("pk").last()
@@ -36,7 +36,7 @@ def test_records_are_read_and_never_changed(admin_client: Client) -> None:
         assert admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
-def test_the_promise_is_changed_with_its_history(admin_client: Client, admin: User) -> None:
+def test_changing_the_accuracy_target_is_recorded_in_its_history(admin_client: Client, admin: User) -> None:
     values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "double_check_share": 0.1}
     admin_client.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
     accuracy_target = AccuracyTarget.current()

@@ -1,4 +1,4 @@
-"""When things change nothing passes any more, until audits say that all is well or that it is not."""
+"""An alarm stops auto-accept until audits clear or confirm it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alarms after fewer tickets than in earnest; tests of the watch itself see to its figures."""
+    """Raise alarms after fewer tickets than in production; test_drift covers the real figures."""
     monkeypatch.setattr(drift, "BASELINE_TICKETS", 30)
     monkeypatch.setattr(drift, "QUIET_TICKETS", 100)
     monkeypatch.setattr(drift, "QUIET_AUDITS", 20)
@@ -35,22 +35,22 @@ def certified(ana: User) -> Certificate:
     return Certificate.objects.get(ended_at=None)
 
 
-def something_changes() -> list[Ticket]:
-    """The second family does not agree any more, though scores are as they were."""
+def second_family_disagrees() -> list[Ticket]:
+    """The second family stops agreeing, while scores stay the same."""
     return arrive(*[SURE] * 40, agrees=False)
 
 
-def test_nothing_is_wrong_while_nothing_changes(certified: Certificate) -> None:
+def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> None:
     arrive(*[SURE] * 60)
     cycle.run_certification()
     assert not Alarm.objects.exists()
     assert epoch_now().passes_from == certified.passes_from
 
 
-def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_is_audited(
+def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everything(
     certified: Certificate,
 ) -> None:
-    changed = something_changes()
+    changed = second_family_disagrees()
     cycle.run_certification()
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.state) == (Alarm.Kind.AGREEMENT, Alarm.State.OPEN)
@@ -60,11 +60,11 @@ def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_
     assert not Verdict.objects.filter(ticket__in=tickets, auto_accepted=True).exists()
     assert len(open_audits(tickets)) == 5
     certified.refresh_from_db()
-    assert certified.ended_at is None, "what was certified is not refuted yet"
+    assert certified.ended_at is None, "an open alarm suspends, but does not revoke"
 
 
-def test_audits_that_find_nothing_clear_the_alarm_and_tickets_pass_again(certified: Certificate, ana: User) -> None:
-    something_changes()
+def test_clean_audits_clear_the_alarm_and_resume_auto_accept(certified: Certificate, ana: User) -> None:
+    second_family_disagrees()
     cycle.run_certification()
     audit(ana, open_audits(arrive(*[SURE] * 12)))
     cycle.run_certification()
@@ -72,11 +72,11 @@ def test_audits_that_find_nothing_clear_the_alarm_and_tickets_pass_again(certifi
     assert (alarm.state, alarm.figures) == (Alarm.State.CLEARED, {"audits": 12, "errors": 0})
     assert epoch_now().passes_from == certified.passes_from
     cycle.run_certification()
-    assert Alarm.objects.count() == 1, "what was looked into is not noticed again at once"
+    assert Alarm.objects.count() == 1, "a cleared change must not raise another alarm"
 
 
-def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certificate, ana: User, ben: User) -> None:
-    something_changes()
+def test_audits_with_errors_confirm_the_alarm_and_end_the_epoch(certified: Certificate, ana: User, ben: User) -> None:
+    second_family_disagrees()
     cycle.run_certification()
     before = epoch_now()
     assignments = open_audits(arrive(*[SURE] * 12))
@@ -92,10 +92,10 @@ def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certifi
     assert Epoch.objects.get(pk=before.pk).ended_at
     make_grid()
     ledger = Ledger.objects.get(closed_at=None)
-    assert (ledger.attempt, ledger.carried.count()) == (0, 0), "audits from before say nothing of how it is now"
+    assert (ledger.attempt, ledger.carried.count()) == (0, 0), "audits from before a confirmed alarm are not reused"
 
 
-def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
+def test_too_many_errors_in_ordinary_audits_revoke_the_certificate_at_once(
     certified: Certificate, ana: User, ben: User
 ) -> None:
     assignments: list[Any] = []
@@ -110,9 +110,9 @@ def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
     assert certified.ended_by == Certificate.End.ALARM
 
 
-def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) -> None:
+def test_tickets_auto_accepted_since_the_change_are_listed(certified: Certificate) -> None:
     before = arrive(*[SURE] * 20)
-    changed = something_changes()
+    changed = second_family_disagrees()
     cycle.run_certification()
     offered = set(alarms.auto_accepted_since(Alarm.objects.get()))
     unseen = set(Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
@@ -121,14 +121,14 @@ def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) ->
     assert not offered & {ticket.pk for ticket in before}
 
 
-def with_an_address(lead: User) -> None:
+def set_email(lead: User) -> None:
     lead.email = "lea@example.org"
     lead.save()
 
 
-def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
-    with_an_address(lea)
-    something_changes()
+def test_leads_are_emailed_once_about_an_alarm(certified: Certificate, lea: User) -> None:
+    set_email(lea)
+    second_family_disagrees()
     with override_settings(SITE_URL="https://tickets.example.org"):
         cycle.run_certification()
         cycle.run_certification()
@@ -143,31 +143,31 @@ def webhook(db: None) -> Webhook:
     return Webhook.objects.create(name="operators", url="http://127.0.0.1:9/", secret_env="HOOK_SECRET")
 
 
-def test_an_alarm_that_is_confirmed_is_told_once_more(
+def test_a_confirmed_alarm_is_emailed_again_and_sent_to_webhooks(
     webhook: Webhook, certified: Certificate, ana: User, ben: User, lea: User
 ) -> None:
-    with_an_address(lea)
-    something_changes()
+    set_email(lea)
+    second_family_disagrees()
     cycle.run_certification()
     assignments = open_audits(arrive(*[SURE] * 12))
     audit(ana, assignments, wrong=12)
     audit(ben, open_audits([assignment.ticket for assignment in assignments]), wrong=12)
     cycle.run_certification()
     assert len(mail.outbox) == 2
-    told = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
-    assert [event.kind for event in told] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
-    granted, raised, revoked = (event.data for event in told)
+    events = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
+    assert [event.kind for event in events] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
+    granted, raised, revoked = (event.data for event in events)
     assert (granted["certificate"], granted["passes_from"]) == (certified.pk, certified.passes_from)
     assert (granted["target"], granted["risk"], granted["errors"]) == (0.8, 0.05, 0)
     assert raised["kind"] == "agreement"
     assert (revoked["certificate"], revoked["reason"]) == (certified.pk, "alarm")
 
 
-def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
+def test_a_failed_email_is_retried_and_stops_nothing(
     certified: Certificate, lea: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with_an_address(lea)
-    something_changes()
+    set_email(lea)
+    second_family_disagrees()
     nobody = {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": "127.0.0.1",
@@ -175,7 +175,7 @@ def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
     }
     with override_settings(**nobody):
         cycle.run_certification()
-    assert "could not be told" in caplog.text
+    assert "could not be e-mailed" in caplog.text
     assert Alarm.objects.get().emailed_at is None
     assert epoch_now().passes_from is None
     alarm_emails.send_pending()

@@ -1,4 +1,4 @@
-"""The estimated share of wrong tickets, and the fewest audits that can certify, against published figures."""
+"""The estimated error rate, and the fewest audits that can certify, against published figures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_fewest_clean_audits_are_those_of_the_table(error: float, risk: floa
 
 
 @pytest.mark.parametrize(("error", "risk", "published"), TABLE)
-def test_no_bet_certifies_with_fewer(error: float, risk: float, published: int) -> None:
+def test_no_bet_certifies_with_fewer_audits_than_the_table(error: float, risk: float, published: int) -> None:
     needed = SequentialTest.start([0.5], error, risk).clean_audits_to_next()
     assert needed
     assert published <= needed <= 1.3 * published
@@ -62,25 +62,25 @@ def batch(*groups: tuple[int, float, float, int, int]) -> DrawBatch:
 
 
 @given(st.integers(1, 200), st.floats(0.05, 1), st.data())
-def test_audits_of_one_share_are_counted_plainly(audits: int, of_each: float, data: st.DataObject) -> None:
+def test_audits_of_equal_probability_count_equally(audits: int, of_each: float, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, audits))
-    found, plain = estimated_error(batch((audits + 50, 0.9, of_each, audits, wrong)), 0.5), share(wrong, audits)
-    assert found.n == audits
-    assert [found.estimate, found.low, found.high] == pytest.approx([plain.estimate, plain.low, plain.high])
+    estimated, plain = estimated_error(batch((audits + 50, 0.9, of_each, audits, wrong)), 0.5), share(wrong, audits)
+    assert estimated.n == audits
+    assert [estimated.estimate, estimated.low, estimated.high] == pytest.approx([plain.estimate, plain.low, plain.high])
 
 
-def test_audits_stand_for_as_many_tickets_as_their_share_says() -> None:
+def test_audits_are_weighted_by_the_inverse_of_their_probability() -> None:
     """3 wrong ones where one ticket in ten is audited stand for 30; with 50 where all are that makes 80 of 1100."""
-    found = estimated_error(batch((1_000, 0.9, 0.1, 100, 3), (100, 0.6, 1.0, 100, 50)), 0.5)
-    assert found.estimate == pytest.approx(80 / 1_100)
-    assert found.n == 200
-    low, high = interval(found)
+    estimated = estimated_error(batch((1_000, 0.9, 0.1, 100, 3), (100, 0.6, 1.0, 100, 50)), 0.5)
+    assert estimated.estimate == pytest.approx(80 / 1_100)
+    assert estimated.n == 200
+    low, high = interval(estimated)
     assert low < 80 / 1_100 < high
     # Counted plainly it would be far off.
     assert interval(share(53, 200))[0] > 80 / 1_100
 
 
-def test_unequal_audits_tell_less_than_as_many_equal_ones() -> None:
+def test_unequal_weights_widen_the_interval() -> None:
     unequal = estimated_error(batch((1_000, 0.9, 0.1, 100, 10), (100, 0.6, 1.0, 100, 10)), 0.5)
     equal = share(20, 200)
     assert unequal.estimate == pytest.approx(equal.estimate)
@@ -88,7 +88,7 @@ def test_unequal_audits_tell_less_than_as_many_equal_ones() -> None:
     assert low < equal_low < equal_high < high
 
 
-def test_over_all_draws_the_estimate_comes_to_the_truth() -> None:
+def test_the_estimate_is_unbiased_over_all_draws() -> None:
     """Exactly, by every way that the lots may fall for ten tickets: what is above it and below it cancels out, each
     weighed by the tickets that the audits stand for.
     """
@@ -98,15 +98,17 @@ def test_over_all_draws_the_estimate_comes_to_the_truth() -> None:
     for lots in product([True, False], repeat=8):
         audited = np.array([True, True, *lots])
         likely = float(np.where(audited, shares, 1 - shares).prod())
-        found = estimated_error(DrawBatch(value, shares, np.full(10, 0.2), fully_audited, audited, wrong), 0.5).estimate
-        assert found is not None
+        estimated = estimated_error(
+            DrawBatch(value, shares, np.full(10, 0.2), fully_audited, audited, wrong), 0.5
+        ).estimate
+        assert estimated is not None
         total += likely
-        off += likely * (found - 0.3) * float((1 / shares[audited]).sum())
+        off += likely * (estimated - 0.3) * float((1 / shares[audited]).sum())
     assert total == pytest.approx(1)
     assert off == pytest.approx(0, abs=1e-9)
 
 
-def test_only_what_was_audited_and_scores_high_enough_counts() -> None:
+def test_only_audited_tickets_at_or_above_the_threshold_count() -> None:
     mixed = batch((100, 0.9, 0.5, 50, 5), (100, 0.3, 0.5, 50, 50))
     assert estimated_error(mixed, 0.9).estimate == pytest.approx(0.1)
     assert estimated_error(mixed, 0.1).estimate == pytest.approx(0.55)

@@ -1,4 +1,4 @@
-"""Categories for themselves: each has books of its own, and its part of the risk."""
+"""Each category is certified by a test of its own, with its part of the risk."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ def answered(person: User, category: str, number: int, *, wrong: int = 0, by: Us
         audit(by, open_audits(tickets), wrong=wrong)
 
 
-def found() -> CertificationByCategory:
+def certification() -> CertificationByCategory:
     return by_category.certification_by_category(ledger(), ledger().grid[0])
 
 
 def row(name: str) -> CategoryCertification:
-    return next(one for one in found().rows if one.name == name)
+    return next(category for category in certification().rows if category.name == name)
 
 
 def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: User) -> None:
@@ -43,10 +43,10 @@ def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: 
     cycle.run_certification()
     assert (row("Billing").certified, row("Billing").audits, row("Billing").errors) == (True, 60, 0)
     assert (row("Technical").certified, row("Technical").audits) == (False, fewest - 1)
-    assert (found().certified, found().categories, found().fewest) == (1, number, fewest)
+    assert (certification().certified, certification().categories, certification().fewest) == (1, number, fewest)
 
 
-def test_it_says_how_many_clean_audits_are_missing(ana: User) -> None:
+def test_a_category_shows_how_many_clean_audits_it_needs(ana: User) -> None:
     begun()
     answered(ana, "Billing", 5)
     needed = row("Billing").needed
@@ -57,7 +57,7 @@ def test_it_says_how_many_clean_audits_are_missing(ana: User) -> None:
     assert row("Billing").needed is None
 
 
-def test_errors_of_one_are_not_held_against_another(ana: User, ben: User) -> None:
+def test_errors_in_one_category_do_not_affect_another(ana: User, ben: User) -> None:
     begun()
     answered(ana, "Billing", 60)
     answered(ana, "Technical", 30, wrong=30, by=ben)
@@ -68,7 +68,7 @@ def test_errors_of_one_are_not_held_against_another(ana: User, ben: User) -> Non
     assert row("Technical").wrong.figure.estimate == pytest.approx(0.5)
 
 
-def test_audits_that_wait_count_as_errors_until_they_are_answered(ana: User) -> None:
+def test_pending_audits_do_not_revoke_a_certified_category(ana: User) -> None:
     begun()
     answered(ana, "Billing", 40)
     certified_before = row("Billing").certified
@@ -78,13 +78,15 @@ def test_audits_that_wait_count_as_errors_until_they_are_answered(ana: User) -> 
     assert row("Billing").certified == certified_before
 
 
-def test_those_with_most_audits_come_first_and_the_rest_is_counted(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_categories_with_most_audits_come_first_and_the_rest_are_counted(
+    ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(by_category, "MAX_SHOWN", 2)
     begun()
     answered(ana, "Technical", 3)
     answered(ana, "Billing", 2)
-    assert [one.name for one in found().rows] == ["Technical", "Billing"]
-    assert found().left_out == Category.objects.active().count() - 2
+    assert [category.name for category in certification().rows] == ["Technical", "Billing"]
+    assert certification().left_out == Category.objects.active().count() - 2
 
 
 def test_the_books_are_those_of_the_certifier(ana: User) -> None:

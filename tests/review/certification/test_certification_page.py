@@ -23,7 +23,7 @@ from tests.review.certification.scenes import alarmed, audited, begun, certified
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("certification", "set_accuracy_target", "set_gate_mode"))
-PROMISE = {
+TARGET = {
     "accuracy_target-target": "98",
     "accuracy_target-risk": "5",
     "accuracy_target-early_share": "30",
@@ -49,25 +49,25 @@ def act(alarm: Alarm, name: str) -> str:
 
 
 class TestStages:
-    def test_a_fixed_threshold_promises_nothing(self, lead_client: Client) -> None:
-        said = words(lead_client)
-        assert "tickets are auto-accepted from 85% confidence. No accuracy is certified." in said
-        assert "Turn on certified auto-accept" in said
+    def test_a_fixed_threshold_certifies_nothing(self, lead_client: Client) -> None:
+        shown = words(lead_client)
+        assert "tickets are auto-accepted from 85% confidence. No accuracy is certified." in shown
+        assert "Turn on certified auto-accept" in shown
 
-    def test_a_fixed_threshold_on_the_score_promises_nothing_either(self, lead_client: Client) -> None:
+    def test_a_fixed_score_threshold_certifies_nothing(self, lead_client: Client) -> None:
         Gate.objects.update(mode=GateMode.SCORE, score_threshold=0.9)
         assert "tickets are auto-accepted from a score of 0.90. No accuracy is certified." in words(lead_client)
 
-    def test_before_any_ticket_it_waits_for_a_hundred(self, lead_client: Client) -> None:
+    def test_certification_waits_for_a_hundred_tickets(self, lead_client: Client) -> None:
         certify()
         assert "Certification starts after 100 more tickets." in words(lead_client)
 
-    def test_it_says_how_many_tickets_are_missing(self, lead_client: Client) -> None:
+    def test_the_page_counts_down_the_tickets_that_are_missing(self, lead_client: Client) -> None:
         certify()
         arrive(*[SURE] * 40)
         assert "Certification starts after 60 more tickets." in words(lead_client)
 
-    def test_it_says_how_many_clean_audits_are_missing(self, lead_client: Client, ana: User) -> None:
+    def test_the_page_counts_down_the_clean_audits_that_are_missing(self, lead_client: Client, ana: User) -> None:
         begun(target=0.97)
         before = words(lead_client)
         audited(ana, 20)
@@ -76,7 +76,7 @@ class TestStages:
         needed = [int(re.findall(pattern, content)[0]) for content in (before, after)]
         assert needed[0] - needed[1] == 20
 
-    def test_audits_that_wait_are_told_and_not_held_against_it(self, lead_client: Client) -> None:
+    def test_pending_audits_are_shown_and_do_not_change_the_outlook(self, lead_client: Client) -> None:
         begun(target=0.97)
         before = words(lead_client)
         arrive(*[SURE] * 30)
@@ -84,45 +84,45 @@ class TestStages:
         assert "30 audits are waiting for a reviewer." in after
         assert before.split("Not certified yet")[1][:40] == after.split("Not certified yet")[1][:40]
 
-    def test_a_certificate_is_told_in_one_sentence(self, lead_client: Client, ana: User) -> None:
+    def test_a_certificate_is_summarised_in_one_sentence(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        said = words(lead_client)
-        assert "at least 80% of auto-accepted tickets are right. The risk that this is false is at most" in said
-        assert "Based on 20 blind audits, errors: 0." in said
+        shown = words(lead_client)
+        assert "at least 80% of auto-accepted tickets are right. The risk that this is false is at most" in shown
+        assert "Based on 20 blind audits, errors: 0." in shown
 
-    def test_what_passes_is_counted_since_the_certificate(self, lead_client: Client, ana: User) -> None:
+    def test_auto_accepted_tickets_are_counted_since_the_certificate(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        unseen = len(passing(100))
-        assert f"Auto-accepted {unseen}.0%" in words(lead_client)
-        assert f"Reviewed by people {100 - unseen}.0%" in words(lead_client)
+        unaudited = len(passing(100))
+        assert f"Auto-accepted {unaudited}.0%" in words(lead_client)
+        assert f"Reviewed by people {100 - unaudited}.0%" in words(lead_client)
 
-    def test_an_alarm_suspends_it(self, lead_client: Client, ana: User) -> None:
+    def test_an_alarm_suspends_the_certificate(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        unseen = len(passing(50))
+        unaudited = len(passing(50))
         alarmed(figures={"audits": 40, "errors": 1})
-        said = words(lead_client)
-        assert "Suspended: something may have changed (second model family agrees less often)." in said
-        assert "40 of at least 150 audits answered, errors: 1." in said
-        assert f"{unseen} tickets have been auto-accepted since then without a review." in said
+        shown = words(lead_client)
+        assert "Suspended: something may have changed (second model family agrees less often)." in shown
+        assert "40 of at least 150 audits answered, errors: 1." in shown
+        assert f"{unaudited} tickets have been auto-accepted since then without a review." in shown
 
-    def test_a_confirmed_alarm_revokes_it_until_there_is_another(self, lead_client: Client, ana: User) -> None:
+    def test_a_confirmed_alarm_revokes_the_certificate(self, lead_client: Client, ana: User) -> None:
         certificate = certified(ana)
         passing(20)
         alarmed(state="confirmed", closed_at=certificate.granted_at)
         certificates.end_certificate(certificate, Certificate.End.ALARM)
-        said = words(lead_client)
-        assert "Revoked: audits found that the accuracy target is no longer met." in said
-        assert "Change confirmed" in said
+        shown = words(lead_client)
+        assert "Revoked: audits found that the accuracy target is no longer met." in shown
+        assert "Change confirmed" in shown
 
 
 class TestFigures:
-    def test_errors_are_told_with_their_interval(self, lead_client: Client, ana: User, ben: User) -> None:
+    def test_the_estimated_error_is_shown_with_its_interval(self, lead_client: Client, ana: User, ben: User) -> None:
         begun(target=0.97)
         audited(ana, 40, wrong=2, by=ben)
-        said = words(lead_client)
-        assert "Estimated error at the next threshold 5.0% (1.4 to 16.5)" in said
-        assert "Category 95.0% (83.5 to 98.6) Sentiment 100.0%" in said
-        assert "Estimated from 40 audits" in said
+        shown = words(lead_client)
+        assert "Estimated error at the next threshold 5.0% (1.4 to 16.5)" in shown
+        assert "Category 95.0% (83.5 to 98.6) Sentiment 100.0%" in shown
+        assert "Estimated from 40 audits" in shown
 
     def test_certificates_and_alarms_are_listed_newest_first_page_by_page(self, lead_client: Client, ana: User) -> None:
         certificate = certified(ana)
@@ -136,7 +136,7 @@ class TestFigures:
         assert " 104 0 " in words(lead_client, f"{PAGE}?alarms_before={oldest}")
         assert "in force 80% 0.600 40% 20 0 –" in first
 
-    def test_nonsense_in_the_address_does_no_harm(self, lead_client: Client) -> None:
+    def test_invalid_query_values_are_ignored(self, lead_client: Client) -> None:
         begun()
         for name, value in product(
             ["before", "alarms_before", "target", "risk"], ["", "x", "-1", "9" * 30, "nan", "inf"]
@@ -144,7 +144,9 @@ class TestFigures:
             asked = {"target": "99", "risk": "5"} | {name: value}
             assert lead_client.get(PAGE, asked).status_code == 200, asked
 
-    def test_the_same_number_of_queries_whatever_there_is(self, lead_client: Client, ana: User) -> None:
+    def test_the_page_takes_the_same_number_of_queries_whatever_its_content(
+        self, lead_client: Client, ana: User
+    ) -> None:
         def asked() -> int:
             with CaptureQueriesContext(connection) as captured:
                 words(lead_client)
@@ -161,15 +163,15 @@ class TestFigures:
         assert asked() == before < 40
 
 
-class TestTryingOut:
+class TestWhatIf:
     def test_another_target_is_tried_by_a_plain_form(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        said = words(lead_client, f"{PAGE}?target=99&risk=5")
-        assert "At least 99% right at a risk of 5% would not be certified yet" in said
-        assert re.search(r"80% current yes 0\.600 40%", said)
+        shown = words(lead_client, f"{PAGE}?target=99&risk=5")
+        assert "At least 99% right at a risk of 5% would not be certified yet" in shown
+        assert re.search(r"80% current yes 0\.600 40%", shown)
         assert AccuracyTarget.current().target == 0.8
 
-    def test_htmx_gets_the_part_alone(self, lead_client: Client, ana: User) -> None:
+    def test_htmx_gets_the_result_alone(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         content = lead_client.get(PAGE, {"target": "70", "risk": "5"}, headers={"hx-request": "true"}).content.decode()
         assert content.startswith('<div id="tried">')
@@ -179,9 +181,9 @@ class TestTryingOut:
         assert "No audits yet to try a target on" in words(lead_client, f"{PAGE}?target=99&risk=5")
 
 
-class TestStating:
-    def test_who_and_why_stand_in_the_history(self, lead_client: Client, lea: User) -> None:
-        assert lead_client.post(STATE, PROMISE)["Location"] == PAGE
+class TestAccuracyTarget:
+    def test_the_history_records_who_changed_the_target_and_why(self, lead_client: Client, lea: User) -> None:
+        assert lead_client.post(STATE, TARGET)["Location"] == PAGE
         accuracy_target = AccuracyTarget.current()
         assert (accuracy_target.target, accuracy_target.risk, accuracy_target.by_category) == (0.98, 0.05, False)
         entry = accuracy_target.history.first()
@@ -196,20 +198,20 @@ class TestStating:
             {"accuracy_target-why": ""},
         ],
     )
-    def test_it_says_what_is_wrong_and_saves_nothing(self, lead_client: Client, wrong: dict[str, str]) -> None:
-        response = lead_client.post(STATE, PROMISE | wrong)
+    def test_an_invalid_target_is_rejected_and_not_saved(self, lead_client: Client, wrong: dict[str, str]) -> None:
+        response = lead_client.post(STATE, TARGET | wrong)
         assert response.status_code == 422
         assert "Not saved. See below." in response.content.decode()
         assert AccuracyTarget.current().target == 0.97
 
-    def test_another_target_ends_what_was_certified(self, lead_client: Client, ana: User) -> None:
+    def test_a_new_target_ends_the_certificate(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        lead_client.post(STATE, PROMISE)
+        lead_client.post(STATE, TARGET)
         cycle.run_certification()
         assert Certificate.objects.get().ended_by == "changed"
         assert "Not certified yet" in words(lead_client)
 
-    def test_going_over_to_certified_is_asked_twice(self, lead_client: Client, lea: User) -> None:
+    def test_turning_on_certification_takes_a_confirmation_and_a_reason(self, lead_client: Client, lea: User) -> None:
         asked = lead_client.post(MODE, CERTIFIED)
         assert asked.status_code == 200
         assert "Until the first certificate, people review every ticket" in asked.content.decode()
@@ -224,28 +226,32 @@ class TestStating:
         entry = gate.history.first()
         assert (entry.history_user, entry.history_change_reason) == (lea, "To be sure.")
 
-    def test_a_fixed_threshold_on_the_score_is_set_at_once(self, lead_client: Client) -> None:
+    def test_a_fixed_score_threshold_is_saved_without_confirmation(self, lead_client: Client) -> None:
         values = {"mode-mode": "score", "mode-about": "category", "mode-score_threshold": "90", "mode-why": "Trial."}
         assert lead_client.post(MODE, values)["Location"] == PAGE
         gate = Gate.current()
         assert (gate.mode, gate.about, gate.score_threshold) == ("score", "category", 0.9)
 
-    def test_what_is_no_mode_is_refused(self, lead_client: Client) -> None:
+    def test_an_unknown_mode_is_rejected(self, lead_client: Client) -> None:
         assert lead_client.post(MODE, {"mode-mode": "luck"}).status_code == 422
 
 
 class TestAlarms:
-    def test_people_look_at_what_passed_once_that_was_confirmed(self, lead_client: Client, ana: User) -> None:
+    def test_tickets_are_sent_to_review_after_a_confirmation(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        unseen = passing(40)
+        unaudited = passing(40)
         url = act(alarmed(), "reopen_tickets")
-        assert f"Send {len(unseen)} tickets to review?" in lead_client.post(url).content.decode()
-        assert Ticket.objects.in_state("auto_accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
+        assert f"Send {len(unaudited)} tickets to review?" in lead_client.post(url).content.decode()
+        assert Ticket.objects.in_state("auto_accepted").filter(
+            pk__in=[ticket.pk for ticket in unaudited]
+        ).count() == len(unaudited)
         lead_client.post(url, {"confirmed": "yes"})
-        assert Ticket.objects.in_state("needs_review").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
+        assert Ticket.objects.in_state("needs_review").filter(
+            pk__in=[ticket.pk for ticket in unaudited]
+        ).count() == len(unaudited)
         assert "No auto-accepted ticket since then is left" in lead_client.post(url).content.decode()
 
-    def test_a_confirmed_one_goes_once_somebody_has_seen_it(self, lead_client: Client, lea: User, ana: User) -> None:
+    def test_a_confirmed_alarm_disappears_once_acknowledged(self, lead_client: Client, lea: User, ana: User) -> None:
         certificate = certified(ana)
         passing(10)
         alarm = alarmed(state="confirmed", closed_at=certificate.granted_at)
@@ -256,7 +262,7 @@ class TestAlarms:
         assert alarm.seen_by == lea
 
 
-class TestWhoMay:
+class TestAccess:
     def test_strangers_and_agents_are_refused(self, client: Client, ana: User, tom: User) -> None:
         certified(ana)
         passing(5)
@@ -276,15 +282,13 @@ class TestWhoMay:
         assert [lead_client.get(url).status_code for url in gets] == [405] * 4
         assert lead_client.post(PAGE).status_code == 405
 
-    def test_the_navigation_leads_there_whoever_may_promise(
-        self, lead_client: Client, client: Client, ana: User
-    ) -> None:
+    def test_the_navigation_links_the_page_for_leads_only(self, lead_client: Client, client: Client, ana: User) -> None:
         link = f'href="{PAGE}"'
         assert link in lead_client.get("/").content.decode()
         client.force_login(ana)
         assert link not in client.get("/").content.decode()
 
-    def test_without_a_gate_it_leads_to_the_models(self, lead_client: Client) -> None:
+    def test_without_a_gate_the_page_redirects_to_the_models(self, lead_client: Client) -> None:
         Gate.objects.all().delete()
         assert lead_client.get(PAGE)["Location"] == reverse("classifier:models")
 
@@ -299,17 +303,19 @@ class TestEvidence:
         written = lead_client.get(reverse("review:evidence")).getvalue().decode()
         lines = [json.loads(line) for line in written.splitlines()]
         granted = [line for line in lines if line["kind"] == "certificate"][-1]
-        found = next(one for one in recount(lines) if one.certificate == granted["certificate"])
-        assert found.agrees
-        said = words(lead_client)
-        assert f"Based on {found.counted_audits} blind audits" in said
+        recounted = next(
+            certificate for certificate in recount(lines) if certificate.certificate == granted["certificate"]
+        )
+        assert recounted.agrees
+        shown = words(lead_client)
+        assert f"Based on {recounted.counted_audits} blind audits" in shown
         answered = [
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)
         ]
         batch = DrawBatch.from_rows([draw_row(line) for line in answered])
         wrong = bounds.estimated_error(batch, granted["passes_from"])
         assert wrong.estimate is not None
-        assert f"{100 * wrong.estimate:.1f}%" in said
+        assert f"{100 * wrong.estimate:.1f}%" in shown
 
     def test_an_agent_gets_no_evidence(self, client: Client, ana: User) -> None:
         client.force_login(ana)

@@ -1,4 +1,4 @@
-"""Two workers that draw at the same moment, and people who answer meanwhile: every ticket has its one turn."""
+"""Workers that draw concurrently, while people answer, draw once for each ticket."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def waiting(epoch: Epoch, number: int) -> list[TicketOutcome]:
     """Tickets with answers and scores that no gate has judged yet."""
     tickets = [Ticket.objects.create(text=f"number {place} of {number}") for place in range(number)]
     labelled = [TicketOutcome(ticket, make_prediction(ticket)) for ticket in tickets]
-    for one in labelled:
-        score(epoch, one.outcome, SURE).save()  # type: ignore[arg-type]  # all of them are predictions
+    for outcome in labelled:
+        score(epoch, outcome.outcome, SURE).save()  # type: ignore[arg-type]  # all of them are predictions
     return labelled
 
 
@@ -48,28 +48,28 @@ def worker(epoch: Epoch, labelled: Sequence[TicketOutcome]) -> Callable[[], None
     return work
 
 
-def test_workers_who_judge_the_same_tickets_draw_once_for_each(ana: User) -> None:
+def test_concurrent_workers_draw_once_for_each_ticket(ana: User) -> None:
     certify()
     epoch = make_grid()
     labelled = waiting(epoch, 16)
     results = run_concurrently([worker(epoch, labelled), worker(epoch, labelled[::-1]), worker(epoch, labelled)])
     assert results == [None, None, None]
-    assert Verdict.objects.current().filter(ticket__in=[one.ticket for one in labelled]).count() == 16
+    assert Verdict.objects.current().filter(ticket__in=[outcome.ticket for outcome in labelled]).count() == 16
     draws = list(AuditDraw.objects.order_by("pk"))
     assert len(draws) == len({draw.verdict.ticket_id for draw in draws}) == 16
     assert all(draw.number == epoch.draw(draw.verdict.ticket_id) for draw in draws)
     assert Audit.objects.count() == sum(draw.audited for draw in draws)
 
 
-def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> None:
+def test_concurrent_updates_give_the_same_ledger_as_one(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * (ENOUGH - 5))))
     epoch = epoch_now()
     labelled = waiting(epoch, 8)
     works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.run_certification] * 3]
-    assert not [one for one in run_concurrently(works) if isinstance(one, Exception)]
+    assert not [result for result in run_concurrently(works) if isinstance(result, Exception)]
     ledger = Ledger.objects.get()
-    kept = evidence_ledger.update_ledger(ledger).wealth
+    wealth = evidence_ledger.update_ledger(ledger).wealth
     Ledger.objects.update(until=0)
-    assert evidence_ledger.update_ledger(Ledger.objects.get()).wealth == pytest.approx(kept)
+    assert evidence_ledger.update_ledger(Ledger.objects.get()).wealth == pytest.approx(wealth)

@@ -1,4 +1,4 @@
-"""A new epoch is judged by audits of earlier ones where that is fair, and costs nobody's time then."""
+"""A new epoch is judged by held-out audits of earlier ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 
 @pytest.fixture
 def audited(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Audits that are kept, all of them."""
+    """Certified, with all audits held out."""
     monkeypatch.setattr(audits, "HELD_OUT_SHARE", 1.0)
     certify(early_share=1.0)
     make_grid()
@@ -43,19 +43,19 @@ def audited(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def another_scorer() -> Scorer:
-    """One that scores every answer as the first does."""
+    """Deploy a scorer that scores every answer as the first does."""
     first = Scorer.objects.get(live=True)
     Scorer.objects.update(live=False)
     other = Scorer.objects.create(
         language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
     )
-    known = Score.objects.filter(scorer=first).select_related("prediction__ticket")
+    known_scores = Score.objects.filter(scorer=first).select_related("prediction__ticket")
     epoch = epoch_now()
-    Score.objects.bulk_create(score(epoch, one.prediction, one.both) for one in known)
+    Score.objects.bulk_create(score(epoch, known_score.prediction, known_score.both) for known_score in known_scores)
     return other
 
 
-def test_there_is_no_grid_before_enough_tickets_have_come(ana: User) -> None:
+def test_no_ledger_is_opened_before_there_are_enough_tickets(ana: User) -> None:
     certify()
     arrive(*SPREAD[:99])
     cycle.run_certification()
@@ -67,19 +67,19 @@ def test_there_is_no_grid_before_enough_tickets_have_come(ana: User) -> None:
     assert Ledger.objects.get().grid == sorted(Ledger.objects.get().grid, reverse=True)
 
 
-def test_a_new_scorer_is_judged_by_the_audits_that_were_kept(audited: None) -> None:
+def test_a_new_scorer_is_judged_by_held_out_audits(audited: None) -> None:
     other = another_scorer()
     cycle.run_certification()
     ledger = Ledger.objects.get(closed_at=None)
     assert ledger.epoch.scorer == other
-    kept = set(Audit.objects.judged().filter(held_out=True))
-    assert {one.audit for one in ledger.carried.select_related("audit")} == kept
+    held_out = set(Audit.objects.judged().filter(held_out=True))
+    assert {carried_audit.audit for carried_audit in ledger.carried.select_related("audit")} == held_out
     assert (ledger.attempt, ledger.risk) == (1, AccuracyTarget.current().risk / 2)
-    assert ledger.certificates.filter(ended_at=None).exists(), "at no cost of anybody's time"
+    assert ledger.certificates.filter(ended_at=None).exists(), "certified without another review"
     assert Certificate.objects.filter(ended_by=Certificate.End.CHANGED).exists()
 
 
-def test_each_use_of_the_same_audits_leaves_less_of_the_risk(audited: None) -> None:
+def test_each_reuse_of_audits_may_spend_less_of_the_risk(audited: None) -> None:
     spent = []
     for _time in range(3):
         another_scorer()
@@ -88,27 +88,27 @@ def test_each_use_of_the_same_audits_leaves_less_of_the_risk(audited: None) -> N
     assert spent == [0.05 / 2, 0.05 / 6, pytest.approx(0.05 / 12)]
 
 
-def test_audits_whose_label_is_out_of_use_count_against_the_new_epoch(audited: None) -> None:
+def test_audits_with_a_retired_label_count_as_errors(audited: None) -> None:
     epoch = epoch_now()
     scorer = another_scorer()
-    assert not any(one.wrong for one in epoch_opening.rescored_audits(epoch, scorer))
+    assert not any(rescored_audit.wrong for rescored_audit in epoch_opening.rescored_audits(epoch, scorer))
     Category.objects.filter(name="Billing").update(retired=True)
-    found = epoch_opening.rescored_audits(epoch, scorer)
-    assert found
-    assert all(one.wrong for one in found)
+    rescored = epoch_opening.rescored_audits(epoch, scorer)
+    assert rescored
+    assert all(rescored_audit.wrong for rescored_audit in rescored)
 
 
-def test_audits_follow_a_label_that_is_merged(audited: None) -> None:
+def test_audits_follow_a_merged_label(audited: None) -> None:
     billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
     epoch = epoch_now()
     scorer = another_scorer()
     label_changes.merge(billing, account)
-    found = epoch_opening.rescored_audits(epoch, scorer)
-    assert found
-    assert not any(one.wrong for one in found)
+    rescored = epoch_opening.rescored_audits(epoch, scorer)
+    assert rescored
+    assert not any(rescored_audit.wrong for rescored_audit in rescored)
 
 
-def test_old_audits_are_no_evidence_for_what_comes_now(audited: None) -> None:
+def test_audits_older_than_half_a_year_are_not_reused(audited: None) -> None:
     Audit.objects.update(judged_at=timezone.now() - timedelta(days=200))
     another_scorer()
     cycle.run_certification()

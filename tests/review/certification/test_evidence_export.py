@@ -1,4 +1,4 @@
-"""The evidence goes out whole, and every certificate can be computed from it anew."""
+"""The exported evidence is complete: every certificate can be recomputed from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 @pytest.fixture
 def evidence(ana: User, ben: User) -> list[dict[str, Any]]:
-    """Of a certificate that one error and one more step have been through, with audits that still wait."""
+    """Evidence with an error, an extended certificate and pending audits."""
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * (ENOUGH + 15), *[UNSURE] * 10)), wrong=1)
@@ -39,45 +39,49 @@ def of_kind(evidence: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [line for line in evidence if line["kind"] == kind]
 
 
-def test_every_draw_is_there_with_its_probability_and_what_was_found(evidence: list[dict[str, Any]]) -> None:
+def test_every_draw_is_exported_with_its_probability_and_findings(evidence: list[dict[str, Any]]) -> None:
     draws = of_kind(evidence, "draw")
-    assert [one["draw"] for one in draws] == list(AuditDraw.objects.valid().order_by("pk").values_list("pk", flat=True))
-    assert all(one["audited"] == (one["number"] < one["share"]) for one in draws)
-    assert sum(one["audited"] for one in draws) == Audit.objects.count()
-    assert sum(one["wrong"] is True for one in draws) == 1
-    assert sum(one["audited"] and one["wrong"] is None for one in draws) == Audit.objects.pending().count()
-    said = [decision for one in draws for decision in one["decisions"]]
-    assert len(said) == Decision.objects.count()
-    assert all(decision["blind"] for decision in said)
+    assert [draw["draw"] for draw in draws] == list(
+        AuditDraw.objects.valid().order_by("pk").values_list("pk", flat=True)
+    )
+    assert all(draw["audited"] == (draw["number"] < draw["share"]) for draw in draws)
+    assert sum(draw["audited"] for draw in draws) == Audit.objects.count()
+    assert sum(draw["wrong"] is True for draw in draws) == 1
+    assert sum(draw["audited"] and draw["wrong"] is None for draw in draws) == Audit.objects.pending().count()
+    decisions = [decision for draw in draws for decision in draw["decisions"]]
+    assert len(decisions) == Decision.objects.count()
+    assert all(decision["blind"] for decision in decisions)
 
 
-def test_it_holds_no_text_and_no_name(evidence: list[dict[str, Any]], ana: User) -> None:
+def test_the_evidence_contains_no_texts_or_names(evidence: list[dict[str, Any]], ana: User) -> None:
     written = json.dumps(evidence)
     assert "something about" not in written
-    assert ana.username not in json.dumps([one["decisions"] for one in of_kind(evidence, "draw")])
+    assert ana.username not in json.dumps([draw["decisions"] for draw in of_kind(evidence, "draw")])
 
 
 def test_every_certificate_follows_from_the_evidence(evidence: list[dict[str, Any]]) -> None:
-    found = list(recount(evidence))
-    assert [one.certificate for one in found] == list(Certificate.objects.order_by("pk").values_list("pk", flat=True))
-    assert all(one.agrees for one in found)
+    recounted = list(recount(evidence))
+    assert [certificate.certificate for certificate in recounted] == list(
+        Certificate.objects.order_by("pk").values_list("pk", flat=True)
+    )
+    assert all(certificate.agrees for certificate in recounted)
 
 
-def test_a_finding_that_is_changed_in_the_file_is_noticed(evidence: list[dict[str, Any]]) -> None:
+def test_a_changed_finding_is_detected(evidence: list[dict[str, Any]]) -> None:
     for line in of_kind(evidence, "draw")[:12]:
         line["wrong"] = True
-    found = list(recount(evidence))
-    assert not found[0].agrees
-    assert not found[0].holds
+    recounted = list(recount(evidence))
+    assert not recounted[0].agrees
+    assert not recounted[0].holds
 
 
-def test_what_was_drawn_later_does_not_speak_for_a_certificate(evidence: list[dict[str, Any]]) -> None:
+def test_later_draws_do_not_count_for_a_certificate(evidence: list[dict[str, Any]]) -> None:
     certificate = of_kind(evidence, "certificate")[0]
     certificate["until"] = of_kind(evidence, "draw")[3]["draw"]
     assert not next(recount(evidence)).holds
 
 
-def test_the_command_writes_a_file_that_the_other_reads(evidence: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_recount_certificates_reads_the_file_of_export_evidence(evidence: list[dict[str, Any]], tmp_path: Path) -> None:
     out = StringIO()
     call_command("export_evidence", tmp_path / "evidence.jsonl", stdout=out)
     assert "1 ledger" in out.getvalue()
@@ -86,20 +90,20 @@ def test_the_command_writes_a_file_that_the_other_reads(evidence: list[dict[str,
     assert out.getvalue().count("all in agreement with the evidence") == 2
 
 
-def test_a_certificate_that_does_not_follow_fails_the_command(evidence: list[dict[str, Any]]) -> None:
+def test_recount_certificates_fails_if_a_certificate_differs_from_the_evidence(evidence: list[dict[str, Any]]) -> None:
     Certificate.objects.update(errors=7)
     with pytest.raises(CommandError, match="differ from the evidence"):
         call_command("recount_certificates", stdout=StringIO())
 
 
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"kind": "draw", "ledger": 5}', '{"kind": "odd", "ledger": 1}'])
-def test_a_file_that_is_no_evidence_is_refused_with_the_line(line: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected_with_its_line(line: str, tmp_path: Path) -> None:
     file = tmp_path / "evidence.jsonl"
     file.write_text('{"kind": "ledger", "ledger": 1}\n' + line)
     with pytest.raises(CommandError, match="Line 2"):
         call_command("recount_certificates", str(file), stdout=StringIO())
 
 
-def test_a_line_before_its_ledger_is_refused() -> None:
+def test_a_line_before_its_ledger_is_rejected() -> None:
     with pytest.raises(InvalidEvidence, match="Line 1"):
         list(recount([{"kind": "carried", "ledger": 3}]))

@@ -1,4 +1,4 @@
-"""The whole way: from the first ticket to a certificate, and from an alarm to the next one."""
+"""From the first ticket to a certificate, and to its end."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 
 
 def classify_again(tickets: Sequence[Ticket]) -> None:
-    """As a worker does with tickets that wait: their answers and scores are known."""
+    """Judge waiting tickets as a worker does; their answers and scores are known."""
     epoch = epoch_now()
     labelled = [TicketOutcome(ticket, ticket.predictions.get()) for ticket in tickets]
     gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, epoch.contract.loaded()), {})
 
 
-def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: User) -> None:
+def test_auto_accept_starts_only_after_enough_clean_audits(ana: User) -> None:
     certify()
     epoch = make_grid()
     assert epoch.audits_from is not None
@@ -61,11 +61,11 @@ def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: Us
     auto_accepted = Verdict.objects.filter(ticket__in=passed, auto_accepted=True)
     assert auto_accepted.count() == 60
     assert 5 < AuditDraw.objects.filter(verdict__in=auto_accepted, audited=True).count() < 35
-    sealed = Ticket.objects.filter(pk__in=[one.pk for one in passed], sealed=True)
+    sealed = Ticket.objects.filter(pk__in=[ticket.pk for ticket in passed], sealed=True)
     assert sealed.count() == Audit.objects.pending().filter(ticket__in=passed).count()
 
 
-def test_a_lower_threshold_is_certified_with_more_evidence_and_extends_the_certificate(ana: User) -> None:
+def test_more_evidence_certifies_a_lower_threshold(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
@@ -83,23 +83,25 @@ def test_a_lower_threshold_is_certified_with_more_evidence_and_extends_the_certi
     assert epoch_now().passes_from == latest.passes_from
 
 
-def test_what_waited_for_an_audit_passes_once_it_may(ana: User) -> None:
+def test_tickets_waiting_for_an_audit_are_auto_accepted_once_certified(ana: User) -> None:
     certify()
     make_grid()
     early = arrive(*[SURE] * ENOUGH)
     late = arrive(*[SURE] * 40)
     audit(ana, open_audits(early))
-    assert cycle.run_certification(), "tickets are to be judged anew"
+    assert cycle.run_certification(), "tickets go back to the gate"
     new = Ticket.objects.new()
     assert set(new) == set(late)
     classify_again(late)
-    assert Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=[one.pk for one in late]).count() == 40
+    assert (
+        Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=[ticket.pk for ticket in late]).count() == 40
+    )
     assert AuditDraw.objects.filter(void=True).count() == 40
     assert AuditDraw.objects.valid().filter(verdict__ticket__in=late).count() == 40
     assert len(open_audits(late)) == Audit.objects.pending().filter(ticket__in=late).count() < 25
 
 
-def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -> None:
+def test_started_audits_stay_audits(ana: User, ben: User) -> None:
     certify()
     make_grid()
     early = arrive(*[SURE] * ENOUGH)
@@ -115,7 +117,7 @@ def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -
     assert Audit.objects.pending().count() == 2
 
 
-def test_an_audit_that_is_corrected_can_take_the_certificate_away(ana: User, lea: User) -> None:
+def test_corrected_audits_can_end_the_certificate(ana: User, lea: User) -> None:
     certify()
     make_grid()
     tickets = arrive(*[SURE] * ENOUGH)
@@ -131,7 +133,7 @@ def test_an_audit_that_is_corrected_can_take_the_certificate_away(ana: User, lea
     assert epoch_now().passes_from is None
 
 
-def test_another_promise_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) -> None:
+def test_a_new_target_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
@@ -148,7 +150,7 @@ def test_another_promise_is_judged_by_the_same_audits_at_a_smaller_risk(ana: Use
     assert Certificate.objects.get(ledger=before).ended_by == Certificate.End.CHANGED
 
 
-def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> None:
+def test_leaving_certified_mode_ends_the_certificate(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
@@ -159,7 +161,7 @@ def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> Non
     assert Epoch.objects.certifying() is None
 
 
-def test_only_the_category_has_to_be_right_where_that_is_what_is_promised(ana: User) -> None:
+def test_sentiment_errors_do_not_count_if_only_the_category_has_to_be_right(ana: User) -> None:
     certify()
     Gate.objects.update(about=Criterion.CATEGORY)
     make_grid()
@@ -173,7 +175,7 @@ def test_only_the_category_has_to_be_right_where_that_is_what_is_promised(ana: U
     assert Certificate.objects.get().errors == 0
 
 
-def test_the_books_are_kept_in_as_many_queries_whatever_they_hold(
+def test_updating_the_ledger_takes_the_same_number_of_queries_whatever_its_size(
     ana: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     certify()

@@ -1,4 +1,4 @@
-"""Each assumption of the promise has a guard: what would make the evidence better than things are does not."""
+"""Guards of the certificate: nothing can make the evidence look better than it is."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ledger_test() -> Any:
 
 
 def one_audit() -> Assignment:
-    """Of a ticket that would pass."""
+    """The audit of a ticket with a high score."""
     certify()
     make_grid()
     (ticket,) = arrive(SURE)
@@ -59,7 +59,7 @@ def test_an_audit_is_blind_and_its_ticket_sealed() -> None:
     assert assignment.share == 1
 
 
-def test_what_is_audited_counts_as_wrong_until_somebody_has_answered(ana: User) -> None:
+def test_an_audit_counts_as_wrong_until_it_is_answered(ana: User) -> None:
     assignment = one_audit()
     waiting = ledger_test().log_wealth()[0]
     assert waiting < 0
@@ -67,7 +67,7 @@ def test_what_is_audited_counts_as_wrong_until_somebody_has_answered(ana: User) 
     assert ledger_test().log_wealth()[0] > 0
 
 
-def test_a_skipped_audit_goes_to_somebody_else_and_counts_as_wrong_meanwhile(ana: User, ben: User) -> None:
+def test_a_skipped_audit_goes_to_someone_else_and_counts_as_wrong_meanwhile(ana: User, ben: User) -> None:
     assignment = one_audit()
     skip(assignment, ana)
     assert ledger_test().log_wealth()[0] < 0
@@ -87,7 +87,7 @@ def test_an_escalated_audit_counts_as_wrong_until_a_lead_has_answered(ana: User,
     assert ledger_test().log_wealth()[0] > 0
 
 
-def test_a_reviewer_who_says_something_else_is_not_believed_alone(ana: User, ben: User) -> None:
+def test_a_reviewer_who_disagrees_with_the_model_needs_a_second_one(ana: User, ben: User) -> None:
     assignment = one_audit()
     audit(ana, [assignment], wrong=1)
     assert Audit.objects.pending().exists()
@@ -96,11 +96,11 @@ def test_a_reviewer_who_says_something_else_is_not_believed_alone(ana: User, ben
     assert other.pk != assignment.pk
     assert not Assignment.objects.answerable_by(ana).filter(pk=other.pk).exists()
     audit(ben, [other], wrong=1)
-    found = Audit.objects.get()
-    assert (found.category_right, found.sentiment_right) == (False, True)
+    judged = Audit.objects.get()
+    assert (judged.category_right, judged.sentiment_right) == (False, True)
 
 
-def test_two_who_differ_are_settled_by_a_lead_who_sees_neither_name(ana: User, ben: User, lea: User) -> None:
+def test_a_lead_settles_audits_on_which_two_reviewers_disagree(ana: User, ben: User, lea: User) -> None:
     assignment = one_audit()
     audit(ana, [assignment], wrong=1)
     audit(ben, open_audits())
@@ -111,7 +111,7 @@ def test_two_who_differ_are_settled_by_a_lead_who_sees_neither_name(ana: User, b
     assert Audit.objects.get().category_right
 
 
-def test_agreements_that_were_drawn_are_looked_at_twice(ana: User, ben: User) -> None:
+def test_agreements_drawn_for_a_double_check_go_to_a_second_reviewer(ana: User, ben: User) -> None:
     certify(double_check_share=1.0)
     make_grid()
     arrive(SURE)
@@ -121,19 +121,19 @@ def test_agreements_that_were_drawn_are_looked_at_twice(ana: User, ben: User) ->
     assert Audit.objects.get().category_right
 
 
-def test_a_ticket_that_was_edited_after_it_was_answered_for_counts_as_wrong(ana: User) -> None:
+def test_a_ticket_edited_after_its_prediction_counts_as_wrong(ana: User) -> None:
     assignment = one_audit()
     Ticket.objects.filter(pk=assignment.ticket_id).update(text="Quite another matter.")
     audit(ana, [assignment])
-    found = Audit.objects.get()
-    assert (found.category_right, found.flaw) == (False, EDITED)
+    judged = Audit.objects.get()
+    assert (judged.category_right, judged.flaw) == (False, EDITED)
 
 
-def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> None:
+def test_a_reviewer_who_has_seen_the_suggestion_cannot_audit(ana: User, ben: User) -> None:
     certify()
     make_grid()
     configure_review(blind_share=0)
-    # A ticket that was first shown with what a model says of it, and then is drawn.
+    # A ticket that was shown with a suggestion before it is drawn.
     ticket = make_ticket("It was shown before it was drawn.")
     first = make_prediction(ticket)
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.NEEDS_REVIEW)
@@ -154,11 +154,11 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     assert (shown.purpose, shown.blind) == (Assignment.Purpose.AUDIT, True)
     answer(shown, ana, first.category.name, first.sentiment.name, shown=Presented(prediction=first))
     assert not Decision.objects.get().blind
-    found = Audit.objects.get(ticket=ticket)
-    assert (found.category_right, found.flaw) == (False, SUGGESTION_SEEN)
+    judged = Audit.objects.get(ticket=ticket)
+    assert (judged.category_right, judged.flaw) == (False, SUGGESTION_SEEN)
 
 
-def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
+def test_an_undone_answer_makes_the_ledger_recount(ana: User) -> None:
     assignment = one_audit()
     decision = answer(assignment, ana, "Billing", assignment.ticket.predictions.get().sentiment.name)
     better = ledger_test().log_wealth()[0]
@@ -169,7 +169,7 @@ def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
     assert ledger_test().log_wealth()[0] < 0 < better
 
 
-def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
+def test_held_out_audits_are_never_learned_from(ana: User) -> None:
     certify()
     make_grid()
     configure_review(benchmark_share=0)
@@ -177,39 +177,41 @@ def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
     audit(ana, open_audits(tickets))
     gold_labels.collect_from_decisions()
     published_examples.publish_examples()
-    kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
+    held_out = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     learned = set(Example.objects.values_list("ticket", flat=True))
-    assert kept
+    assert held_out
     assert learned
-    assert not kept & learned
+    assert not held_out & learned
 
 
-def test_what_is_kept_is_a_fair_sample_whatever_it_scored() -> None:
+def test_held_out_audits_are_a_fair_sample_of_all_scores() -> None:
     certify()
     epoch = make_grid()
     arrive(*[SURE, UNSURE] * 100)
-    found = Audit.objects.select_related("draw")
-    assert all(one.held_out == (one.draw.number < min(one.draw.floor, 0.3)) for one in found)
+    audit_records = Audit.objects.select_related("draw")
+    assert all(record.held_out == (record.draw.number < min(record.draw.floor, 0.3)) for record in audit_records)
     assert epoch.audit_share == 0.3
-    kept = [one.draw.value for one in found if one.held_out]
-    assert 10 < sum(value == SURE for value in kept) < 50
-    assert 10 < sum(value == UNSURE for value in kept) < 50
+    held_out_scores = [record.draw.value for record in audit_records if record.held_out]
+    assert 10 < sum(value == SURE for value in held_out_scores) < 50
+    assert 10 < sum(value == UNSURE for value in held_out_scores) < 50
 
 
-def test_the_lot_of_a_ticket_is_drawn_once() -> None:
+def test_a_ticket_is_drawn_once() -> None:
     certify()
     epoch = make_grid()
     (ticket,) = arrive(UNSURE)
     (draw,) = AuditDraw.objects.all()
     assert draw.number == epoch.draw(ticket.pk)
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
-    said = ticket.predictions.get()
-    gate.record_verdicts(epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.loaded()), {})
+    prediction = ticket.predictions.get()
+    gate.record_verdicts(
+        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, prediction)], epoch.contract.loaded()), {}
+    )
     assert Verdict.objects.filter(ticket=ticket).count() == 2
     assert AuditDraw.objects.get() == draw
 
 
-def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the_same(
+def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_next_draw_is_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certify()
@@ -225,13 +227,13 @@ def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the
     assert not AuditDraw.objects.exists()
     ticket = Ticket.objects.new().get()
     assert not Verdict.objects.filter(ticket=ticket).exists()
-    weighed = gate.score_outcomes(epoch, [TicketOutcome(ticket, ticket.predictions.get())], epoch.contract.loaded())
-    gate.record_verdicts(epoch, weighed, {})
+    scored = gate.score_outcomes(epoch, [TicketOutcome(ticket, ticket.predictions.get())], epoch.contract.loaded())
+    gate.record_verdicts(epoch, scored, {})
     assert AuditDraw.objects.get().number == epoch.draw(ticket.pk)
     assert Audit.objects.get().ticket == ticket
 
 
-def test_a_label_retired_in_mid_epoch_begins_an_epoch_whose_audits_count_against_it(ana: User) -> None:
+def test_retiring_a_label_ends_the_epoch_and_its_certificate(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
@@ -249,7 +251,7 @@ def test_a_label_retired_in_mid_epoch_begins_an_epoch_whose_audits_count_against
     assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
 
 
-def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana: User) -> None:
+def test_a_new_scorer_starts_an_epoch_without_a_certificate(ana: User) -> None:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
@@ -261,10 +263,10 @@ def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana:
         language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
     )
     assert epoch_now().passes_from is None
-    assert [one.auto_accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
+    assert [verdict.auto_accepted for verdict in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
 
 
-def test_the_order_of_evidence_does_not_go_by_any_clock(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_order_of_evidence_does_not_depend_on_any_clock(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     certify()
     make_grid()
     first, second = arrive(SURE), arrive(SURE)

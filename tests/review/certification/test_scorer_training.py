@@ -1,4 +1,4 @@
-"""The scorer learns from what people said of answers, and takes over only where it is better."""
+"""A new scorer is fitted on labelled tickets, and deployed only if it is better."""
 
 from __future__ import annotations
 
@@ -29,30 +29,28 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def telling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signals in which agreement tells everything, and the stated confidence nothing: right where the second family
-    agrees. Tickets with an even key are answered wrongly.
-    """
+    """Signals in which agreement decides whether an answer is right; answers to tickets with an even key are wrong."""
 
     def seen_of(labelled: Any, scorer: Scorer, version: Any) -> list[Signals]:
         return [
             Signals(confidence=0.9, category=axis, sentiment=AxisSignals(agrees=True))
-            for axis in (AxisSignals(agrees=bool(one.ticket.pk % 2), margin=0.0) for one in labelled)
+            for axis in (AxisSignals(agrees=bool(outcome.ticket.pk % 2), margin=0.0) for outcome in labelled)
         ]
 
     monkeypatch.setattr(scoring, "signals_for", seen_of)
 
 
 def judged(person: User, number: int) -> None:
-    """People label tickets that are no audits; half of the answers are wrong."""
+    """Label tickets that are not audits; half of the answers are wrong."""
     configure_review()
     tickets = Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(audits=None).order_by("pk")[:number]
     assert len(tickets) == number
     for ticket in tickets:
-        said = ticket.predictions.get()
-        name = "Account" if ticket.pk % 2 == 0 else said.category.name
-        category = type(said.category).objects.get(name=name)
+        prediction = ticket.predictions.get()
+        name = "Account" if ticket.pk % 2 == 0 else prediction.category.name
+        category = type(prediction.category).objects.get(name=name)
         Ticket.objects.filter(pk=ticket.pk).update(
-            state=Ticket.State.SETTLED, category=category, sentiment=said.sentiment
+            state=Ticket.State.SETTLED, category=category, sentiment=prediction.sentiment
         )
 
 
@@ -70,7 +68,7 @@ def installed(telling: None) -> None:
     make_grid()
 
 
-def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: None, ana: User) -> None:
+def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User) -> None:
     judged(ana, 80)
     before = epoch_now()
     scorer = improve()
@@ -87,7 +85,7 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
     assert other < 0.4
 
 
-def test_a_scorer_that_was_fitted_too_slowly_is_left_to_whoever_went_on(installed: None, ana: User) -> None:
+def test_a_scorer_is_not_deployed_after_its_lease_was_lost(installed: None, ana: User) -> None:
     judged(ana, 80)
     with leases.hold_named("certification") as lease:
         assert lease
@@ -102,13 +100,13 @@ def test_a_scorer_that_was_fitted_too_slowly_is_left_to_whoever_went_on(installe
     assert is_untouched(successor)
 
 
-def test_too_few_labels_fit_nothing(installed: None, ana: User) -> None:
+def test_too_few_labels_fit_no_scorer(installed: None, ana: User) -> None:
     judged(ana, FEWEST - 1)
     assert improve() is None
     assert Scorer.objects.count() == 1
 
 
-def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
+def test_a_scorer_that_is_not_better_is_not_deployed_and_not_retried_at_once(
     installed: None, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(ana, 80)
@@ -119,22 +117,22 @@ def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
     assert not scorer_training._answers_if_due(epoch_now())
 
 
-def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) -> None:
+def test_scorers_are_never_fitted_on_held_out_audits(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * 60)))
-    kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
+    held_out = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     used = set(scorer_training._labelled_tickets(epoch_now()).values_list("pk", flat=True))
-    assert kept
+    assert held_out
     assert used
-    assert not kept & used
+    assert not held_out & used
 
 
-def test_one_that_would_be_certified_less_far_does_not_take_over_a_certificate(installed: None, ana: User) -> None:
+def test_a_scorer_that_certifies_less_does_not_replace_a_certified_one(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
     cycle.run_certification()
     certificate = Ledger.objects.get().certificates.get(ended_at=None)
     Audit.objects.update(held_out=False)
     judged(ana, 80)
-    assert improve() is None, "no audit was kept that could certify anything for it"
+    assert improve() is None, "no held-out audit could certify anything for it"
     certificate.refresh_from_db()
     assert certificate.ended_at is None
     assert Scorer.objects.count() == 1

@@ -50,7 +50,7 @@ def rows(draw: st.DrawFn) -> Row:
     return value, share, floor, fully_audited, audited, wrong
 
 
-LOTS = st.lists(rows(), max_size=40)
+BATCHES = st.lists(rows(), max_size=40)
 
 
 def clean(number: int, value: float = 1.0, share: float = 1.0, *, audited: bool = True) -> list[Row]:
@@ -61,7 +61,7 @@ def wrong(number: int, value: float = 1.0) -> list[Row]:
     return [(value, 1.0, 1.0, math.inf, True, True)] * number
 
 
-def book_of(
+def state_after(
     batch: Sequence[Row], *, grid: Sequence[float] = GRID, error: float = 0.03, risk: float = 0.05
 ) -> SequentialTest:
     test = SequentialTest.start(grid, error, risk)
@@ -70,7 +70,7 @@ def book_of(
 
 
 def log_wealth(batch: Sequence[Row], threshold: float, error: float, stakes: Floats = STRICT_WEIGHTS) -> float:
-    """The wealth as its definition has it, ticket by ticket and bet by bet."""
+    """Wealth by its definition, ticket by ticket and bet by bet."""
     total = 0.0
     for bet, stake in zip(BETS, stakes, strict=True):
         wealth = stake
@@ -83,33 +83,33 @@ def log_wealth(batch: Sequence[Row], threshold: float, error: float, stakes: Flo
     return float(total)
 
 
-def test_the_first_money_is_one() -> None:
+def test_the_initial_wealth_is_one() -> None:
     assert STRICT_WEIGHTS.sum() == LAX_WEIGHTS.sum() == pytest.approx(1)
     assert len(STRICT_WEIGHTS) == len(LAX_WEIGHTS) == len(BETS)
     assert ((BETS > 0) & (BETS < 1)).all()
     assert SequentialTest.start(LONG, 0.03, 0.05).log_wealth() == pytest.approx(0)
 
 
-@given(LOTS, ERRORS)
+@given(BATCHES, ERRORS)
 def test_wealth_is_what_its_definition_says(batch: list[Row], error: float) -> None:
-    test = book_of(batch, error=error)
+    test = state_after(batch, error=error)
     assert np.exp(test.log_wealth()) == pytest.approx([log_wealth(batch, threshold, error) for threshold in GRID])
     strict, lax = LONG[:STRICT_THRESHOLDS], LONG[STRICT_THRESHOLDS:]
-    expected = [log_wealth(batch, one, error) for one in strict] + [
-        log_wealth(batch, one, error, LAX_WEIGHTS) for one in lax
+    expected = [log_wealth(batch, threshold, error) for threshold in strict] + [
+        log_wealth(batch, threshold, error, LAX_WEIGHTS) for threshold in lax
     ]
-    assert np.exp(book_of(batch, grid=LONG, error=error).log_wealth()) == pytest.approx(expected)
+    assert np.exp(state_after(batch, grid=LONG, error=error).log_wealth()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("audits", "errors"), [(10, 0), (150, 0), (400, 3), (400, 30)])
 def test_wealth_of_audits_of_one_share_has_a_closed_form(audits: int, errors: int) -> None:
-    test = book_of(clean(audits - errors) + wrong(errors))
+    test = state_after(clean(audits - errors) + wrong(errors))
     most = BETS / (1 / 1.0 - 0.03)
     closed = (STRICT_WEIGHTS * (1 - most * 0.97) ** errors * (1 + most * 0.03) ** (audits - errors)).sum()
     assert np.exp(test.log_wealth()) == pytest.approx(closed)
 
 
-# On average nothing is won
+# Wealth does not grow on average
 
 
 class Drawn(NamedTuple):
@@ -125,23 +125,23 @@ class Drawn(NamedTuple):
 
 def outcomes(ticket: Drawn) -> list[tuple[float, Row]]:
     """Everything that can happen to it, each with its probability: half of those that count have either share."""
-    found: list[tuple[float, Row]] = [(1 - ticket.counts, (0.1, 1.0, ticket.floor, math.inf, True, True))]
+    rows_by_chance: list[tuple[float, Row]] = [(1 - ticket.counts, (0.1, 1.0, ticket.floor, math.inf, True, True))]
     for share, rate in zip(ticket.shares, ticket.rates, strict=True):
         likely = ticket.counts / 2
-        found += [
+        rows_by_chance += [
             (likely * share * rate, (0.7, share, ticket.floor, math.inf, True, True)),
             (likely * share * (1 - rate), (0.7, share, ticket.floor, math.inf, True, False)),
             (likely * (1 - share) * rate, (0.7, share, ticket.floor, math.inf, False, True)),
             (likely * (1 - share) * (1 - rate), (0.7, share, ticket.floor, math.inf, False, False)),
         ]
-    return [(likely, row) for likely, row in found if likely > 0]
+    return [(likely, row) for likely, row in rows_by_chance if likely > 0]
 
 
 def mean_wealth(tickets: Sequence[Drawn], error: float) -> float:
     total = mean = 0.0
     for path in product(*map(outcomes, tickets)):
         likely = math.prod(likely for likely, _row in path)
-        test = book_of([row for _likely, row in path], grid=[0.5], error=error)
+        test = state_after([row for _likely, row in path], grid=[0.5], error=error)
         total += likely
         mean += likely * math.exp(test.log_wealth()[0])
     assert total == pytest.approx(1)
@@ -160,32 +160,32 @@ def drawn(draw: st.DrawFn, error: float, above: st.SearchStrategy[float]) -> Dra
 
 @given(st.data(), ERRORS)
 @settings(max_examples=25)
-def test_with_just_the_promised_errors_wealth_is_one_on_average(data: st.DataObject, error: float) -> None:
+def test_wealth_stays_one_on_average_at_the_error_limit(data: st.DataObject, error: float) -> None:
     tickets = data.draw(st.lists(drawn(error, st.just(0.0)), min_size=1, max_size=2))
     assert mean_wealth(tickets, error) == pytest.approx(1, abs=1e-9)
 
 
 @given(st.data(), ERRORS)
 @settings(max_examples=25)
-def test_with_more_errors_wealth_is_less_than_one_on_average(data: st.DataObject, error: float) -> None:
+def test_wealth_does_not_grow_on_average_beyond_the_error_limit(data: st.DataObject, error: float) -> None:
     tickets = data.draw(st.lists(drawn(error, st.floats(0, 1)), min_size=1, max_size=2))
     assert mean_wealth(tickets, error) <= 1 + 1e-9
 
 
 @pytest.mark.parametrize("error", [0.01, 0.03, 0.3])
-def test_with_fewer_errors_wealth_is_more_than_one_on_average(error: float) -> None:
+def test_wealth_grows_on_average_below_the_error_limit(error: float) -> None:
     assert mean_wealth([Drawn(1.0, 0.3, (0.3, 1.0), (error / 3, error / 3))] * 2, error) > 1.0001
 
 
 @pytest.mark.parametrize(("floor", "error"), [(0.05, 0.03), (0.3, 0.2), (1.0, 0.03)])
-def test_shares_that_follow_what_was_found_win_nothing(floor: float, error: float) -> None:
+def test_audit_probabilities_that_depend_on_findings_gain_nothing(floor: float, error: float) -> None:
     """The next ticket is audited more often after an error, and less often after none."""
     mean = 0.0
 
     def go(path: list[Row], likely: float, left: int) -> None:
         nonlocal mean
         if not left:
-            mean += likely * math.exp(book_of(path, grid=[0.5], error=error).log_wealth()[0])
+            mean += likely * math.exp(state_after(path, grid=[0.5], error=error).log_wealth()[0])
             return
         share = 1.0 if path and path[-1][4] and path[-1][5] else floor
         # What is put down as the least follows as well.
@@ -198,29 +198,29 @@ def test_shares_that_follow_what_was_found_win_nothing(floor: float, error: floa
     assert mean == pytest.approx(1, abs=1e-9)
 
 
-def test_in_the_shadow_everything_was_audited_and_wealth_is_still_one_on_average() -> None:
+def test_wealth_stays_one_on_average_with_fully_audited_thresholds() -> None:
     """From 0.5 on all were audited, below with the floor: a threshold at 0.5 may bet more, one at 0.3 may not."""
     error, floor, mean = 0.1, 0.2, np.zeros(2)
-    one: list[tuple[float, Row]] = [
+    ticket_outcomes: list[tuple[float, Row]] = [
         (0.5 * error, (0.7, 1.0, floor, 0.5, True, True)),
         (0.5 * (1 - error), (0.7, 1.0, floor, 0.5, True, False)),
         (0.5 * floor * error, (0.4, floor, floor, 0.5, True, True)),
         (0.5 * floor * (1 - error), (0.4, floor, floor, 0.5, True, False)),
         (0.5 * (1 - floor), (0.4, floor, floor, 0.5, False, False)),
     ]
-    for path in product(one, repeat=3):
-        test = book_of([row for _likely, row in path], grid=[0.5, 0.3], error=error)
+    for path in product(ticket_outcomes, repeat=3):
+        test = state_after([row for _likely, row in path], grid=[0.5, 0.3], error=error)
         mean += math.prod(likely for likely, _row in path) * np.exp(test.log_wealth())
     assert mean == pytest.approx(1)
 
 
-def test_more_is_won_in_the_shadow() -> None:
+def test_fully_audited_thresholds_gain_more() -> None:
     lit = [(0.7, 1.0, 0.05, math.inf, True, False)] * 100
     shadowed = [(0.7, 1.0, 0.05, 0.6, True, False)] * 100
-    strict, lax = book_of(shadowed, grid=[0.6, 0.5]).log_wealth()
-    assert book_of(lit, grid=[0.6, 0.5]).log_wealth() == pytest.approx([lax, lax])
+    strict, lax = state_after(shadowed, grid=[0.6, 0.5]).log_wealth()
+    assert state_after(lit, grid=[0.6, 0.5]).log_wealth() == pytest.approx([lax, lax])
     assert strict > 10 * lax
-    assert strict == pytest.approx(book_of(clean(100), grid=[0.6]).log_wealth()[0])
+    assert strict == pytest.approx(state_after(clean(100), grid=[0.6]).log_wealth()[0])
 
 
 def ever_certified(error: float, risk: float, stakes: Floats, *, truly: float, audits: int = 1_500) -> float:
@@ -243,36 +243,36 @@ def ever_certified(error: float, risk: float, stakes: Floats, *, truly: float, a
 
 @pytest.mark.parametrize("stakes", [STRICT_WEIGHTS, LAX_WEIGHTS])
 @pytest.mark.parametrize(("error", "risk"), [(0.03, 0.05), (0.1, 0.05), (0.03, 0.2), (0.5, 0.01)])
-def test_looking_after_every_audit_certifies_what_is_false_seldom_enough(
+def test_false_certificates_are_rare_enough_when_checked_after_every_audit(
     error: float, risk: float, stakes: Floats
 ) -> None:
     assert risk / 20 < ever_certified(error, risk, stakes, truly=error) <= risk
 
 
-def test_careful_bets_seldom_certify_what_is_just_beyond_and_win_on_what_is_just_below() -> None:
+def test_small_bets_rarely_certify_just_beyond_the_limit_and_win_just_below_it() -> None:
     beyond = [ever_certified(0.03, 0.05, stakes, truly=0.034) for stakes in (STRICT_WEIGHTS, LAX_WEIGHTS)]
     assert beyond[1] < beyond[0] / 2
     below = [ever_certified(0.03, 0.05, stakes, truly=0.018) for stakes in (STRICT_WEIGHTS, LAX_WEIGHTS)]
     assert below[1] > below[0]
 
 
-# What does not matter, and what does
+# Invariances
 
 
-def same(one: SequentialTest, other: SequentialTest) -> None:
-    np.testing.assert_allclose(one.wealth, other.wealth, atol=1e-9)
-    assert one.reached == other.reached
-    assert one.tickets == other.tickets
+def same(first: SequentialTest, second: SequentialTest) -> None:
+    np.testing.assert_allclose(first.wealth, second.wealth, atol=1e-9)
+    assert first.reached == second.reached
+    assert first.tickets == second.tickets
 
 
-@given(LOTS, st.integers(0, 40))
-def test_in_parts_is_the_same_as_at_once(batch: list[Row], cut: int) -> None:
-    test = book_of(batch[:cut], error=0.3, risk=0.4)
+@given(BATCHES, st.integers(0, 40))
+def test_draws_added_in_parts_equal_draws_added_at_once(batch: list[Row], cut: int) -> None:
+    test = state_after(batch[:cut], error=0.3, risk=0.4)
     test.add(DrawBatch.from_rows(batch[cut:]))
-    same(test, book_of(batch, error=0.3, risk=0.4))
+    same(test, state_after(batch, error=0.3, risk=0.4))
 
 
-def test_many_in_parts_are_the_same_as_at_once() -> None:
+def test_many_draws_added_in_parts_equal_draws_added_at_once() -> None:
     random = np.random.default_rng(5)
     batch: list[Row] = [
         (float(value), 0.3, 0.3, math.inf, bool(value * 1e3 % 1 < 0.3), bool(value * 1e5 % 1 < 0.005))
@@ -281,68 +281,73 @@ def test_many_in_parts_are_the_same_as_at_once() -> None:
     parts = SequentialTest.start(GRID, 0.02, 0.05)
     for start in range(0, len(batch), 701):
         parts.add(DrawBatch.from_rows(batch[start : start + 701]))
-    same(parts, book_of(batch, error=0.02))
+    same(parts, state_after(batch, error=0.02))
     assert parts.certified == 3
 
 
-def test_it_says_at_which_ticket_it_sufficed_even_far_along() -> None:
-    test = book_of(clean(CHUNK + 100, 0.3) + clean(200, 0.9), grid=[0.9])
+def test_the_deciding_ticket_is_known_even_beyond_a_chunk() -> None:
+    test = state_after(clean(CHUNK + 100, 0.3) + clean(200, 0.9), grid=[0.9])
     needed = SequentialTest.start([0.9], 0.03, 0.05).clean_audits_to_next()
     assert needed
     assert test.reached == [CHUNK + 100 + needed]
 
 
-@given(LOTS, st.randoms())
-def test_the_order_does_not_change_what_was_won_in_the_end(batch: list[Row], random: object) -> None:
+@given(BATCHES, st.randoms())
+def test_the_final_wealth_does_not_depend_on_the_order(batch: list[Row], random: object) -> None:
     mixed = list(batch)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(book_of(mixed).wealth, book_of(batch).wealth, atol=1e-9)
+    np.testing.assert_allclose(state_after(mixed).wealth, state_after(batch).wealth, atol=1e-9)
 
 
-@given(LOTS, LOTS)
-def test_what_does_not_score_high_enough_does_not_count(batch: list[Row], other: list[Row]) -> None:
+@given(BATCHES, BATCHES)
+def test_tickets_below_a_threshold_do_not_count_for_it(batch: list[Row], other: list[Row]) -> None:
     strict = [row for row in batch if row[0] >= 0.9]
     mixed = strict + [row for row in other if row[0] < 0.9]
-    assert book_of(mixed).log_wealth()[0] == pytest.approx(book_of(strict).log_wealth()[0])
+    assert state_after(mixed).log_wealth()[0] == pytest.approx(state_after(strict).log_wealth()[0])
 
 
-@given(LOTS)
-def test_what_was_not_audited_is_neither_right_nor_wrong(batch: list[Row]) -> None:
+@given(BATCHES)
+def test_the_label_of_an_unaudited_ticket_is_ignored(batch: list[Row]) -> None:
     turned = [(*row[:5], row[5] if row[4] else not row[5]) for row in batch]
-    same(book_of(turned), book_of(batch))
+    same(state_after(turned), state_after(batch))
 
 
 def test_equal_scores_stay_together() -> None:
     below = math.nextafter(0.9, 0)
-    test = book_of(clean(10, 0.9) + clean(10, below), grid=[0.9, below])
+    test = state_after(clean(10, 0.9) + clean(10, below), grid=[0.9, below])
     strict, lax = test.log_wealth()
-    assert strict == pytest.approx(book_of(clean(10), grid=[0.9]).log_wealth()[0])
-    assert lax == pytest.approx(book_of(clean(20), grid=[0.9]).log_wealth()[0])
+    assert strict == pytest.approx(state_after(clean(10), grid=[0.9]).log_wealth()[0])
+    assert lax == pytest.approx(state_after(clean(20), grid=[0.9]).log_wealth()[0])
 
 
-def test_wealth_stays_a_number_however_much_or_little_it_is() -> None:
-    rich, poor = book_of(clean(60_000)), book_of(wrong(3_000))
+def test_wealth_stays_finite() -> None:
+    rich, poor = state_after(clean(60_000)), state_after(wrong(3_000))
     assert np.isfinite([*rich.log_wealth(), *poor.log_wealth()]).all()
     assert (rich.log_wealth() > 1_000).all()
     assert (poor.log_wealth() < -400).all()
 
 
-def test_a_copy_goes_its_own_way() -> None:
-    test = book_of(clean(100))
+def test_a_copy_is_independent() -> None:
+    test = state_after(clean(100))
     other = test.copy()
     other.add(DrawBatch.from_rows(clean(100)))
-    same(test, book_of(clean(100)))
-    same(other, book_of(clean(200)))
+    same(test, state_after(clean(100)))
+    same(other, state_after(clean(200)))
 
 
-def test_audits_that_are_carried_over_count_as_audited_one_and_all() -> None:
-    values, found = [0.2, 0.6, 0.9, 1.0], [False, True, False, False]
+def test_carried_audits_count_with_probability_one() -> None:
+    values, errors = [0.2, 0.6, 0.9, 1.0], [False, True, False, False]
     carried = SequentialTest.start(GRID, 0.03, 0.05)
-    carried.add(DrawBatch.audits(values, found))
-    same(carried, book_of([(value, 1.0, 1.0, math.inf, True, one) for value, one in zip(values, found, strict=True)]))
+    carried.add(DrawBatch.audits(values, errors))
+    same(
+        carried,
+        state_after(
+            [(value, 1.0, 1.0, math.inf, True, is_wrong) for value, is_wrong in zip(values, errors, strict=True)]
+        ),
+    )
 
 
-def test_lots_have_columns() -> None:
+def test_batches_have_columns() -> None:
     batch = DrawBatch.from_rows([(0.9, 0.3, 0.05, math.inf, True, False), (0.2, 1.0, 0.3, 0.1, False, True)])
     assert batch.value.tolist() == [0.9, 0.2]
     assert batch.share.tolist() == [0.3, 1.0]
@@ -357,7 +362,7 @@ def test_lots_have_columns() -> None:
 @pytest.mark.parametrize(
     "batch", [DrawBatch.from_rows([]), DrawBatch.audits([], []), DrawBatch.from_rows(clean(5, 0.1))]
 )
-def test_of_nothing_nothing_is_certified(batch: DrawBatch) -> None:
+def test_without_evidence_nothing_is_certified(batch: DrawBatch) -> None:
     test = SequentialTest.start(GRID, 0.03, 0.05)
     test.add(batch)
     assert test.log_wealth() == pytest.approx(0)
@@ -370,14 +375,14 @@ def test_of_nothing_nothing_is_certified(batch: DrawBatch) -> None:
 
 
 def test_enough_clean_audits_certify_from_strict_to_lax() -> None:
-    assert book_of(clean(100)).threshold is None
-    assert book_of(wrong(9, 0.6) + clean(160, 0.9)).threshold == 0.9
-    assert book_of(wrong(9, 0.5) + clean(160, 0.9)).threshold == 0.6
-    assert book_of(clean(160)).threshold == 0.5
+    assert state_after(clean(100)).threshold is None
+    assert state_after(wrong(9, 0.6) + clean(160, 0.9)).threshold == 0.9
+    assert state_after(wrong(9, 0.5) + clean(160, 0.9)).threshold == 0.6
+    assert state_after(clean(160)).threshold == 0.5
 
 
 def test_a_later_threshold_waits_for_an_earlier_one() -> None:
-    test = book_of(clean(400, 0.6))
+    test = state_after(clean(400, 0.6))
     assert test.reached[0] is None
     assert test.reached[1] is not None
     assert test.certified == 0
@@ -386,28 +391,28 @@ def test_a_later_threshold_waits_for_an_earlier_one() -> None:
     assert test.certified == 3
 
 
-@given(LOTS)
-def test_none_is_certified_before_a_stricter_one(batch: list[Row]) -> None:
-    test = book_of(batch, error=0.5, risk=0.5)
+@given(BATCHES)
+def test_no_threshold_is_certified_before_a_stricter_one(batch: list[Row]) -> None:
+    test = state_after(batch, error=0.5, risk=0.5)
     assert all(at is not None for at in test.reached[: test.certified])
     assert test.certified == 3 or test.reached[test.certified] is None
 
 
-@given(LOTS, LOTS)
-def test_what_is_certified_stays_so(batch: list[Row], more: list[Row]) -> None:
-    test = book_of(batch, error=0.5, risk=0.5)
+@given(BATCHES, BATCHES)
+def test_certified_thresholds_stay_certified(batch: list[Row], more: list[Row]) -> None:
+    test = state_after(batch, error=0.5, risk=0.5)
     before, reached = test.certified, list(test.reached)
     test.add(DrawBatch.from_rows(more))
     assert test.certified >= before
     assert all(now == then for now, then in zip(test.reached, reached, strict=True) if then is not None)
 
 
-@given(LOTS, st.data())
-def test_what_waits_for_an_answer_never_helps(batch: list[Row], data: st.DataObject) -> None:
-    """It counts as wrong until somebody answers."""
+@given(BATCHES, st.data())
+def test_pending_audits_never_help(batch: list[Row], data: st.DataObject) -> None:
+    """An unanswered audit counts as wrong."""
     batch = batch + clean(10)
     settled = [(*row[:5], row[5] and data.draw(st.booleans())) for row in batch]
-    pending, answered = (book_of(one, error=0.5, risk=0.5) for one in (batch, settled))
+    pending, answered = (state_after(evidence, error=0.5, risk=0.5) for evidence in (batch, settled))
     assert (pending.log_wealth() <= answered.log_wealth() + 1e-9).all()
     assert pending.certified <= answered.certified
     for waiting, known in zip(pending.reached, answered.reached, strict=True):
@@ -432,48 +437,50 @@ def test_thresholds_after_the_first_need_more_unless_the_risk_asks_for_that_anyw
 
 
 def test_a_lucky_run_that_certifies_strict_thresholds_does_not_certify_lax_ones() -> None:
-    assert book_of(clean(125), grid=LONG).certified == 1
-    test = book_of(clean(160), grid=LONG)
+    assert state_after(clean(125), grid=LONG).certified == 1
+    test = state_after(clean(160), grid=LONG)
     assert test.certified == STRICT_THRESHOLDS
     test.add(DrawBatch.from_rows(clean(test.clean_audits_to_next() or 0)))
     assert test.certified == len(LONG)
 
 
-def test_a_smaller_risk_takes_more() -> None:
+def test_a_smaller_risk_takes_more_audits() -> None:
     needed = [SequentialTest.start(GRID, 0.03, risk).clean_audits_to_next() for risk in (0.2, 0.05, 0.01)]
-    assert needed == sorted(needed, key=lambda one: one or 0)
+    assert needed == sorted(needed, key=lambda audits: audits or 0)
     assert len(set(needed)) == 3
 
 
 # How many are still needed
 
 
-@given(LOTS, st.sampled_from([0.05, 0.1, 0.3]))
-def test_so_many_clean_audits_certify_the_next_threshold_and_one_fewer_do_not(batch: list[Row], error: float) -> None:
-    test = book_of(batch, error=error)
+@given(BATCHES, st.sampled_from([0.05, 0.1, 0.3]))
+def test_the_clean_audits_needed_certify_the_next_threshold_and_one_fewer_do_not(
+    batch: list[Row], error: float
+) -> None:
+    test = state_after(batch, error=error)
     needed = test.clean_audits_to_next()
     assume(needed is not None)
     assert needed
-    one_fewer, required_log_wealth = test.copy(), test.copy()
-    one_fewer.add(DrawBatch.from_rows(clean(needed - 1)))
-    required_log_wealth.add(DrawBatch.from_rows(clean(needed)))
-    assert one_fewer.certified == test.certified
-    assert required_log_wealth.certified > test.certified
+    too_few, enough = test.copy(), test.copy()
+    too_few.add(DrawBatch.from_rows(clean(needed - 1)))
+    enough.add(DrawBatch.from_rows(clean(needed)))
+    assert too_few.certified == test.certified
+    assert enough.certified > test.certified
 
 
-@given(LOTS)
+@given(BATCHES)
 @settings(max_examples=30)
-def test_so_do_clean_audits_of_one_ticket_in_twenty(batch: list[Row]) -> None:
-    test = book_of(batch, error=0.1)
+def test_the_clean_audits_needed_at_one_in_twenty_certify_and_one_fewer_do_not(batch: list[Row]) -> None:
+    test = state_after(batch, error=0.1)
     needed = test.clean_audits_to_next(0.05)
     assume(needed is not None)
     assert needed
     of_twenty = clean(1, 1.0, 0.05) + clean(19, 1.0, 0.05, audited=False)
-    one_fewer, required_log_wealth = test.copy(), test.copy()
-    one_fewer.add(DrawBatch.from_rows(of_twenty * (needed - 1)))
-    required_log_wealth.add(DrawBatch.from_rows(of_twenty * needed))
-    assert one_fewer.certified == test.certified
-    assert required_log_wealth.certified > test.certified
+    too_few, enough = test.copy(), test.copy()
+    too_few.add(DrawBatch.from_rows(of_twenty * (needed - 1)))
+    enough.add(DrawBatch.from_rows(of_twenty * needed))
+    assert too_few.certified == test.certified
+    assert enough.certified > test.certified
 
 
 @pytest.mark.parametrize(("floor", "audits"), [(1.0, 120), (0.3, 122), (0.05, 122)])
@@ -482,7 +489,7 @@ def test_the_first_certificate_of_97_percent_takes_about_120_clean_audits(floor:
 
 
 @pytest.mark.parametrize("floor", [0.05, 0.07, 0.1, 0.29, 0.57])
-def test_whole_audits_are_not_rounded_up(floor: float) -> None:
+def test_whole_numbers_of_audits_are_not_rounded_up(floor: float) -> None:
     """An audit in so many tickets of a hundred: what takes a multiple of a hundred takes that many audits."""
     gain = np.log1p(BETS * 0.03 / (1 / floor - 0.03))
     wealth = np.cumsum(np.ones(6_000))[:, None] * gain
@@ -493,12 +500,12 @@ def test_whole_audits_are_not_rounded_up(floor: float) -> None:
         )
 
 
-def test_it_gives_up_where_too_many_are_needed_and_where_none_is() -> None:
+def test_the_audits_needed_are_unknown_if_too_many_or_if_all_is_certified() -> None:
     fresh = SequentialTest.start(GRID, 0.03, 0.05)
     assert fresh.clean_audits_to_next(most=120) == 120
     assert fresh.clean_audits_to_next(most=119) is None
-    assert book_of(wrong(200)).clean_audits_to_next() is None
-    assert book_of(clean(300)).clean_audits_to_next() is None
+    assert state_after(wrong(200)).clean_audits_to_next() is None
+    assert state_after(clean(300)).clean_audits_to_next() is None
 
 
 # The grid, shares and risks
@@ -520,7 +527,7 @@ def test_a_grid_has_a_threshold_for_each_share_where_no_scores_are_equal() -> No
     assert coverage == pytest.approx(COVERAGES, abs=0.0015)
 
 
-def test_of_two_scores_the_stricter_makes_the_threshold() -> None:
+def test_between_two_scores_the_stricter_is_the_threshold() -> None:
     grid, coverage = threshold_grid([number / 10 for number in range(11)])
     assert grid == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
     assert coverage == pytest.approx([5 / 11, 6 / 11, 7 / 11, 8 / 11, 9 / 11, 10 / 11])
@@ -539,13 +546,13 @@ def test_much_is_audited_at_first_and_less_later() -> None:
 
 
 @given(st.floats(0.001, 0.5), st.integers(1, 2_000))
-def test_what_attempts_may_spend_adds_up_to_the_risk_and_no_further(risk: float, attempts: int) -> None:
+def test_all_attempts_together_never_spend_more_than_the_risk(risk: float, attempts: int) -> None:
     spent = sum(risk_for_attempt(risk, attempt) for attempt in range(1, attempts + 1))
     assert spent == pytest.approx(risk * attempts / (attempts + 1))
     assert spent < risk
 
 
-def test_audits_used_for_the_first_time_may_spend_all_of_it() -> None:
+def test_fresh_audits_may_spend_the_whole_risk() -> None:
     assert risk_for_attempt(0.05, 0) == 0.05
 
 
@@ -571,13 +578,13 @@ def streams(rate: float) -> list[SequentialTest]:
     return progress
 
 
-def test_little_more_than_the_promised_errors_are_certified_seldom_enough() -> None:
+def test_an_error_rate_just_beyond_the_limit_is_rarely_certified() -> None:
     """Whether it ever sufficed, looking after every ticket."""
     false = sum(test.certified > 0 for test in streams(0.0302)) / STREAMS
     assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / STREAMS)
 
 
-def test_far_fewer_errors_are_certified_nearly_always() -> None:
+def test_an_error_rate_far_below_the_limit_is_nearly_always_certified() -> None:
     progress = streams(0.003)
     assert sum(test.certified > 0 for test in progress) > 0.99 * STREAMS
     assert sum(test.certified == 4 for test in progress) > 0.5 * STREAMS

@@ -55,17 +55,17 @@ def interval(figure: Estimate) -> list[float]:
         (["0100000010", "1110010000"], 0.095),
     ],
 )
-def test_alpha_is_that_of_krippendorffs_examples(observers: list[str], published: float) -> None:
+def test_alpha_equals_krippendorffs_published_examples(observers: list[str], published: float) -> None:
     assert alpha(units_of(observers)).estimate == pytest.approx(published, abs=0.0005)
 
 
-def test_a_unit_with_one_label_is_not_counted() -> None:
+def test_units_with_one_label_are_ignored() -> None:
     assert alpha(units_of(FOUR_OBSERVERS)).n == 11
 
 
-def test_kappa_is_that_of_cohens_example() -> None:
-    cells = [(one, other, number) for one, row in COHEN for other, number in zip("abc", row, strict=True)]
-    figure = kappa([pair for one, other, number in cells for pair in [(one, other)] * number])
+def test_kappa_equals_cohens_published_example() -> None:
+    cells = [(first, second, number) for first, row in COHEN for second, number in zip("abc", row, strict=True)]
+    figure = kappa([pair for first, second, number in cells for pair in [(first, second)] * number])
     assert figure.n == 200
     assert figure.estimate == pytest.approx(0.492, abs=0.0005)
     # Cohen's own limits, by the normal curve, are 0.384 and 0.600.
@@ -104,20 +104,20 @@ def test_differences_have_newcombes_interval(counts: tuple[int, int, int, int], 
 
 
 def disagreement_within(units: list[list[str]]) -> float:
-    """Krippendorff's observed disagreement, each pair of labels of one unit weighted by how many it has."""
+    """Krippendorff's observed disagreement, each pair of labels weighted by the number of labels of its unit."""
     total = sum(len(unit) for unit in units)
-    by_unit = (sum(one != other for one, other in product(unit, unit)) / (len(unit) - 1) for unit in units)
+    by_unit = (sum(first != second for first, second in product(unit, unit)) / (len(unit) - 1) for unit in units)
     return sum(by_unit) / total
 
 
 def disagreement_between(units: list[list[str]]) -> float:
     """The disagreement to expect where any two of all labels are put together."""
     values = [value for unit in units for value in unit]
-    return sum(one != other for one, other in product(values, values)) / (len(values) * (len(values) - 1))
+    return sum(first != second for first, second in product(values, values)) / (len(values) * (len(values) - 1))
 
 
 @given(UNITS)
-def test_alpha_is_what_its_definition_says(given_units: list[list[str | None]]) -> None:
+def test_alpha_equals_its_definition(given_units: list[list[str | None]]) -> None:
     units = [[value for value in unit if value is not None] for unit in given_units]
     units = [unit for unit in units if len(unit) > 1]
     figure = alpha(given_units)
@@ -129,7 +129,7 @@ def test_alpha_is_what_its_definition_says(given_units: list[list[str | None]]) 
 
 
 @given(UNITS)
-def test_alpha_is_what_the_reference_package_says(given_units: list[list[str | None]]) -> None:
+def test_alpha_equals_the_reference_package(given_units: list[list[str | None]]) -> None:
     figure = alpha(given_units)
     assume(figure.estimate is not None)
     numbers = [["abcd".index(value) if value else np.nan for value in unit] for unit in given_units]
@@ -138,9 +138,9 @@ def test_alpha_is_what_the_reference_package_says(given_units: list[list[str | N
 
 
 @given(PAIRS)
-def test_kappa_is_what_its_definition_says(pairs: Pairs) -> None:
-    by_chance = np.mean([one == other for (one, _), (_, other) in product(pairs, pairs)])
-    agreed = np.mean([one == other for one, other in pairs])
+def test_kappa_equals_its_definition(pairs: Pairs) -> None:
+    by_chance = np.mean([first == second for (first, _), (_, second) in product(pairs, pairs)])
+    agreed = np.mean([first == second for first, second in pairs])
     figure = kappa(pairs)
     if by_chance == 1:
         assert figure == Estimate(None, None, None, len(pairs))
@@ -149,7 +149,7 @@ def test_kappa_is_what_its_definition_says(pairs: Pairs) -> None:
 
 
 @given(PAIRS)
-def test_no_figure_is_ever_nan_and_each_lies_in_its_interval(pairs: Pairs) -> None:
+def test_estimates_are_never_nan_and_lie_in_their_interval(pairs: Pairs) -> None:
     for figure in (raw_agreement(pairs), kappa(pairs)):
         if figure.estimate is not None:
             low, high = interval(figure)
@@ -160,19 +160,19 @@ def test_no_figure_is_ever_nan_and_each_lies_in_its_interval(pairs: Pairs) -> No
 
 
 @given(UNITS, st.randoms(use_true_random=False))
-def test_alpha_knows_neither_order_nor_names(given_units: list[list[str | None]], chance: random.Random) -> None:
+def test_alpha_depends_on_neither_order_nor_names(given_units: list[list[str | None]], chance: random.Random) -> None:
     shuffled = [chance.sample(unit, len(unit)) for unit in chance.sample(given_units, len(given_units))]
     renamed = [[value and {"a": "z", "b": "y", "c": "x", "d": "w"}[value] for value in unit] for unit in shuffled]
-    figure, other = alpha(given_units), alpha(renamed)
-    assert other.n == figure.n
-    assert other.estimate == (None if figure.estimate is None else pytest.approx(figure.estimate))
+    figure, renamed_figure = alpha(given_units), alpha(renamed)
+    assert renamed_figure.n == figure.n
+    assert renamed_figure.estimate == (None if figure.estimate is None else pytest.approx(figure.estimate))
 
 
 # Where there is nothing, or nothing but agreement
 
 
 @pytest.mark.parametrize("figure", [raw_agreement([]), kappa([]), alpha([]), share(0, 0), alpha([("a",), (None,)])])
-def test_of_nothing_nothing_is_known(figure: Estimate) -> None:
+def test_without_labels_every_estimate_is_unknown(figure: Estimate) -> None:
     assert figure == Estimate(None, None, None, 0)
 
 
@@ -181,13 +181,13 @@ def test_a_difference_from_nothing_is_unknown() -> None:
     assert difference(0, 0, 3, 4) == Estimate(None, None, None, 4)
 
 
-def test_of_one_category_only_nothing_is_known_beyond_chance() -> None:
+def test_agreement_on_a_single_category_is_unknown() -> None:
     pairs = [("a", "a")] * 30
     assert kappa(pairs) == alpha(pairs) == Estimate(None, None, None, 30)
     assert raw_agreement(pairs).estimate == 1
 
 
-def test_perfect_agreement_is_one_and_still_not_certain() -> None:
+def test_perfect_agreement_is_one_with_an_interval_below_it() -> None:
     pairs = [("a", "a"), ("b", "b")] * 15
     assert kappa(pairs).estimate == 1
     low, high = interval(kappa(pairs))
@@ -197,13 +197,13 @@ def test_perfect_agreement_is_one_and_still_not_certain() -> None:
     assert alpha(pairs) == Estimate(1, None, None, 30)
 
 
-def test_units_that_are_all_alike_tell_no_interval() -> None:
+def test_alpha_of_identical_units_has_no_interval() -> None:
     figure = alpha([("a", "b")] * 5)
     assert figure.estimate == pytest.approx(-0.8)
     assert (figure.low, figure.high, figure.n) == (None, None, 5)
 
 
-def test_a_category_that_most_resamples_miss_tells_no_interval() -> None:
+def test_alpha_has_no_interval_if_most_resamples_miss_a_category() -> None:
     figure = alpha([("a", "a")] * 50 + [("a", "b")])
     assert (figure.low, figure.high) == (None, None)
 
@@ -212,26 +212,26 @@ def test_a_category_that_most_resamples_miss_tells_no_interval() -> None:
 
 
 def resampled(units: Pairs, times: int) -> list[float]:
-    """The bootstrap as it is told: draw units with replacement, and have alpha of them from the reference package."""
+    """The bootstrap as described: draw units with replacement, and compute their alpha with the reference package."""
     drawn_from = np.array([[unit.count(label) for label in "abc"] for unit in units])
     draws = np.random.default_rng(3).integers(0, len(units), (times, len(units)))
     return [krippendorff.alpha(value_counts=drawn_from[draw], level_of_measurement="nominal") for draw in draws]
 
 
-def test_the_interval_of_alpha_is_that_of_resampled_units() -> None:
+def test_the_interval_of_alpha_equals_a_bootstrap_over_units() -> None:
     units = [("a", "a")] * 30 + [("b", "b")] * 20 + [("a", "b")] * 9 + [("c", "a")] * 3
     cuts = quantiles(resampled(units, 2_000), n=40)
     assert interval(alpha(units)) == pytest.approx([cuts[0], cuts[-1]], abs=0.02)
 
 
-def test_the_interval_is_the_same_each_time() -> None:
+def test_the_interval_of_alpha_is_reproducible() -> None:
     units = [("a", "a")] * 30 + [("b", "b")] * 20 + [("a", "b")] * 9
     assert alpha(units) == alpha(list(reversed(units))) == alpha(units)
 
 
 @pytest.mark.parametrize("right", [0.7, 0.9, 0.97])
 @pytest.mark.parametrize("n", [20, 100])
-def test_intervals_hold_the_truth_as_often_as_they_promise(right: float, n: int) -> None:
+def test_intervals_cover_the_truth_as_often_as_stated(right: float, n: int) -> None:
     """Two raters who are each right with this probability, and else say anything, on tickets of four categories."""
     random_numbers = np.random.default_rng(5)
     same = right + (1 - right) / 4
@@ -259,7 +259,7 @@ def covers(figure: Estimate, truth: float) -> bool:
 
 @settings(max_examples=20)
 @given(PAIRS, st.integers(2, 5))
-def test_more_of_the_same_narrows_an_interval(pairs: Pairs, times: int) -> None:
+def test_more_observations_narrow_an_interval(pairs: Pairs, times: int) -> None:
     for measure in (raw_agreement, kappa):
         figure, more = measure(pairs), measure(pairs * times)
         assume(figure.estimate is not None)

@@ -54,17 +54,17 @@ def test_auroc_counts_ties_half() -> None:
     assert auroc(RIGHT, CONFIDENCE) == pytest.approx((4 + 0.5) / 6)
 
 
-def test_the_curve_lets_ties_pass_together() -> None:
+def test_the_curve_accepts_ties_together() -> None:
     assert risk_coverage(RIGHT, CONFIDENCE) == RiskCoverageCurve(5, (0.95, 0.9, 0.6, 0.2), (1, 3, 4, 5), (0, 1, 1, 2))
 
 
-def test_the_area_under_the_curve() -> None:
+def test_aurc_is_the_area_under_the_curve() -> None:
     assert aurc(RIGHT, CONFIDENCE) == pytest.approx((0 + 1 / 3 + 1 / 3 + 1 / 4 + 2 / 5) / 5)
 
 
-def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
+def test_bins_include_their_lower_edge_and_the_last_includes_one() -> None:
     bins = reliability([True, False, True, True], [0.0, 0.5, 0.99, 1.0], bins=2)
-    assert [(one.low, one.high, one.n) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
+    assert [(bin_.low, bin_.high, bin_.n) for bin_ in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
     assert bins[1].mean_confidence == pytest.approx(0.83)
     assert bins[1].accuracy == share(2, 3)
     assert ece([True, False, True, True], [0.0, 0.5, 0.99, 1.0], bins=2) == pytest.approx(
@@ -72,22 +72,22 @@ def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
     )
 
 
-def test_a_value_is_in_the_bin_whose_edges_hold_it() -> None:
+def test_a_value_is_in_the_bin_between_whose_edges_it_lies() -> None:
     """To multiply would put 0.29 and others below their bin: 0.29 * 100 is less than 29."""
     levels = [number / 100 for number in range(101)]
     bins = reliability([True] * 101, levels, bins=100)
-    assert [one.n for one in bins] == [1] * 99 + [2]
-    assert [one.low for one in bins] == levels[:-1]
+    assert [bin_.n for bin_ in bins] == [1] * 99 + [2]
+    assert [bin_.low for bin_ in bins] == levels[:-1]
 
 
-def test_what_passes_a_threshold() -> None:
+def test_a_threshold_has_a_coverage_and_a_risk() -> None:
     assert at_threshold(RIGHT, CONFIDENCE, 0.9) == ThresholdOutcome(0.9, 5, 3, 1, share(3, 5), share(1, 3))
     assert at_threshold(RIGHT, CONFIDENCE, 0.96) == ThresholdOutcome(
         0.96, 5, 0, 0, share(0, 5), Estimate(None, None, None, 0)
     )
 
 
-def test_items_without_an_answer_lower_coverage_and_leave_risk() -> None:
+def test_items_without_an_answer_lower_coverage_and_leave_risk_unchanged() -> None:
     assert at_threshold(RIGHT, CONFIDENCE, 0.9, asked=8) == ThresholdOutcome(0.9, 8, 3, 1, share(3, 8), share(1, 3))
     assert risk_coverage_grid(RIGHT, CONFIDENCE, asked=8).n == risk_coverage(RIGHT, CONFIDENCE, asked=8).n == 8
     assert risk_coverage_grid(RIGHT, CONFIDENCE, asked=8).accepted == risk_coverage_grid(RIGHT, CONFIDENCE).accepted
@@ -105,63 +105,63 @@ def test_the_grid_has_every_hundredth_exactly() -> None:
 
 
 @given(ANSWERS)
-def test_brier_is_that_of_scikit_learn(answers: Answers) -> None:
+def test_brier_equals_scikit_learn(answers: Answers) -> None:
     right, levels = columns(answers)
     assert brier(right, levels) == pytest.approx(brier_score_loss(np.array(right, int), levels, pos_label=1))
 
 
 @given(ANSWERS)
-def test_auroc_is_that_of_scikit_learn(answers: Answers) -> None:
+def test_auroc_equals_scikit_learn(answers: Answers) -> None:
     right, levels = columns(answers)
     assume(len(set(right)) == 2)
     assert auroc(right, levels) == pytest.approx(roc_auc_score(right, levels))
 
 
 @given(ANSWERS, st.integers(1, 20))
-def test_reliability_is_that_of_scikit_learn(answers: Answers, bins: int) -> None:
+def test_reliability_equals_scikit_learn(answers: Answers, bins: int) -> None:
     right, levels = columns(answers)
     edges = [number / bins for number in range(1, bins)] + list(np.linspace(0, 1, bins + 1))
     # Its bins hold their upper edge, ours the lower.
     assume(all(level in (0, 1) or min(abs(level - edge) for edge in edges) > 1e-9 for level in levels))
     held = reliability(right, levels, bins)
     accuracies, means = calibration_curve(np.array(right, int), levels, n_bins=bins, pos_label=1)
-    assert [one.accuracy.estimate for one in held] == pytest.approx(list(accuracies))
-    assert [one.mean_confidence for one in held] == pytest.approx(list(means))
+    assert [bin_.accuracy.estimate for bin_ in held] == pytest.approx(list(accuracies))
+    assert [bin_.mean_confidence for bin_ in held] == pytest.approx(list(means))
 
 
 @given(ANSWERS, st.integers(1, 20))
-def test_bins_part_all_answers_and_their_error_is_weighted_by_them(answers: Answers, bins: int) -> None:
+def test_bins_divide_all_answers_and_weight_the_calibration_error(answers: Answers, bins: int) -> None:
     right, levels = columns(answers)
     held = reliability(right, levels, bins)
-    assert sum(one.n for one in held) == sum(one.accuracy.n for one in held) == len(answers)
-    assert all(one.low - 1e-12 <= one.mean_confidence <= one.high + 1e-12 for one in held)
-    assert [one.low for one in held] == sorted(one.low for one in held)
-    weighted = sum(one.n / len(answers) * abs((one.accuracy.estimate or 0) - one.mean_confidence) for one in held)
+    assert sum(bin_.n for bin_ in held) == sum(bin_.accuracy.n for bin_ in held) == len(answers)
+    assert all(bin_.low - 1e-12 <= bin_.mean_confidence <= bin_.high + 1e-12 for bin_ in held)
+    assert [bin_.low for bin_ in held] == sorted(bin_.low for bin_ in held)
+    weighted = sum(bin_.n / len(answers) * abs((bin_.accuracy.estimate or 0) - bin_.mean_confidence) for bin_ in held)
     assert ece(right, levels, bins) == pytest.approx(weighted)
 
 
 @given(ANSWERS)
-def test_aurc_is_the_mean_risk_of_letting_pass_what_is_as_confident(answers: Answers) -> None:
+def test_aurc_is_the_mean_risk_over_answers(answers: Answers) -> None:
     risks = [fmean(not right for right, level in answers if level >= threshold) for _, threshold in answers]
     assert aurc(*columns(answers)) == pytest.approx(fmean(risks))
 
 
 @given(ANSWERS, LEVELS)
-def test_what_passes_is_what_is_at_least_as_confident(answers: Answers, threshold: float) -> None:
+def test_answers_at_or_above_the_threshold_are_accepted(answers: Answers, threshold: float) -> None:
     passed = at_threshold(*columns(answers), threshold)
-    kept = [right for right, level in answers if level >= threshold]
-    assert (passed.n, passed.accepted, passed.wrong) == (len(answers), len(kept), kept.count(False))
+    accepted = [right for right, level in answers if level >= threshold]
+    assert (passed.n, passed.accepted, passed.wrong) == (len(answers), len(accepted), accepted.count(False))
 
 
 @given(ANSWERS)
-def test_the_curve_and_the_grid_say_what_each_threshold_does(answers: Answers) -> None:
+def test_the_curve_and_the_grid_agree_with_each_threshold(answers: Answers) -> None:
     right, levels = columns(answers)
     curve = risk_coverage(right, levels)
     assert curve.thresholds == tuple(sorted(set(levels), reverse=True))
-    for one in (curve, risk_coverage_grid(right, levels, 20)):
-        passed = [at_threshold(right, levels, threshold) for threshold in one.thresholds]
-        assert one.accepted == tuple(each.accepted for each in passed)
-        assert one.wrong == tuple(each.wrong for each in passed)
+    for figures in (curve, risk_coverage_grid(right, levels, 20)):
+        passed = [at_threshold(right, levels, threshold) for threshold in figures.thresholds]
+        assert figures.accepted == tuple(each.accepted for each in passed)
+        assert figures.wrong == tuple(each.wrong for each in passed)
 
 
 @given(ANSWERS, st.randoms(use_true_random=False))
@@ -173,22 +173,24 @@ def test_the_order_of_answers_does_not_matter(answers: Answers, chance: random.R
         assert measure(*shuffled) == (None if figure is None else pytest.approx(figure))
 
 
-def test_auroc_is_what_its_definition_says() -> None:
+def test_auroc_equals_its_definition() -> None:
     right = [True, False, True, False, True]
     levels = [0.5, 0.5, 0.4, 0.4, 0.9]
     pairs = product([level for level, hit in zip(levels, right, strict=True) if hit], [0.5, 0.4])
-    assert auroc(right, levels) == pytest.approx(fmean((one > other) + (one == other) / 2 for one, other in pairs))
+    assert auroc(right, levels) == pytest.approx(
+        fmean((higher > lower) + (higher == lower) / 2 for higher, lower in pairs)
+    )
 
 
-# Where there is nothing, or nothing but one kind
+# Edge cases
 
 
 @pytest.mark.parametrize("measure", [brier, auroc, ece, aurc])
-def test_of_nothing_nothing_is_known(measure: Callable[[list[bool], list[float]], float | None]) -> None:
+def test_without_answers_every_measure_is_unknown(measure: Callable[[list[bool], list[float]], float | None]) -> None:
     assert measure([], []) is None
 
 
-def test_nothing_has_no_bins_no_curve_and_nothing_that_passes() -> None:
+def test_without_answers_there_are_no_bins_and_no_curve() -> None:
     nothing = Estimate(None, None, None, 0)
     assert reliability([], []) == []
     assert risk_coverage([], []) == RiskCoverageCurve(0, (), (), ())
@@ -196,31 +198,31 @@ def test_nothing_has_no_bins_no_curve_and_nothing_that_passes() -> None:
     assert at_threshold([], [], 0.5) == ThresholdOutcome(0.5, 0, 0, 0, nothing, nothing)
 
 
-def test_where_all_failed_coverage_is_nought_and_risk_is_unknown() -> None:
+def test_coverage_is_zero_and_risk_unknown_if_all_failed() -> None:
     passed = at_threshold([], [], 0.0, asked=20)
     assert passed.coverage == share(0, 20)
     assert passed.risk == Estimate(None, None, None, 0)
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_of_one_kind_only_order_is_unknown_and_the_rest_is_known(right: bool) -> None:
+def test_auroc_alone_is_unknown_if_all_answers_are_right_or_all_wrong(right: bool) -> None:
     assert auroc([right] * 3, [0.2, 0.5, 0.9]) is None
     assert aurc([right] * 3, [0.2, 0.5, 0.9]) == (0 if right else 1)
     assert brier([right], [1.0]) == ece([right], [1.0]) == (0 if right else 1)
 
 
-def test_confidence_without_any_differences_tells_nothing() -> None:
+def test_a_constant_confidence_separates_nothing() -> None:
     assert auroc(RIGHT, [0.9] * 5) == 0.5
     assert aurc(RIGHT, [0.9] * 5) == pytest.approx(2 / 5)
 
 
 @pytest.mark.parametrize("level", [-0.01, 1.01, float("nan")])
-def test_what_is_no_confidence_is_refused(level: float) -> None:
+def test_a_confidence_outside_zero_to_one_is_rejected(level: float) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         brier([True], [level])
 
 
-def test_every_answer_needs_its_confidence_and_its_question() -> None:
+def test_answers_need_a_confidence_each_and_no_more_than_the_items_asked() -> None:
     with pytest.raises(ValueError, match="needs its confidence"):
         auroc([True, False], [0.5])
     with pytest.raises(ValueError, match="More answers than items"):

@@ -15,7 +15,7 @@ def points(line: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in (point.split(",") for point in line.split())]
 
 
-def test_a_bin_stands_where_its_confidence_and_accuracy_are() -> None:
+def test_a_bin_is_drawn_at_its_confidence_and_accuracy() -> None:
     (low,) = calibration.reliability([True, False], [0.5, 0.5])
     drawn = charts.reliability([low])
     (dot,) = drawn.dots
@@ -33,7 +33,7 @@ def test_fuller_bins_have_larger_points_and_higher_bars() -> None:
     assert small.y + small.height == large.y + large.height == charts.reliability(bins).floor
 
 
-def test_a_bin_of_next_to_nothing_can_still_be_seen() -> None:
+def test_a_nearly_empty_bin_stays_visible() -> None:
     bins = calibration.reliability([True] * 5_000, [0.95] * 4_999 + [0.15])
     assert charts.reliability(bins).bars[0].height == 1.0
 
@@ -45,30 +45,30 @@ def test_no_bins_give_an_empty_diagram() -> None:
 
 
 def curve(right: list[bool], levels: list[float], threshold: float, asked: int | None = None) -> charts.RiskCoverage:
-    kept = calibration.risk_coverage_grid(right, levels, asked=asked)
+    grid = calibration.risk_coverage_grid(right, levels, asked=asked)
     chosen = calibration.at_threshold(right, levels, threshold, asked=asked)
-    return charts.risk_coverage(kept.n, kept.accepted, kept.wrong, chosen)
+    return charts.risk_coverage(grid.n, grid.accepted, grid.wrong, chosen)
 
 
-def test_the_curve_goes_from_all_that_is_answered_to_the_surest() -> None:
+def test_the_curve_runs_from_all_answers_to_the_most_confident() -> None:
     drawn = curve([True, True, False, True], [0.9, 0.8, 0.6, 0.5], 0.85)
     drawn_points = points(drawn.line)
     assert drawn_points[0] == pytest.approx((RIGHT, BOTTOM - PLOT * 0.25 / 0.5), abs=0.1)
     assert drawn_points[-1] == pytest.approx((LEFT + (RIGHT - LEFT) / 4, BOTTOM), abs=0.1)
 
 
-def test_the_chosen_threshold_stands_on_the_curve_with_its_interval() -> None:
+def test_the_chosen_threshold_lies_on_the_curve_with_its_interval() -> None:
     drawn = curve([True, True, False, True] * 10, [0.9, 0.8, 0.6, 0.5] * 10, 0.55)
     assert drawn.mark
     assert (drawn.mark.x, drawn.mark.y) in points(drawn.line)
     assert drawn.mark.high < drawn.mark.y < drawn.mark.low
 
 
-def test_a_threshold_that_lets_nothing_pass_has_no_mark() -> None:
+def test_a_threshold_that_accepts_nothing_has_no_mark() -> None:
     assert curve([True, False], [0.5, 0.6], 0.9).mark is None
 
 
-def test_the_scale_ends_a_little_above_the_highest_risk() -> None:
+def test_the_scale_ends_just_above_the_highest_risk() -> None:
     ends = {}
     for wrong in (0, 4, 9, 15, 40, 90):
         axes = curve([False] * wrong + [True] * (100 - wrong), [0.5] * 100, 0.5).axes
@@ -77,7 +77,7 @@ def test_the_scale_ends_a_little_above_the_highest_risk() -> None:
     assert ends == {0: 5, 4: 5, 9: 10, 15: 20, 40: 50, 90: 100}
 
 
-def test_where_next_to_nothing_passes_the_curve_may_leave_the_drawing() -> None:
+def test_the_curve_may_run_off_the_chart_at_very_low_coverage() -> None:
     drawn = curve([False] + [True] * 99, [0.99] + [0.5] * 99, 0.5)
     assert drawn.axes.y[-1].label == 5
     assert points(drawn.line)[-1][1] < TOP
@@ -89,20 +89,20 @@ def test_a_curve_of_one_point_is_drawn_as_a_point() -> None:
     assert curve([True, False], [0.7, 0.9], 0.5).dots == ()
 
 
-def test_no_answer_gives_an_empty_curve() -> None:
+def test_without_answers_the_curve_is_empty() -> None:
     drawn = curve([], [], 0.5, asked=10)
     assert (drawn.line, drawn.dots, drawn.mark) == ("", (), None)
 
 
-def test_whiskers_are_on_a_line_that_holds_them_all() -> None:
+def test_whiskers_share_a_line_that_encloses_them_all() -> None:
     figures = [share(70, 100), share(90, 100)]
     low, high = charts.span(figures)
     assert (low, high) == (0.6, 1.0)
-    one, other = (charts.whisker(figure, low, high) for figure in figures)
-    assert one
-    assert other
-    assert one.at == 25.0
-    assert 0 <= one.low < one.at < other.at < other.low + other.width <= charts.LINE
+    first, second = (charts.whisker(figure, low, high) for figure in figures)
+    assert first
+    assert second
+    assert first.at == 25.0
+    assert 0 <= first.low < first.at < second.at < second.low + second.width <= charts.LINE
 
 
 def test_an_unknown_interval_has_no_whisker() -> None:
@@ -111,12 +111,12 @@ def test_an_unknown_interval_has_no_whisker() -> None:
     assert charts.span([Estimate(None, None, None, 0)]) == (0.0, 1.0)
 
 
-answers = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=40)
+ANSWERS = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=40)
 
 
-@given(answers, st.floats(0, 1), st.integers(0, 20))
-def test_everything_stands_within_its_drawing(said: list[tuple[bool, float]], threshold: float, failed: int) -> None:
-    right, levels = [one for one, _ in said], [level for _, level in said]
+@given(ANSWERS, st.floats(0, 1), st.integers(0, 20))
+def test_everything_lies_within_the_chart(answers: list[tuple[bool, float]], threshold: float, failed: int) -> None:
+    right, levels = [is_right for is_right, _ in answers], [level for _, level in answers]
     diagram = charts.reliability(calibration.reliability(right, levels))
     for dot in diagram.dots:
         assert LEFT <= dot.x <= RIGHT
@@ -124,7 +124,7 @@ def test_everything_stands_within_its_drawing(said: list[tuple[bool, float]], th
     for bar in diagram.bars:
         assert LEFT <= bar.x <= bar.x + bar.width <= RIGHT
         assert BOTTOM < bar.y <= diagram.floor
-    drawn = curve(right, levels, threshold, asked=len(said) + failed)
+    drawn = curve(right, levels, threshold, asked=len(answers) + failed)
     for x, y in points(drawn.line):
         assert LEFT <= x <= RIGHT
         assert y <= BOTTOM

@@ -13,7 +13,7 @@ from review.stats.classification import ClassFigures, MacroF1, by_class, confusi
 pytestmark = pytest.mark.once
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["a", "b", "c", "z", None])), min_size=1)
-"""Classes expected and answered, of which z is never expected and None is a failure."""
+"""Expected classes and answers; z is never expected, and None is a failure."""
 
 Items = list[tuple[str, str | None]]
 
@@ -53,7 +53,7 @@ def test_each_class_has_its_figures() -> None:
     assert list(by_class(EXPECTED, PREDICTED)) == ["a", "b", "c", "z"]
 
 
-def test_the_mean_is_of_the_classes_that_enough_items_expect() -> None:
+def test_macro_f1_covers_classes_with_enough_items() -> None:
     assert macro_f1(EXPECTED, PREDICTED, 3) == MacroF1((4 / 7 + 4 / 6) / 2, 2, ("c",))
     assert macro_f1(EXPECTED, PREDICTED, 4) == MacroF1(4 / 7, 1, ("b", "c"))
     assert macro_f1(EXPECTED, PREDICTED) == MacroF1(None, 0, ("a", "b", "c"))
@@ -63,20 +63,20 @@ def test_ten_items_make_a_class_known_and_nine_do_not() -> None:
     assert macro_f1(["a"] * 10 + ["b"] * 9, ["a"] * 10 + ["b"] * 9) == MacroF1(1, 1, ("b",))
 
 
-def test_an_answer_outside_counts_as_a_miss_only() -> None:
+def test_an_answer_outside_the_known_classes_counts_only_as_a_miss() -> None:
     outside = macro_f1(["a"] * 10 + ["b"] * 10, ["a"] * 10 + ["b"] * 9 + ["z"])
     failed = macro_f1(["a"] * 10 + ["b"] * 10, ["a"] * 10 + ["b"] * 9 + [None])
-    taken = macro_f1(["a"] * 10 + ["b"] * 10, ["a"] * 10 + ["b"] * 9 + ["a"])
+    mixed_up = macro_f1(["a"] * 10 + ["b"] * 10, ["a"] * 10 + ["b"] * 9 + ["a"])
     assert outside == failed == MacroF1((1 + 18 / 19) / 2, 2, ())
-    assert taken.value == pytest.approx((20 / 21 + 18 / 19) / 2)
+    assert mixed_up.value == pytest.approx((20 / 21 + 18 / 19) / 2)
 
 
-def test_an_item_of_an_unknown_class_taken_for_a_known_one_costs_its_precision() -> None:
+def test_an_unknown_class_predicted_as_a_known_one_lowers_its_precision() -> None:
     assert macro_f1(["a"] * 10 + ["b"], ["a"] * 11) == MacroF1(20 / 21, 1, ("b",))
 
 
 @given(ITEMS)
-def test_the_figures_are_those_of_scikit_learn(items: Items) -> None:
+def test_class_figures_equal_scikit_learn(items: Items) -> None:
     expected, predicted = columns(items)
     for label, figures in by_class(expected, predicted).items():
         scored = precision_recall_fscore_support(expected, spelled(predicted), labels=[label], zero_division=0)
@@ -85,7 +85,7 @@ def test_the_figures_are_those_of_scikit_learn(items: Items) -> None:
 
 
 @given(ITEMS, st.integers(1, 10))
-def test_the_mean_is_that_of_scikit_learn(items: Items, least: int) -> None:
+def test_macro_f1_equals_scikit_learn(items: Items, least: int) -> None:
     expected, predicted = columns(items)
     known = [label for label in "abc" if expected.count(label) >= least]
     figure = macro_f1(expected, predicted, least)
@@ -105,19 +105,19 @@ def test_the_order_of_items_does_not_matter(items: Items, chance: random.Random)
     assert confusion(*columns(items)) == confusion(*shuffled)
 
 
-def test_of_no_items_nothing_is_known() -> None:
+def test_without_items_every_figure_is_unknown() -> None:
     assert confusion([], []) == {}
     assert by_class([], []) == {}
     assert macro_f1([], []) == MacroF1(None, 0, ())
 
 
-def test_one_item_right_or_failed() -> None:
+def test_a_single_item_has_figures_whether_right_or_failed() -> None:
     assert by_class(["a"], ["a"]) == {"a": ClassFigures(1, 1, 1, 1, 1)}
     assert by_class(["a"], [None]) == {"a": ClassFigures(1, 0, None, 0, 0)}
     assert macro_f1(["a"], ["a"], 1) == MacroF1(1, 1, ())
 
 
-def test_a_model_that_always_fails_is_nought_and_not_unknown() -> None:
+def test_a_model_that_always_fails_has_a_macro_f1_of_zero() -> None:
     assert macro_f1(["a", "b"] * 10, [None] * 20) == MacroF1(0, 2, ())
 
 
