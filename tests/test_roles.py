@@ -18,74 +18,74 @@ LEADS = {"lead", "admin"}
 READ, WRITE, BOTH = {"GET"}, {"POST"}, {"GET", "POST"}
 
 
-class Door(NamedTuple):
+class UrlAccess(NamedTuple):
     methods: set[str]
-    open_to: set[str]
-    about_one: bool = False
-    of_another: bool = False
+    roles: set[str]
+    needs_key: bool = False
+    needs_parent_key: bool = False
     """Its address names first what the one belongs to."""
 
 
-DOORS = {
-    "classifier:inbox": Door(READ, EVERYBODY),
-    "classifier:new_ticket": Door(BOTH, EVERYBODY),
-    "classifier:ticket": Door(READ, EVERYBODY, about_one=True),
-    "classifier:models": Door(READ, EVERYBODY),
-    "review:screen": Door(READ, EVERYBODY),
-    "review:decide": Door(WRITE, EVERYBODY),
-    "review:undo": Door(WRITE, EVERYBODY),
-    "review:renew_lease": Door(WRITE, EVERYBODY),
-    "review:reoffer_skipped": Door(WRITE, EVERYBODY),
-    "review:take": Door(WRITE, EVERYBODY, about_one=True),
-    "review:duplicates": Door(BOTH, EVERYBODY, about_one=True),
-    "review:similar": Door(READ, EVERYBODY, about_one=True),
-    "review:queue": Door(READ, EVERYBODY),
-    "review:bulk_accept": Door(WRITE, EVERYBODY),
-    "review:my_decisions": Door(READ, EVERYBODY),
-    "review:reopen": Door(WRITE, EVERYBODY, about_one=True),
-    "review:preferences": Door(BOTH, EVERYBODY),
-    "review:lead": Door(READ, LEADS),
-    "review:lead_screen": Door(READ, LEADS),
-    "review:certification": Door(READ, LEADS),
-    "review:evidence": Door(READ, LEADS),
-    "review:set_accuracy_target": Door(WRITE, LEADS),
-    "review:set_gate_mode": Door(WRITE, LEADS),
-    "review:reopen_tickets": Door(WRITE, LEADS, about_one=True),
-    "review:acknowledge_alarm": Door(WRITE, LEADS, about_one=True),
-    "review:specialist": Door(READ, LEADS),
-    "review:train_specialist": Door(WRITE, LEADS),
-    "review:unpin_version": Door(WRITE, LEADS),
-    "review:deploy_version": Door(WRITE, LEADS, about_one=True),
-    "review:label_issues": Door(READ, LEADS),
-    "review:label_issue": Door(READ, LEADS, about_one=True),
-    "review:keep_label": Door(WRITE, LEADS, about_one=True),
-    "review:correct_label": Door(WRITE, LEADS, about_one=True),
-    "review:dispute_label": Door(WRITE, LEADS, about_one=True),
-    "review:benchmark": Door(READ, LEADS),
-    "review:start_run": Door(WRITE, LEADS),
-    "review:benchmark_run": Door(READ, LEADS, about_one=True),
-    "review:stop_run": Door(WRITE, LEADS, about_one=True),
-    "review:resume_run": Door(WRITE, LEADS, about_one=True),
-    "review:contender": Door(READ, LEADS, about_one=True, of_another=True),
-    "review:answers": Door(READ, LEADS, about_one=True, of_another=True),
-    "review:pin_baseline": Door(WRITE, LEADS, about_one=True, of_another=True),
-    "review:unpin_baseline": Door(WRITE, LEADS),
-    "review:set_threshold": Door(WRITE, LEADS, about_one=True, of_another=True),
-    "review:dispute_benchmark_label": Door(WRITE, LEADS, about_one=True),
-    "review:draft_changes": Door(READ, LEADS, about_one=True, of_another=True),
-    "review:emerging_topics": Door(READ, LEADS),
-    "review:topic": Door(BOTH, LEADS, about_one=True),
-    "review:draft_topic": Door(WRITE, {"admin"}, about_one=True),
-    "review:drafted_category": Door(READ, LEADS, about_one=True),
-    "review:reclassify_for_category": Door(WRITE, LEADS, about_one=True),
-    "review:confusable_categories": Door(READ, LEADS),
-    "review:datasets": Door(READ, LEADS),
-    "review:create_snapshot": Door(WRITE, LEADS),
-    "review:import_labels": Door(WRITE, LEADS),
-    "review:snapshot": Door(READ, LEADS, about_one=True),
-    "review:download": Door(READ, LEADS, about_one=True),
-    "review:manifest": Door(READ, LEADS, about_one=True),
-    "review:labelling_config": Door(READ, LEADS, about_one=True),
+ACCESS_BY_URL = {
+    "classifier:inbox": UrlAccess(READ, EVERYBODY),
+    "classifier:new_ticket": UrlAccess(BOTH, EVERYBODY),
+    "classifier:ticket": UrlAccess(READ, EVERYBODY, needs_key=True),
+    "classifier:models": UrlAccess(READ, EVERYBODY),
+    "review:screen": UrlAccess(READ, EVERYBODY),
+    "review:decide": UrlAccess(WRITE, EVERYBODY),
+    "review:undo": UrlAccess(WRITE, EVERYBODY),
+    "review:renew_lease": UrlAccess(WRITE, EVERYBODY),
+    "review:reoffer_skipped": UrlAccess(WRITE, EVERYBODY),
+    "review:take": UrlAccess(WRITE, EVERYBODY, needs_key=True),
+    "review:duplicates": UrlAccess(BOTH, EVERYBODY, needs_key=True),
+    "review:similar": UrlAccess(READ, EVERYBODY, needs_key=True),
+    "review:queue": UrlAccess(READ, EVERYBODY),
+    "review:bulk_accept": UrlAccess(WRITE, EVERYBODY),
+    "review:my_decisions": UrlAccess(READ, EVERYBODY),
+    "review:reopen": UrlAccess(WRITE, EVERYBODY, needs_key=True),
+    "review:preferences": UrlAccess(BOTH, EVERYBODY),
+    "review:lead": UrlAccess(READ, LEADS),
+    "review:lead_screen": UrlAccess(READ, LEADS),
+    "review:certification": UrlAccess(READ, LEADS),
+    "review:evidence": UrlAccess(READ, LEADS),
+    "review:set_accuracy_target": UrlAccess(WRITE, LEADS),
+    "review:set_gate_mode": UrlAccess(WRITE, LEADS),
+    "review:reopen_tickets": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:acknowledge_alarm": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:specialist": UrlAccess(READ, LEADS),
+    "review:train_specialist": UrlAccess(WRITE, LEADS),
+    "review:unpin_version": UrlAccess(WRITE, LEADS),
+    "review:deploy_version": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:label_issues": UrlAccess(READ, LEADS),
+    "review:label_issue": UrlAccess(READ, LEADS, needs_key=True),
+    "review:keep_label": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:correct_label": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:dispute_label": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:benchmark": UrlAccess(READ, LEADS),
+    "review:start_run": UrlAccess(WRITE, LEADS),
+    "review:benchmark_run": UrlAccess(READ, LEADS, needs_key=True),
+    "review:stop_run": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:resume_run": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:contender": UrlAccess(READ, LEADS, needs_key=True, needs_parent_key=True),
+    "review:answers": UrlAccess(READ, LEADS, needs_key=True, needs_parent_key=True),
+    "review:pin_baseline": UrlAccess(WRITE, LEADS, needs_key=True, needs_parent_key=True),
+    "review:unpin_baseline": UrlAccess(WRITE, LEADS),
+    "review:set_threshold": UrlAccess(WRITE, LEADS, needs_key=True, needs_parent_key=True),
+    "review:dispute_benchmark_label": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:draft_changes": UrlAccess(READ, LEADS, needs_key=True, needs_parent_key=True),
+    "review:emerging_topics": UrlAccess(READ, LEADS),
+    "review:topic": UrlAccess(BOTH, LEADS, needs_key=True),
+    "review:draft_topic": UrlAccess(WRITE, {"admin"}, needs_key=True),
+    "review:drafted_category": UrlAccess(READ, LEADS, needs_key=True),
+    "review:reclassify_for_category": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:confusable_categories": UrlAccess(READ, LEADS),
+    "review:datasets": UrlAccess(READ, LEADS),
+    "review:create_snapshot": UrlAccess(WRITE, LEADS),
+    "review:import_labels": UrlAccess(WRITE, LEADS),
+    "review:snapshot": UrlAccess(READ, LEADS, needs_key=True),
+    "review:download": UrlAccess(READ, LEADS, needs_key=True),
+    "review:manifest": UrlAccess(READ, LEADS, needs_key=True),
+    "review:labelling_config": UrlAccess(READ, LEADS, needs_key=True),
 }
 
 
@@ -102,7 +102,7 @@ def named(patterns: list[Any], namespace: str = "") -> Iterator[str]:
 
 
 def test_every_url_has_its_row_of_permissions() -> None:
-    assert set(named(get_resolver().url_patterns)) == set(DOORS) | SIGNED
+    assert set(named(get_resolver().url_patterns)) == set(ACCESS_BY_URL) | SIGNED
 
 
 @pytest.fixture
@@ -117,48 +117,48 @@ def ticket(catalogue: None) -> Ticket:
     return assignment.ticket
 
 
-def knock(person: User | None, name: str, method: str, ticket: Ticket, **headers: str) -> Any:
+def request_as(person: User | None, name: str, method: str, ticket: Ticket, **headers: str) -> Any:
     client = Client(headers=headers)
     if person:
         client.force_login(person)
-    door = DOORS[name]
-    url = reverse(name, args=[ticket.pk] * (door.about_one + door.of_another))
+    access = ACCESS_BY_URL[name]
+    url = reverse(name, args=[ticket.pk] * (access.needs_key + access.needs_parent_key))
     return client.get(url) if method == "GET" else client.post(url)
 
 
-def expected(role: str, door: Door, method: str) -> set[int]:
+def expected(role: str, access: UrlAccess, method: str) -> set[int]:
     """The acceptable statuses; requests are empty, so allowed ones may be refused as invalid."""
-    if role not in door.open_to:
-        return {403} if method in door.methods else {403, 405}
-    return {200, 204, 302, 400, 404, 409, 422} if method in door.methods else {405}
+    if role not in access.roles:
+        return {403} if method in access.methods else {403, 405}
+    return {200, 204, 302, 400, 404, 409, 422} if method in access.methods else {405}
 
 
 @pytest.mark.parametrize("role", ["stranger", "agent", "lead", "admin"])
 def test_every_url_enforces_the_permissions_of_each_role(role: str, people: dict[str, User], ticket: Ticket) -> None:
     wrong = {}
-    for name, door in DOORS.items():
+    for name, access in ACCESS_BY_URL.items():
         for method in ("GET", "POST"):
-            response = knock(people[role], name, method, ticket)
+            response = request_as(people[role], name, method, ticket)
             leads_out = response.get("Location", "").startswith(reverse("login"))
-            if response.status_code not in expected(role, door, method) or leads_out:
+            if response.status_code not in expected(role, access, method) or leads_out:
                 wrong[name, method] = response.status_code
     assert wrong == {}
 
 
 def test_a_visitor_must_sign_in_for_every_url(people: dict[str, User], ticket: Ticket) -> None:
-    for name in DOORS:
+    for name in ACCESS_BY_URL:
         for method in ("GET", "POST"):
-            response = knock(None, name, method, ticket)
+            response = request_as(None, name, method, ticket)
             assert response.status_code == 302, name
             assert response["Location"].startswith(reverse("login")), name
 
 
 def test_page_fragments_need_the_same_permissions(people: dict[str, User], ticket: Ticket) -> None:
     wrong = {}
-    for name, door in DOORS.items():
-        for method in door.methods:
-            stranger = knock(people["stranger"], name, method, ticket, **{"hx-request": "true"})
-            visitor = knock(None, name, method, ticket, **{"hx-request": "true"})
+    for name, access in ACCESS_BY_URL.items():
+        for method in access.methods:
+            stranger = request_as(people["stranger"], name, method, ticket, **{"hx-request": "true"})
+            visitor = request_as(None, name, method, ticket, **{"hx-request": "true"})
             if stranger.status_code != 403 or "HX-Redirect" not in visitor:
                 wrong[name, method] = stranger.status_code
     assert wrong == {}

@@ -143,15 +143,15 @@ class GateAdmin(SingletonAdmin):
     fields = (
         *("front", "front_threshold", "primary", "second_opinion"),
         *("mode", "about", "threshold", "score_threshold"),
-        *("active_front", "in_charge", "active_second_opinion"),
+        *("active_front", "active_primary", "active_second_opinion"),
     )
-    readonly_fields = ("active_front", "in_charge", "active_second_opinion")
+    readonly_fields = ("active_front", "active_primary", "active_second_opinion")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:classifier_gate_change", args=[1]))
 
     @admin.display(description=_("active primary"))
-    def in_charge(self, gate: Gate) -> str:
+    def active_primary(self, gate: Gate) -> str:
         return gate.notice or str(gate.active_primary())
 
     @admin.display(description=_("active front model"))

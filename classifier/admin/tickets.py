@@ -22,7 +22,7 @@ MOST_AT_ONCE = 1_000
 """Tickets that one action erases; the command takes any number."""
 
 
-class _WrittenOnce:
+class _ReadOnlyMixin:
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -30,7 +30,7 @@ class _WrittenOnce:
         return False
 
 
-class ReadOnlyAdmin(_WrittenOnce, admin.ModelAdmin):
+class ReadOnlyAdmin(_ReadOnlyMixin, admin.ModelAdmin):
     """Records are read-only."""
 
     paginator = BoundedPaginator
@@ -71,7 +71,7 @@ class EpochAdmin(ReadOnlyAdmin):
     list_select_related = ("language_model", "contract")
 
 
-class RecordInline(_WrittenOnce, admin.TabularInline):
+class RecordInline(_ReadOnlyMixin, admin.TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True

@@ -33,8 +33,8 @@ class ResultStream:
     ) -> None:
         self._texts, self._language_model, self._version = texts, language_model, version
         self._number = few_shot.example_count(language_model, examples)
-        self._purse = BudgetReservation(language_model, version.terms, examples=self._number)
-        self._without_money: list[int] = []
+        self._reservation = BudgetReservation(language_model, version.terms, examples=self._number)
+        self._unaffordable: list[int] = []
         self._until: float | None = None
 
     def stop(self) -> None:
@@ -46,16 +46,16 @@ class ResultStream:
     def __iter__(self) -> Iterator[list[IndexedResult]]:
         try:
             for group in self._answers():
-                self._purse.settle([self._language_model.cost(result.usage) for _place, result in group])
+                self._reservation.settle([self._language_model.cost(result.usage) for _place, result in group])
                 for _place, result in group:
                     self._language_model.remember(result.usage.json_mode)
                 yield group
                 if self._until and time.monotonic() > self._until:
                     return
-            if self._without_money:
-                yield [(place, _over_budget(self._language_model)) for place in self._without_money]
+            if self._unaffordable:
+                yield [(place, _over_budget(self._language_model)) for place in self._unaffordable]
         finally:
-            self._purse.close()
+            self._reservation.close()
 
     def _answers(self) -> Iterator[list[IndexedResult]]:
         try:
@@ -71,14 +71,14 @@ class ResultStream:
         """The texts in order, each once money is reserved for it, until `stop`."""
         place = 0
         for texts in chunked(self._texts, BESIDE_AT_ONCE):
-            affordable = self._purse.set_aside(len(texts))
+            affordable = self._reservation.reserve(len(texts))
             solved = few_shot.examples_for(texts, self._version, self._number)
             for number, question in enumerate(map(Question, texts, solved or repeat(()))):
                 if self._until:
                     return
                 # Answers may since have cost less than was reserved, which frees budget.
-                if number >= affordable and not self._purse.set_aside(1):
-                    self._without_money = [place]
+                if number >= affordable and not self._reservation.reserve(1):
+                    self._unaffordable = [place]
                     return
                 yield question
                 place += 1

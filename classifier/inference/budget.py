@@ -25,10 +25,10 @@ class BudgetReservation:
 
     def __init__(self, language_model: LanguageModel, contract: Contract, *, examples: int = 0) -> None:
         self._language_model, self._budget = language_model, language_model.provider.daily_budget
-        self._each = Decimal(0) if self._budget is None else _most(language_model, contract, examples)
+        self._each = Decimal(0) if self._budget is None else _maximum_cost(language_model, contract, examples)
         self._open = 0
 
-    def set_aside(self, texts: int) -> int:
+    def reserve(self, texts: int) -> int:
         """Reserve money for as many of the texts as today's budget allows. Returns how many."""
         if self._budget is not None and self._each:
             texts = self._affordable(texts, self._budget)
@@ -39,7 +39,7 @@ class BudgetReservation:
         """Replace the reservations of these texts with their actual costs."""
         settled = min(len(costs), self._open)
         self._open -= settled
-        self._book(sum(costs, Decimal(0)) - settled * self._each)
+        self._add_to_spend(sum(costs, Decimal(0)) - settled * self._each)
 
     def close(self) -> None:
         """Return what is still reserved."""
@@ -53,7 +53,7 @@ class BudgetReservation:
         Spend.objects.filter(pk=row.pk).update(cost=F("cost") + affordable * self._each)
         return affordable
 
-    def _book(self, difference: Decimal) -> None:
+    def _add_to_spend(self, difference: Decimal) -> None:
         if difference:
             row, _created = Spend.objects.get_or_create(provider_id=self._language_model.provider_id, day=_today())
             Spend.objects.filter(pk=row.pk).update(cost=F("cost") + difference)
@@ -71,7 +71,7 @@ def seconds_until_tomorrow() -> float:
     return (datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now).total_seconds()
 
 
-def _most(language_model: LanguageModel, contract: Contract, examples: int) -> Decimal:
+def _maximum_cost(language_model: LanguageModel, contract: Contract, examples: int) -> Decimal:
     """The maximum cost of one ticket: longest text, longest answer and one repair."""
     solved = examples * (LONGEST_EXAMPLE + _LONGEST_LABELS)
     prompt_tokens = (len(contract.system_prompt) + solved + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN

@@ -139,7 +139,7 @@ class BoundHead:
     def pulls(self, text: str, label: int, rival: int) -> Iterator[tuple[str, float]]:
         """The text's known terms, and how strongly each favours `label` over `rival`."""
         words = self.head.words
-        places, shares = words.found_in(text)
+        places, shares = words.tf_idf_of(text)
         weights = self._word_weights(label)[places] - self._word_weights(rival)[places]
         for place, share, weight in zip(places, shares, weights, strict=True):
             yield words.known[place], float(share * weight)

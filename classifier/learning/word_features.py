@@ -62,11 +62,11 @@ class WordModel:
         """Signed distances from each label's boundary: shape (texts, labels)."""
         scores = np.tile(self.bias, (len(texts), 1))
         for row, text in enumerate(texts):
-            places, shares = self.found_in(text)
+            places, shares = self.tf_idf_of(text)
             scores[row] += self.weights[:, places] @ shares
         return scores
 
-    def found_in(self, text: str) -> tuple[Ints, Floats]:
+    def tf_idf_of(self, text: str) -> tuple[Ints, Floats]:
         """Positions of the text's known terms and their TF-IDF weights, at length one."""
         counts = Counter(place for term in terms(text) if (place := self._places.get(term)) is not None)
         places = np.fromiter(counts, np.int64, len(counts))
@@ -135,7 +135,7 @@ def _texts_with(times: Any) -> Ints:
 
 
 def _tf_idf(times: Any, rarity: Floats) -> Any:
-    """Sublinear TF-IDF at length one, as in `WordModel.found_in`."""
+    """Sublinear TF-IDF at length one, as in `WordModel.tf_idf_of`."""
     from sklearn.preprocessing import normalize
 
     shares = times.copy()

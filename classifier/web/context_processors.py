@@ -15,4 +15,4 @@ def gate(request: HttpRequest) -> dict[str, Any]:
     if not user or not user.is_authenticated:
         return {}
     current = cache(Gate.objects.with_models().first)
-    return {"gate": current, "model_in_charge": cache(lambda: (gate := current()) and gate.active_primary())}
+    return {"gate": current, "active_primary": cache(lambda: (gate := current()) and gate.active_primary())}

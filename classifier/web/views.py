@@ -68,7 +68,7 @@ def _review_button(shown: str) -> str:
 @permission_required("classifier.add_ticket", raise_exception=True)
 @recoverable("classifier:new_ticket")
 def new_ticket(request: HttpRequest) -> HttpResponse:
-    form = TicketForm(request.POST or None, initial=_typed_before(request))
+    form = TicketForm(request.POST or None, initial=_recovered_input(request))
     status = 200
     try:
         if request.method == "POST" and form.is_valid():
@@ -86,7 +86,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     return render(request, "classifier/new_ticket.html", {"form": form}, status=status)
 
 
-def _typed_before(request: HttpRequest) -> dict[str, Any]:
+def _recovered_input(request: HttpRequest) -> dict[str, Any]:
     """Input that was submitted after the session had expired, to fill in the form again."""
     if request.method == "POST" or not (typed := form_recovery.restore_form(request, "classifier:new_ticket")):
         return {}
@@ -122,7 +122,7 @@ def models(request: HttpRequest) -> HttpResponse:
     context = {
         "language_models": LanguageModel.objects.select_related("provider"),
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
-        "failures": _failures_of_the_day(),
+        "failures": _recent_failures(),
         "latest_failures": LATEST_FAILURES,
         "in_front": _answered_in_front(),
     }
@@ -143,7 +143,7 @@ def _answered_in_front() -> dict[str, Any] | None:
     return {"model": gate.front, "tickets": len(answered), "answered": sum(answered)}
 
 
-def _failures_of_the_day() -> list[tuple[str, str, int]]:
+def _recent_failures() -> list[tuple[str, str, int]]:
     """Model, kind and number among the latest failures only, so that the page stays fast."""
     since = timezone.now() - timedelta(days=1)
     latest = Failure.objects.order_by("-pk").values_list("created_at", "language_model__name", "kind")[:LATEST_FAILURES]

@@ -13,34 +13,34 @@ EVERYBODY = {"agent", "lead", "admin"}
 LEADS = {"lead", "admin"}
 
 
-class Door(NamedTuple):
+class Operation(NamedTuple):
     method: str
     path: str
     scope: str
-    open_to: set[str]
+    roles: set[str]
 
 
-DOORS = [
-    Door("post", "/classify", "classify", EVERYBODY),
-    Door("get", "/tickets", "tickets:read", EVERYBODY),
-    Door("post", "/tickets", "tickets:write", EVERYBODY),
-    Door("post", "/tickets/bulk", "tickets:write", EVERYBODY),
-    Door("get", "/tickets/{pk}", "tickets:read", EVERYBODY),
-    Door("get", "/tickets/{pk}/predictions", "tickets:read", EVERYBODY),
-    Door("get", "/tickets/{pk}/decisions", "decisions:read", LEADS),
-    Door("get", "/taxonomy", "taxonomy:read", EVERYBODY),
-    Door("get", "/models", "models:read", EVERYBODY),
-    Door("get", "/decisions", "decisions:read", LEADS),
-    Door("post", "/decisions", "decisions:write", EVERYBODY),
-    Door("get", "/benchmark/runs", "benchmark:read", LEADS),
-    Door("post", "/benchmark/runs", "benchmark:write", LEADS),
-    Door("get", "/benchmark/runs/{pk}", "benchmark:read", LEADS),
-    Door("get", "/datasets", "datasets:read", LEADS),
-    Door("get", "/datasets/{digest}", "datasets:read", LEADS),
-    Door("get", "/datasets/{digest}/export", "datasets:read", LEADS),
-    Door("get", "/certificates/current", "certificates:read", LEADS),
-    Door("get", "/certificates", "certificates:read", LEADS),
-    Door("get", "/certificates/alarms", "certificates:read", LEADS),
+OPERATIONS = [
+    Operation("post", "/classify", "classify", EVERYBODY),
+    Operation("get", "/tickets", "tickets:read", EVERYBODY),
+    Operation("post", "/tickets", "tickets:write", EVERYBODY),
+    Operation("post", "/tickets/bulk", "tickets:write", EVERYBODY),
+    Operation("get", "/tickets/{pk}", "tickets:read", EVERYBODY),
+    Operation("get", "/tickets/{pk}/predictions", "tickets:read", EVERYBODY),
+    Operation("get", "/tickets/{pk}/decisions", "decisions:read", LEADS),
+    Operation("get", "/taxonomy", "taxonomy:read", EVERYBODY),
+    Operation("get", "/models", "models:read", EVERYBODY),
+    Operation("get", "/decisions", "decisions:read", LEADS),
+    Operation("post", "/decisions", "decisions:write", EVERYBODY),
+    Operation("get", "/benchmark/runs", "benchmark:read", LEADS),
+    Operation("post", "/benchmark/runs", "benchmark:write", LEADS),
+    Operation("get", "/benchmark/runs/{pk}", "benchmark:read", LEADS),
+    Operation("get", "/datasets", "datasets:read", LEADS),
+    Operation("get", "/datasets/{digest}", "datasets:read", LEADS),
+    Operation("get", "/datasets/{digest}/export", "datasets:read", LEADS),
+    Operation("get", "/certificates/current", "certificates:read", LEADS),
+    Operation("get", "/certificates", "certificates:read", LEADS),
+    Operation("get", "/certificates/alarms", "certificates:read", LEADS),
 ]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -52,12 +52,12 @@ def test_every_operation_has_its_row_and_says_which_scope_it_takes() -> None:
         for path, operations in schema["paths"].items()
         for method, operation in operations.items()
     }
-    assert documented == {(door.method, door.path, door.scope) for door in DOORS}
-    assert {door.scope for door in DOORS} == set(Scope.values)
+    assert documented == {(operation.method, operation.path, operation.scope) for operation in OPERATIONS}
+    assert {operation.scope for operation in OPERATIONS} == set(Scope.values)
 
 
-def knock(client: Any, door: Door, method: str) -> Any:
-    path = door.path.replace("{pk}", "999999").replace("{digest}", "0" * 12)
+def request_as(client: Any, operation: Operation, method: str) -> Any:
+    path = operation.path.replace("{pk}", "999999").replace("{digest}", "0" * 12)
     return (
         client.get(path)
         if method == "get"
@@ -69,11 +69,11 @@ def test_a_key_allows_only_the_operations_of_its_scopes(admin: User, catalogue: 
     wrong = {}
     for scope in Scope.values:
         own, others = caller(admin, scope), caller(admin, *(set(Scope.values) - {scope}))
-        for door in (door for door in DOORS if door.scope == scope):
-            opened = knock(own, door, door.method).status_code
-            refused = problem(knock(others, door, door.method), 403, "missing-scope")
+        for operation in (operation for operation in OPERATIONS if operation.scope == scope):
+            opened = request_as(own, operation, operation.method).status_code
+            refused = problem(request_as(others, operation, operation.method), 403, "missing-scope")
             if opened not in (200, 404, 422) or scope not in refused["detail"]:
-                wrong[door.method, door.path] = opened
+                wrong[operation.method, operation.path] = opened
     assert wrong == {}
 
 
@@ -83,23 +83,23 @@ def test_a_key_may_do_no_more_than_its_person(
 ) -> None:
     client = caller({"stranger": tom, "agent": ana, "lead": lea, "admin": admin}[role], per_minute=0)
     methods: dict[str, set[str]] = {}
-    for door in DOORS:
-        methods.setdefault(door.path, set()).add(door.method)
+    for operation in OPERATIONS:
+        methods.setdefault(operation.path, set()).add(operation.method)
     wrong = {}
-    for door in DOORS:
-        answer = knock(client, door, door.method)
-        if role in door.open_to:
+    for operation in OPERATIONS:
+        answer = request_as(client, operation, operation.method)
+        if role in operation.roles:
             right = answer.status_code in (200, 404, 422)
         else:
             right = "permission" in problem(answer, 403, "missing-permission")["detail"]
         if not right:
-            wrong[door.method, door.path] = answer.status_code
-        for method in METHODS - methods[door.path]:
-            problem(knock(client, door, method), 405)
+            wrong[operation.method, operation.path] = answer.status_code
+        for method in METHODS - methods[operation.path]:
+            problem(request_as(client, operation, method), 405)
     assert wrong == {}
 
 
 def test_a_visitor_has_no_api_access(client: Any, db: None) -> None:
-    for door in DOORS:
-        path = door.path.replace("{pk}", "1").replace("{digest}", "0" * 12)
-        problem(client.generic(door.method.upper(), f"/api/v1{path}"), 401)
+    for operation in OPERATIONS:
+        path = operation.path.replace("{pk}", "1").replace("{digest}", "0" * 12)
+        problem(client.generic(operation.method.upper(), f"/api/v1{path}"), 401)

@@ -39,7 +39,7 @@ from tests.browser.conftest import Console, OpenPage
 from tests.factories import PASSWORD, hold, make_gold, make_label_issue, make_ticket, make_topic, make_user
 from tests.review.certification.scenes import recorded
 from tests.review.specialist.test_specialist_page import course
-from tests.test_roles import DOORS
+from tests.test_roles import ACCESS_BY_URL
 
 pytestmark = pytest.mark.browser
 
@@ -152,9 +152,9 @@ def test_app_pages_keep_to_the_policy(furnished: None, admin_page: Page, console
         "review:draft_changes": [drafted.run_id, drafted.pk],
         "review:snapshot": [digest],
     }
-    for name, door in DOORS.items():
-        if "GET" in door.methods and name not in FILES:
-            response = admin_page.goto(reverse(name, args=ones[name] if door.about_one else []))
+    for name, access in ACCESS_BY_URL.items():
+        if "GET" in access.methods and name not in FILES:
+            response = admin_page.goto(reverse(name, args=ones[name] if access.needs_key else []))
             assert response is not None
             assert response.status == 200, name
             assert console.complaints == [], name

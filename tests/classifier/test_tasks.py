@@ -17,21 +17,21 @@ from tests.stalling import is_untouched, overtake
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
-def nudges() -> list[str]:
+def queued_tasks() -> list[str]:
     return sorted(task.path for task in queued())
 
 
 def test_the_sweep_enqueues_waiting_work() -> None:
     make_ticket()
     tasks.sweep()
-    assert nudges() == [tasks.classify_tickets.module_path]
+    assert queued_tasks() == [tasks.classify_tickets.module_path]
 
 
 def test_the_sweep_enqueues_embedding_when_idle() -> None:
     ticket = make_ticket()
     claims.claim(1)
     tasks.sweep()
-    assert nudges() == [tasks.embed_tickets.module_path]
+    assert queued_tasks() == [tasks.embed_tickets.module_path]
     vector_store.embed_new_tickets()
     assert list(vector_store.stored_embeddings([text_digest(ticket.text)])) == [text_digest(ticket.text)]
 
@@ -41,7 +41,7 @@ def test_the_sweep_ignores_work_in_progress() -> None:
     claims.claim(1)
     vector_store.embed_new_tickets()
     tasks.sweep()
-    assert nudges() == []
+    assert queued_tasks() == []
 
 
 def test_a_stalled_encoder_does_not_undo_its_successors_progress(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,4 +63,4 @@ def test_sweeping_again_enqueues_nothing_twice() -> None:
     make_ticket()
     tasks.sweep()
     tasks.sweep()
-    assert nudges() == [tasks.classify_tickets.module_path]
+    assert queued_tasks() == [tasks.classify_tickets.module_path]

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        tickets = _meant(customer, ticket, ignore_case)
+        tickets = _chosen_tickets(customer, ticket, ignore_case)
         number = tickets.count()
         if not number:
             raise CommandError("No such ticket. Customer names must match exactly; see --ignore-case.")
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(f"Out of reach: {name}."))
 
 
-def _meant(customer: str | None, ticket: int | None, any_case: bool) -> QuerySet[Ticket]:
+def _chosen_tickets(customer: str | None, ticket: int | None, any_case: bool) -> QuerySet[Ticket]:
     if customer is None:
         return Ticket.objects.filter(pk=ticket or 0)
     return erasure.tickets_of_customer(customer, any_case=any_case)

@@ -35,26 +35,26 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
         warn_of_fallback_model(self)
         rejects = rejects or file.with_name(f"{file.name}.rejected.jsonl")
-        tally = ImportCounts()
+        counts = ImportCounts()
         try:
             with ExitStack() as stack:
                 stream = stack.enter_context(file.open("rb"))
                 aside = stack.enter_context(_LazyFile(rejects))
                 bar = stack.enter_context(tqdm(total=file.stat().st_size, unit="B", unit_scale=True, disable=None))
-                for tally in import_records(source, self._records(stream, file, options), aside):
+                for counts in import_records(source, self._records(stream, file, options), aside):
                     bar.update(stream.tell() - bar.n)
-                    bar.set_postfix(stored=tally.stored, rejected=tally.rejected)
+                    bar.set_postfix(stored=counts.stored, rejected=counts.rejected)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
         except ticket_records.UnreadableFile as error:
             raise CommandError(f"{file}: {error}") from error
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
+            raise CommandError(f"Stopped. {counts.stored} tickets are stored; run this again for the rest.") from None
         except DatabaseError as error:
             raise CommandError(
-                f"Can't write to the database ({error}). {tally.stored} stored; fix that, then run this again."
+                f"Can't write to the database ({error}). {counts.stored} stored; fix that, then run this again."
             ) from error
-        self._report(tally, rejects)
+        self._report(counts, rejects)
 
     def _records(
         self, stream: BinaryIO, file: Path, options: dict[str, Any]
@@ -69,9 +69,9 @@ class Command(BaseCommand):
             delimiter=options["delimiter"],
         )
 
-    def _report(self, tally: ImportCounts, rejects: Path) -> None:
-        self.stdout.write(f"{tally.stored} stored, {tally.existing} already stored, {tally.rejected} rejected")
-        if tally.rejected:
+    def _report(self, counts: ImportCounts, rejects: Path) -> None:
+        self.stdout.write(f"{counts.stored} stored, {counts.existing} already stored, {counts.rejected} rejected")
+        if counts.rejected:
             self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))
 
 

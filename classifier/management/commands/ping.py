@@ -24,8 +24,8 @@ class Command(BaseCommand):
             raise CommandError(f"Unknown models: {', '.join(sorted(unknown))}. Available: {_names(language_models)}.")
         needed = {language_model.name for language_model in chosen} if models else set()
         if gate := Gate.objects.first():
-            in_charge = (gate.active_front(), gate.active_primary(), gate.active_second_opinion())
-            needed |= {language_model.name for language_model in in_charge if language_model}
+            active = (gate.active_front(), gate.active_primary(), gate.active_second_opinion())
+            needed |= {language_model.name for language_model in active if language_model}
             warn_of_fallback_model(self)
         answered = {language_model.name for language_model in chosen if self._ping(language_model)}
         if missing := needed.intersection(language_model.name for language_model in chosen) - answered:

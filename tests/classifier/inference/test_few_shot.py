@@ -36,7 +36,7 @@ def fresh_index() -> None:
     nearest_examples.invalidate_index()
 
 
-def teach(text: str, category: str = "Technical", sentiment: str = "Negative") -> Example:
+def store_example(text: str, category: str = "Technical", sentiment: str = "Negative") -> Example:
     """An example with its vector stored."""
     example = Example.objects.create(
         text=text,
@@ -52,9 +52,9 @@ def teach(text: str, category: str = "Technical", sentiment: str = "Negative") -
 
 @pytest.fixture
 def taught(catalogue: None) -> None:
-    teach(REFUND, "Billing")
-    teach(CRASH, "Technical")
-    teach(LOGIN, "Account", "Neutral")
+    store_example(REFUND, "Billing")
+    store_example(CRASH, "Technical")
+    store_example(LOGIN, "Account", "Neutral")
 
 
 def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVersion | None = None) -> list[list[str]]:

@@ -15,32 +15,32 @@ from tests.factories import make_ticket
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
-def nudges() -> list[int]:
+def queued_priorities() -> list[int]:
     """The priorities of the queued classification tasks."""
     return [task.priority for task in queued("classifier.tasks.classify_tickets")]
 
 
 def test_saving_a_ticket_enqueues_its_classification() -> None:
     make_ticket()
-    assert nudges() == [Priority.INTERACTIVE]
+    assert queued_priorities() == [Priority.INTERACTIVE]
 
 
 def test_one_waiting_task_covers_all_tickets() -> None:
     for number in range(5):
         make_ticket(str(number))
-    assert nudges() == [Priority.INTERACTIVE]
+    assert queued_priorities() == [Priority.INTERACTIVE]
 
 
 def test_saving_it_again_enqueues_nothing() -> None:
     ticket = make_ticket()
     ticket.channel = "chat"
     ticket.save()
-    assert len(nudges()) == 1
+    assert len(queued_priorities()) == 1
 
 
 def test_storing_many_enqueues_once() -> None:
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(10)])
-    assert len(nudges()) == 1
+    assert len(queued_priorities()) == 1
 
 
 @pytest.mark.parametrize(
@@ -49,20 +49,20 @@ def test_storing_many_enqueues_once() -> None:
 )
 def test_a_bulk_import_has_lower_priority(number: int, priority: Priority) -> None:
     storing.store_many("import", [{"text": "hello"}] * number)
-    assert nudges() == [priority]
+    assert queued_priorities() == [priority]
 
 
 def test_a_single_ticket_does_not_wait_behind_a_bulk_task() -> None:
     storing.store_many("import", [{"text": "hello"}] * 100)
     make_ticket()
-    assert sorted(nudges()) == [Priority.BULK, Priority.INTERACTIVE]
+    assert sorted(queued_priorities()) == [Priority.BULK, Priority.INTERACTIVE]
 
 
 def test_rolled_back_tickets_are_not_enqueued() -> None:
     with transaction.atomic():
         make_ticket()
         transaction.set_rollback(True)
-    assert nudges() == []
+    assert queued_priorities() == []
     assert not Ticket.objects.exists()
 
 

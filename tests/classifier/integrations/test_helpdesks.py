@@ -143,7 +143,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def make_desk(kind: str, receiver: Receiver | None = None, **values: Any) -> HelpDesk:
+def make_help_desk(kind: str, receiver: Receiver | None = None, **values: Any) -> HelpDesk:
     fields = zip(("category_field", "sentiment_field", "state_field"), CASES[kind].fields, strict=True)
     back = {"write_back": True, "base_url": receiver.url, "token_env": "DESK_TOKEN"} if receiver else {}
     given = {"kind": kind, "name": kind, "slug": "support", "secret_env": "DESK_SECRET", "account": "lea@example.com"}
@@ -154,7 +154,7 @@ def payload(kind: str) -> Any:
     return json.loads((PAYLOADS / f"{kind}.json").read_text())
 
 
-def knock(kind: str, sent: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
+def post_event(kind: str, sent: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
     """The status of the answer. `sent` is JSON, or bytes as they are."""
     sent = payload(kind) if sent is None else sent
     body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
@@ -177,8 +177,8 @@ def changed(kind: str, path: str, value: Any) -> Any:
 
 @every_desk
 def test_a_customers_message_is_stored_once_however_often_it_is_sent(kind: str) -> None:
-    make_desk(kind)
-    assert [knock(kind), knock(kind)] == [202, 202]
+    make_help_desk(kind)
+    assert [post_event(kind), post_event(kind)] == [202, 202]
     ticket = Ticket.objects.get()
     case = CASES[kind]
     assert (ticket.source, ticket.external_id) == ("support", case.external_id)
@@ -190,25 +190,25 @@ def test_a_customers_message_is_stored_once_however_often_it_is_sent(kind: str) 
 
 @every_desk
 def test_events_with_wrong_signatures_are_refused(kind: str) -> None:
-    make_desk(kind)
+    make_help_desk(kind)
     wrong = {name: value[:-3] + "AAA" for name, value in CASES[kind].sign(b"{}", time.time()).items()}
-    assert knock(kind, headers=wrong) == 401
-    assert knock(kind, headers=dict.fromkeys(wrong, "")) == 401
+    assert post_event(kind, headers=wrong) == 401
+    assert post_event(kind, headers=dict.fromkeys(wrong, "")) == 401
     assert not Ticket.objects.exists()
 
 
 @pytest.mark.parametrize("kind", ["zendesk", "intercom", "zammad", "chatwoot"])
 def test_a_signature_covers_the_exact_body(kind: str) -> None:
-    make_desk(kind)
+    make_help_desk(kind)
     other = CASES[kind].sign(b'{"another": "body"}', time.time())
-    assert knock(kind, headers=other) == 401
+    assert post_event(kind, headers=other) == 401
 
 
 @pytest.mark.parametrize("kind", ["zendesk", "chatwoot"])
 @pytest.mark.parametrize(("age", "status"), [(250, 202), (-250, 202), (400, 401), (-400, 401)])
 def test_old_signatures_are_refused_as_replays(kind: str, age: float, status: int) -> None:
-    make_desk(kind)
-    assert knock(kind, age=age) == status
+    make_help_desk(kind)
+    assert post_event(kind, age=age) == status
 
 
 ASIDE = [
@@ -232,8 +232,8 @@ ASIDE = [
 
 @pytest.mark.parametrize(("kind", "path", "value"), ASIDE)
 def test_events_by_agents_and_other_events_make_no_ticket(kind: str, path: str, value: Any) -> None:
-    make_desk(kind)
-    assert knock(kind, changed(kind, path, value)) == 200
+    make_help_desk(kind)
+    assert post_event(kind, changed(kind, path, value)) == 200
     assert not Ticket.objects.exists()
 
 
@@ -243,8 +243,8 @@ NO_EVENTS = [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b"{}"]
 @every_desk
 @pytest.mark.parametrize("body", NO_EVENTS, ids=lambda body: repr(body[:12]))
 def test_malformed_events_are_refused_with_a_reason(kind: str, body: bytes) -> None:
-    make_desk(kind)
-    assert knock(kind, body) == 400
+    make_help_desk(kind)
+    assert post_event(kind, body) == 400
     assert not Ticket.objects.exists()
 
 
@@ -262,16 +262,16 @@ ODD: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("kind", "path", "value"), ODD)
 def test_an_event_without_a_needed_value_is_refused(kind: str, path: str, value: Any) -> None:
-    make_desk(kind)
-    assert knock(kind, changed(kind, path, value)) == 400
+    make_help_desk(kind)
+    assert post_event(kind, changed(kind, path, value)) == 400
 
 
 def test_odd_characters_are_replaced_and_long_values_cut() -> None:
-    make_desk("chatwoot")
+    make_help_desk("chatwoot")
     event = changed("chatwoot", "sender.email", "e\0\ud800" + "x" * 400)
     event["content"] = "nul \0 and \ud800"
     event["created_at"] = 10**30
-    assert knock("chatwoot", event) == 202
+    assert post_event("chatwoot", event) == 202
     ticket = Ticket.objects.get()
     assert ticket.text == "nul \ufffd and \ufffd"
     assert len(ticket.customer) == 254
@@ -279,14 +279,14 @@ def test_odd_characters_are_replaced_and_long_values_cut() -> None:
 
 
 def test_only_active_help_desks_have_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    help_desk = make_desk("zammad")
+    help_desk = make_help_desk("zammad")
     assert Client().get("/hooks/support/").status_code == 405
     assert Client().post("/hooks/other/").status_code == 404
-    assert knock("zammad", b" " * 1_048_577) == 413
+    assert post_event("zammad", b" " * 1_048_577) == 413
     monkeypatch.delenv("DESK_SECRET")
-    assert knock("zammad") == 503, "so that the desk tries again"
+    assert post_event("zammad") == 503, "so that the desk tries again"
     HelpDesk.objects.filter(pk=help_desk.pk).update(active=False)
-    assert knock("zammad") == 404
+    assert post_event("zammad") == 404
 
 
 def stored(kind: str) -> Ticket:
@@ -309,7 +309,7 @@ def reviews(receiver: Receiver) -> list[str]:
 
 @every_desk
 def test_the_state_of_a_ticket_is_written_in_the_help_desks_format(kind: str, receiver: Receiver) -> None:
-    make_desk(kind, receiver)
+    make_help_desk(kind, receiver)
     stored(kind)
     write_back()
     (got,) = receiver.got
@@ -320,7 +320,7 @@ def test_the_state_of_a_ticket_is_written_in_the_help_desks_format(kind: str, re
 
 
 def test_decisions_and_undone_decisions_are_written_back(receiver: Receiver, ana: User) -> None:
-    make_desk("zammad", receiver)
+    make_help_desk("zammad", receiver)
     ticket = stored("zammad")
     write_back()
     (assignment,) = ticket.assignments.all()
@@ -334,7 +334,7 @@ def test_decisions_and_undone_decisions_are_written_back(receiver: Receiver, ana
 
 
 def test_only_the_latest_state_is_written_and_nothing_twice(receiver: Receiver, ana: User) -> None:
-    make_desk("zammad", receiver)
+    make_help_desk("zammad", receiver)
     ticket = stored("zammad")
     (assignment,) = ticket.assignments.all()
     answer(assignment, ana)
@@ -348,7 +348,7 @@ def test_only_the_latest_state_is_written_and_nothing_twice(receiver: Receiver, 
 
 def test_a_decision_made_during_a_write_back_is_written_afterwards(ana: User) -> None:
     with Receiver(200) as receiver:
-        make_desk("zammad", receiver)
+        make_help_desk("zammad", receiver)
         (assignment,) = stored("zammad").assignments.all()
 
         def decide_meanwhile(row: WriteBack) -> outbox.OutgoingRequest:
@@ -362,7 +362,7 @@ def test_a_decision_made_during_a_write_back_is_written_afterwards(ana: User) ->
 
 
 def test_sealed_labels_are_not_written_back(receiver: Receiver) -> None:
-    make_desk("zammad", receiver)
+    make_help_desk("zammad", receiver)
     configure_review(blind_share=1)
     hold(make_ticket(source="support", external_id="81"))
     write_back()
@@ -371,7 +371,7 @@ def test_sealed_labels_are_not_written_back(receiver: Receiver) -> None:
 
 def test_faults_are_retried_and_deleted_tickets_are_not() -> None:
     with Receiver(503, 200, 404) as receiver:
-        make_desk("zammad", receiver)
+        make_help_desk("zammad", receiver)
         stored("zammad")
         write_back()
         assert WriteBack.objects.get().state == WriteBack.State.WAITING
@@ -383,7 +383,7 @@ def test_faults_are_retried_and_deleted_tickets_are_not() -> None:
 
 
 def test_only_help_desks_with_write_back_are_written_to(receiver: Receiver) -> None:
-    make_desk("zammad", receiver, write_back=False)
+    make_help_desk("zammad", receiver, write_back=False)
     configure_review()
     hold(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))
     assert not WriteBack.objects.exists()
@@ -393,7 +393,7 @@ def test_only_help_desks_with_write_back_are_written_to(receiver: Receiver) -> N
 
 
 def test_an_id_cannot_lead_to_another_address(receiver: Receiver) -> None:
-    make_desk("zammad", receiver)
+    make_help_desk("zammad", receiver)
     configure_review()
     hold(make_ticket(source="support", external_id="../users/1?x=#"))
     write_back()

@@ -28,7 +28,7 @@ def test_predictions_match_scikit_learn() -> None:
     learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     library = TfidfVectorizer(analyzer=word_features.terms, sublinear_tf=True, dtype=np.float32).fit(TEXTS)
     weights = library.transform(["Why was my card charged again?"]).toarray()[0]
-    places, shares = learned.found_in("Why was my card charged again?")
+    places, shares = learned.tf_idf_of("Why was my card charged again?")
     mine = dict(zip((learned.known[place] for place in places), shares, strict=True))
     names = library.get_feature_names_out()
     theirs = {names[place]: value for place, value in enumerate(weights) if value}

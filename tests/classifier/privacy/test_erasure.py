@@ -142,10 +142,10 @@ def test_erasure_leaves_nothing_of_a_person_in_any_table(catalogue: None, ana: U
     waiting = make_ticket(f"And another thing: {PLANT}!", customer=CUSTOMER)
     others = make_ticket("Mine is well.", customer="somebody@example.org")
     assert len(found_anywhere()) >= 15
-    before = _books()
+    before = _statistics()
     printed = erase("--customer", CUSTOMER)
     assert found_anywhere() == set()
-    assert _books() == before
+    assert _statistics() == before
     for named in ("snapshot", "specialist version", "contract", "Backups"):
         assert named in printed
     record = Erasure.objects.get()
@@ -161,7 +161,7 @@ def test_erasure_leaves_nothing_of_a_person_in_any_table(catalogue: None, ana: U
         erase("--customer", CUSTOMER)
 
 
-def _books() -> tuple[Any, ...]:
+def _statistics() -> tuple[Any, ...]:
     """Decisions and counts, which erasure does not change."""
     decided = list(Decision.objects.order_by("pk").values_list("verdict", "category", "sentiment"))
     answered = list(Prediction.objects.order_by("pk").values_list("category", "sentiment", "confidence"))

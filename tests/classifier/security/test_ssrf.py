@@ -65,7 +65,7 @@ def nowhere(settings: Settings) -> None:
     settings.INTERNAL_HOSTS = []
 
 
-class _Doors(BaseHTTPRequestHandler):
+class _RecordingHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         status, headers = (302, {"Location": "/body"}) if self.path == "/moved" else (200, {})
         self.send_response(status)
@@ -80,7 +80,7 @@ class _Doors(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Doors)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _RecordingHandler)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server.server_port
     server.shutdown()
