@@ -31,7 +31,7 @@ class ActionColumn(Column):
 
     @property
     def header(self) -> SafeString:
-        return format_html('<span class="unseen">{}</span>', self.verbose_name)
+        return format_html('<span class="visually-hidden">{}</span>', self.verbose_name)
 
 
 class AssignmentTable(django_tables2.Table):
@@ -125,7 +125,7 @@ class AssignmentTable(django_tables2.Table):
 
     def render_take(self, value: int) -> SafeString:
         return format_html(
-            '<button class="plain" formaction="{}">{} <span class="unseen">{}</span></button>',
+            '<button class="plain" formaction="{}">{} <span class="visually-hidden">{}</span></button>',
             reverse("review:take", args=[value]),
             _("Review"),
             _("ticket %d") % value,

@@ -10,7 +10,7 @@ export class Finder {
     this.radio = input.form.querySelector("input[name=category][value=other]");
     this.before = { radio: this.radio, typed: "" };
     this.list = document.createElement("ul");
-    this.list.id = "found";
+    this.list.id = "matches";
     this.list.className = "offered";
     this.list.setAttribute("role", "listbox");
     this.list.setAttribute("aria-label", input.getAttribute("aria-label"));
@@ -50,9 +50,9 @@ export class Finder {
   }
 
   offer() {
-    const found = matches(this.input.value, this.labels);
-    this.list.replaceChildren(...found.map((label, index) => item(label.name, index)));
-    this.list.hidden = found.length === 0;
+    const matching = matches(this.input.value, this.labels);
+    this.list.replaceChildren(...matching.map((label, index) => item(label.name, index)));
+    this.list.hidden = matching.length === 0;
     this.nothing.textContent = this.list.hidden ? this.input.dataset.none : "";
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.light(0);
@@ -124,7 +124,7 @@ export function labelOf(name, line) {
 
 function item(name, index) {
   const element = document.createElement("li");
-  element.id = `found-${index}`;
+  element.id = `match-${index}`;
   element.setAttribute("role", "option");
   element.textContent = name;
   return element;

@@ -39,7 +39,7 @@ function say(text) {
   const region = document.getElementById("outcome");
   const said = region.querySelector("p") ?? region.insertBefore(document.createElement("p"), region.firstChild);
   if (said.textContent === text) return;
-  region.querySelector(".unseen")?.remove();
+  region.querySelector(".visually-hidden")?.remove();
   said.className = "warned";
   said.textContent = text;
 }

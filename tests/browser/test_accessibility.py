@@ -158,7 +158,7 @@ def test_sign_in_page_is_accessible(visitor_page: Page, transactional_db: None) 
 def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page, all_pages: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
-    unseen = []
+    unmarked = []
     for _press in range(40):
         lead_page.keyboard.press("Tab")
         outlined = lead_page.evaluate(
@@ -168,8 +168,8 @@ def test_focus_is_visible_on_every_control_of_the_review_screen(lead_page: Page,
                 return active === document.body || seen(active) || seen(active.closest("label"));
             }"""
         )
-        unseen += [] if outlined else [lead_page.evaluate("document.activeElement.outerHTML.slice(0, 120)")]
-    assert unseen == []
+        unmarked += [] if outlined else [lead_page.evaluate("document.activeElement.outerHTML.slice(0, 120)")]
+    assert unmarked == []
 
 
 def test_print_shows_the_message_and_no_controls(lead_page: Page, all_pages: dict[str, str]) -> None:

@@ -82,17 +82,19 @@ def test_target_can_be_previewed_without_javascript(catalogue: None, open_page: 
 
 def test_alarm_is_answered_by_keyboard(lead_page: Page, ana: User) -> None:
     certified(ana)
-    unseen = passing(20)
+    auto_accepted = passing(20)
     alarm = alarmed(figures={"audits": 40, "errors": 1})
     lead_page.goto(PAGE)
     notice = lead_page.get_by_role("region", name="Possible change detected")
     expect(notice).to_contain_text("40 of at least 150 audits answered")
     notice.get_by_role("button", name="Send to review").press("Enter")
-    expect(lead_page.get_by_role("heading", name=f"Send {len(unseen)} tickets to review?")).to_be_focused()
+    expect(lead_page.get_by_role("heading", name=f"Send {len(auto_accepted)} tickets to review?")).to_be_focused()
     lead_page.keyboard.press("Tab")
     lead_page.keyboard.press("Enter")
-    expect(lead_page.get_by_text(f"{len(unseen)} tickets sent to review.")).to_be_visible()
-    assert Ticket.objects.filter(pk__in=[ticket.pk for ticket in unseen], state="needs_review").count() == len(unseen)
+    expect(lead_page.get_by_text(f"{len(auto_accepted)} tickets sent to review.")).to_be_visible()
+    assert Ticket.objects.filter(pk__in=[ticket.pk for ticket in auto_accepted], state="needs_review").count() == len(
+        auto_accepted
+    )
     notice.get_by_role("button", name="Acknowledge").press("Enter")
     expect(notice).to_contain_text("Acknowledged by lea.")
     assert Alarm.objects.get(pk=alarm.pk).seen_by

@@ -190,8 +190,10 @@ def test_disabled_shortcuts_do_nothing(review_page: Page) -> None:
 
 def marks(page: Page) -> list[str]:
     """The words that are visibly highlighted."""
-    seen = "found => found.filter(one => getComputedStyle(one).textDecorationLine !== 'none').map(one => one.innerText)"
-    return list(page.locator("#card .text mark").evaluate_all(seen))
+    visible = (
+        "all => all.filter(mark => getComputedStyle(mark).textDecorationLine !== 'none').map(mark => mark.innerText)"
+    )
+    return list(page.locator("#card .text mark").evaluate_all(visible))
 
 
 def test_highlighting_shortcut_applies_to_later_tickets_too(agent_page: Page) -> None:

@@ -137,7 +137,7 @@ def test_similar_tickets_are_shown_with_their_labels_nearest_first(agent_client:
         "&lt;b&gt;Imported&lt;/b&gt; without a ticket.", "General", "Neutral",
         "Refund, please.", "Billing", "Positive",
     ]  # fmt: skip
-    shown = re.findall(r'<(?:a|span) class="(?:beginning|label|label tone)"[^>]*>(.*?)</(?:a|span)>', content)
+    shown = re.findall(r'<(?:a|span) class="(?:beginning|label|label sentiment)"[^>]*>(.*?)</(?:a|span)>', content)
     assert shown == expected
     assert "<html" not in content
 

@@ -38,7 +38,7 @@ def shows(client: Client, url: str = MINE) -> str:
 
 def entries(content: str) -> list[str]:
     """The text of each row."""
-    rows = re.findall(r"<li>(.*?)</li>", content.split('<ol class="record">')[-1], re.DOTALL)
+    rows = re.findall(r"<li>(.*?)</li>", content.split('<ol class="decisions">')[-1], re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
@@ -137,7 +137,7 @@ def test_label_of_a_sealed_ticket_reveals_no_other_answer(agent_client: Client, 
     (row,) = entries(content)
     assert "Labelled Billing Neutral" in row
     for secret in ("Accepted Billing", "A secret of the model", "0.5", "Account", "Ben thinks", "ben"):
-        assert secret not in content.split('<ol class="record">')[1], secret
+        assert secret not in content.split('<ol class="decisions">')[1], secret
     assert entries(shows(agent_client, f"{MINE}?kind=accepted")) == []
     assert entries(shows(agent_client, f"{MINE}?kind=corrected")) == []
     assert len(entries(shows(agent_client, f"{MINE}?kind=blind"))) == 1

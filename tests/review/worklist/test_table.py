@@ -484,7 +484,7 @@ def test_htmx_gets_only_the_table(agent_client: Client) -> None:
     content = response.content.decode()
     assert "<html" not in content
     assert content.lstrip().startswith('<form id="queue-table"')
-    assert 'id="found" hx-swap-oob' in content
+    assert 'id="result-count" hx-swap-oob' in content
     assert "HX-Request" in response["Vary"]
     assert response["HX-Push-Url"] == f"{QUEUE}?sort=-age&q=ticket&page=2"
     assert len(tickets(content)) == 5
