@@ -1,6 +1,6 @@
 """Time and query count of the pages of a benchmark run with many models and items.
 
-The rows are written at once, as if the models had answered; what is kept of them is summed up by the product itself.
+The rows are written at once, as if the models had answered; the product itself aggregates them.
 """
 
 import argparse
@@ -16,7 +16,7 @@ VISITS = 20
 
 
 def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) -> int:
-    """A finished run of so many models on so many items, and an earlier one to hold it against; its key."""
+    """Create a finished run of these models and items, and an earlier one for comparison; return its primary key."""
     from classifier.models import Category, ContractVersion, Sentiment
     from review.benchmark import baseline, execution
     from review.benchmark import runs as benchmark_module
@@ -26,7 +26,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
 
     chance = random.Random(seed)  # noqa: S311 - rows that repeat
     Category.objects.bulk_create(Category(name=f"Category {number}") for number in range(more_categories))
-    categories = [one for one in Category.objects.active() if not one.children.exists()]
+    categories = [category for category in Category.objects.active() if not category.children.exists()]
     sentiments = list(Sentiment.objects.active())
     group = DuplicateGroup.objects.create(side=Side.BENCHMARK)
     GoldLabel.objects.bulk_create(
@@ -51,7 +51,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     ]
     for run in runs:
         for number, contender in enumerate(run.contenders.all()):
-            _answer(contender, chance, 0.72 + 0.02 * number, [one.pk for one in categories], sentiments)
+            _answer(contender, chance, 0.72 + 0.02 * number, [category.pk for category in categories], sentiments)
         execution.execute_run(run.pk)
     baseline.pin(Contender.objects.get(run=runs[0]))
     return runs[1].pk
@@ -62,8 +62,8 @@ def _language_models(number: int) -> list[Any]:
 
     provider, _created = Provider.objects.get_or_create(name="bench", defaults={"base_url": "http://127.0.0.1:9/v1"})
     return [
-        LanguageModel.objects.create(provider=provider, name=f"model-{chr(97 + one)}", family=f"bench {one}")
-        for one in range(number)
+        LanguageModel.objects.create(provider=provider, name=f"model-{chr(97 + index)}", family=f"bench {index}")
+        for index in range(number)
     ]
 
 

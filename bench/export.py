@@ -74,7 +74,7 @@ def fill(number: int) -> None:
 
 
 def write(kind: str, output: Path) -> None:
-    """One of the exports, or the bare dump; prints seconds, the peak of memory, and of that what is no mapped file."""
+    """One of the exports, or the bare dump; prints seconds, peak memory, and how much of that is not a mapped file."""
     import django
 
     django.setup()

@@ -1,8 +1,7 @@
 """Faults while tickets are posted and classified: is any ticket lost or duplicated?
 
-Each fault strikes an installation of its own processes on a PostgreSQL server of its own. Somebody posts tickets to the
-API, each until it is told that it is stored; in the end all that was posted has to be there once, with one answer and
-one verdict.
+Each fault strikes an installation with its own processes and PostgreSQL server. A client posts tickets to the API and
+repeats each until it is stored. In the end every posted ticket has to exist once, with one prediction and one verdict.
 """
 
 import argparse
@@ -100,7 +99,7 @@ def _killed_with_a_wrong_clock(stage: FaultScenario, seconds: int) -> None:
 
 
 def fill_disk(stage: FaultScenario) -> None:
-    """Everything on the server's disk is taken for some seconds; where that ends the server, it is started again."""
+    """Fill the server's disk for ten seconds, and restart the server if that stopped it."""
     ballast = stage.site.server.data.parent / "ballast"
     with ballast.open("wb") as file, suppress(OSError):
         while True:
@@ -115,7 +114,7 @@ def fill_disk(stage: FaultScenario) -> None:
 
 
 def upgrade(stage: FaultScenario) -> None:
-    """Each process is replaced while the others of its kind go on; the database is brought up to date before."""
+    """Run setup, then replace each process while the others of its kind keep running."""
     stage.site.run("setup")
     for place, process in enumerate(stage.workers):
         stage.workers[place] = stage.site.worker()
@@ -149,16 +148,16 @@ def main(only: list[str], seconds: float) -> None:
         print("two setups at once:", _race(server, folder))
         for name in only or FAULTS:
             if name == "disk" and not disk:
-                print("disk: left out, for it takes the right to mount a small one")
+                print("disk: left out, because it needs the permission to mount a small disk")
                 continue
-            one = _struck(server, folder, FAULTS[name], seconds)
-            rows.append([name, *one[:-1], f"{one.seconds:.0f}"])
-            print(name, one, flush=True)
+            result = _struck(server, folder, FAULTS[name], seconds)
+            rows.append([name, *result[:-1], f"{result.seconds:.0f}"])
+            print(name, result, flush=True)
     table("Faults", ["fault", "sent", "stored", "doubled", "with a verdict", "lost", "retried", "seconds"], rows)
 
 
 def _small_disk(stack: ExitStack) -> Path | None:
-    """A disk of the server's own that can be filled, where we may mount one."""
+    """A small disk for the server that can be filled; None if mounting is not permitted."""
     folder = Path(tempfile.mkdtemp(prefix="ticketclf-disk-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     command = ["mount", "-t", "tmpfs", "-o", "size=500m", "tmpfs", str(folder)]
@@ -207,7 +206,7 @@ def _struck(
 
 
 def _started_again(server: PostgresServer) -> None:
-    """Its processes take a moment to see that the first one is gone; until then it cannot be started."""
+    """Start the server again, once its processes have noticed that the first one is gone."""
     while True:
         with suppress(subprocess.CalledProcessError):
             server.start()

@@ -1,8 +1,8 @@
-"""An installation that has been at work for long, written by SQL: nearly all tickets have passed, one in a hundred is
-held for people, one in twenty was settled by them.
+"""An installation in long use, written by SQL: one ticket in a hundred needs review, one in twenty was settled by
+people, all others were auto-accepted.
 
-Three tickets are classified, held and decided by the product; all others are copies of their rows, so that whatever
-columns a table has are filled as the product fills them. PostgreSQL only.
+The product itself classifies and decides three tickets. All others are copies of their rows, so every column is filled
+as the product fills it. PostgreSQL only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import uuid4
 from bench.harness import messages
 
 CHUNK = 500_000
-ACCEPTED, HELD, SETTLED = "i % 20 <> 1 AND i % 100 <> 2", "i % 100 = 2", "i % 20 = 1"
+AUTO_ACCEPTED, NEEDS_REVIEW, SETTLED = "i % 20 <> 1 AND i % 100 <> 2", "i % 100 = 2", "i % 20 = 1"
 _AGO = "now() - ({last} - i) * interval '1 second'"
 
 
@@ -47,7 +47,7 @@ def fill(tickets: int) -> dict[str, float]:
         _catch_up(cursor)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE")
-    # What workers would have kept up with all the while.
+    # Progress that workers would have made meanwhile.
     Encoding.objects.update_or_create(encoder=_encoder(), defaults={"until": tickets})
     ReviewSettings.objects.update(gathered_until=timezone.now())
     for name in ("tickets", "predictions", "verdicts", "decisions"):
@@ -56,7 +56,7 @@ def fill(tickets: int) -> dict[str, float]:
 
 
 def _examples() -> dict[str, Any]:
-    """A ticket that passed, one that waits, and one that was settled, each brought there by the product itself."""
+    """An auto-accepted ticket, one that needs review and a settled one, each brought to that state by the product."""
     from django.contrib.auth.models import User
 
     from classifier.models import Gate, LanguageModel, Ticket
@@ -68,20 +68,20 @@ def _examples() -> dict[str, Any]:
     ReviewSettings.current()
     ReviewSettings.objects.update(blind_share=0, double_share=0)
     Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
-    found: dict[str, Any] = {}
-    for condition, threshold in ((ACCEPTED, 0.0), (HELD, 1.0), (SETTLED, 1.0)):
+    tickets: dict[str, Any] = {}
+    for condition, threshold in ((AUTO_ACCEPTED, 0.0), (NEEDS_REVIEW, 1.0), (SETTLED, 1.0)):
         Gate.objects.update(threshold=threshold)
         ticket = Ticket.objects.create(
-            text=f"Where is my invoice? {condition}", external_id=condition, customer=f"{len(found)}@example.org"
+            text=f"Where is my invoice? {condition}", external_id=condition, customer=f"{len(tickets)}@example.org"
         )
         runner.classify_next_batch()
-        found[condition] = ticket
+        tickets[condition] = ticket
     Gate.objects.update(threshold=0.85)
-    assignment = Assignment.objects.select_related("ticket").get(ticket=found[SETTLED])
-    said = found[SETTLED].predictions.get()
+    assignment = Assignment.objects.select_related("ticket").get(ticket=tickets[SETTLED])
+    prediction = tickets[SETTLED].predictions.get()
     person, _created = User.objects.get_or_create(username="settler")
-    decisions.decide(assignment, person, Label(said.category, said.sentiment), key=uuid4())
-    return found
+    decisions.decide(assignment, person, Label(prediction.category, prediction.sentiment), key=uuid4())
+    return tickets
 
 
 def _labels(cursor: Any) -> None:
@@ -90,8 +90,8 @@ def _labels(cursor: Any) -> None:
     texts = [text.rsplit(" (", 1)[0] for text in messages(150)]
     columns: dict[str, list[Any]] = {
         "text": texts,
-        "category": [one.pk for one in Category.objects.active() if not one.children.exists()],
-        "sentiment": [one.pk for one in Sentiment.objects.active()],
+        "category": [category.pk for category in Category.objects.active() if not category.children.exists()],
+        "sentiment": [sentiment.pk for sentiment in Sentiment.objects.active()],
     }
     for name, values in columns.items():
         kind = "text" if name == "text" else "bigint"
@@ -104,7 +104,7 @@ def _labels(cursor: Any) -> None:
 
 
 def _without_indexes(cursor: Any) -> list[str]:
-    """Drop the indexes that no constraint needs, for they are made far faster at once; how to make them again."""
+    """Drop the indexes that no constraint needs, because creating them afterwards is far faster; return their SQL."""
     cursor.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND indexname NOT IN"
         " (SELECT conname FROM pg_constraint)",
@@ -131,12 +131,12 @@ def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list
     for condition, ticket in kinds.items():
         series = f"generate_series({first}, {last}) i WHERE {condition}"
         bands = series.replace(" WHERE ", ", generate_series(1, 4) WHERE ")
-        said = label | {"confidence": confidence if condition == HELD else f"0.85 + {confidence} / 10"}
+        predicted = label | {"confidence": confidence if condition == NEEDS_REVIEW else f"0.85 + {confidence} / 10"}
         own = {"id": "i", "text": text, "customer": "'c' || (i % 50000) || '@example.org'", "external_id": "i::text"}
         own |= {"received_at": ago, "available_at": ago} | (label if condition == SETTLED else {})
         statements += [
             _copied(Ticket, ticket, own, series),
-            _copied(Prediction, ticket, {"id": "i", "ticket_id": "i", "created_at": ago} | said, series),
+            _copied(Prediction, ticket, {"id": "i", "ticket_id": "i", "created_at": ago} | predicted, series),
             _copied(
                 Verdict,
                 ticket,
@@ -144,10 +144,10 @@ def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list
                 series,
             ),
         ]
-        if condition == ACCEPTED:
+        if condition == AUTO_ACCEPTED:
             continue
         assignment = {"id": "i", "ticket_id": "i", "group_id": "10000000 + i", "value": f"0.5 * (1 - {confidence})"}
-        assignment |= {"received_at": ago, "created_at": ago} | said
+        assignment |= {"received_at": ago, "created_at": ago} | predicted
         statements += [
             f"INSERT INTO review_duplicategroup (id, side) SELECT 10000000 + i, '' FROM {series}",  # noqa: S608 - ours
             f"INSERT INTO review_band (value, group_id, ticket_id) SELECT i, 10000000 + i, i FROM {bands}",  # noqa: S608 - ours
@@ -175,13 +175,13 @@ def _key_of(model: Any, ticket: Any) -> int:
 
 
 def _copied(model: Any, ticket: Any, own: dict[str, str], series: str) -> str:
-    """Rows like that of one ticket, but for what is a row's own: SQL by column."""
+    """SQL that copies the row of one ticket; `own` has SQL for the columns that differ by row."""
     from django.db import connection
 
     columns = [connection.ops.quote_name(field.column) for field in model._meta.concrete_fields]
-    values = [own.get(name, own.get(name.strip('"'), f"one.{name}")) for name in columns]
+    values = [own.get(name, own.get(name.strip('"'), f"original.{name}")) for name in columns]
     table, key = model._meta.db_table, connection.ops.quote_name(model._meta.pk.column)
-    source = series.replace(" WHERE ", f", {table} one WHERE one.{key} = {_key_of(model, ticket)} AND ")
+    source = series.replace(" WHERE ", f", {table} original WHERE original.{key} = {_key_of(model, ticket)} AND ")
     return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {source}"  # noqa: S608 - ours
 
 

@@ -28,7 +28,7 @@ EVERY = 30.0
 
 
 class Sender(threading.Thread):
-    """A help desk that sends its share of the texts, one by one or in bulk, at most so many a second."""
+    """A help desk that sends its share of the texts, singly or in bulk, at a limited rate."""
 
     def __init__(self, key: str, name: str, texts: Iterator[str], *, bulk: bool, per_second: float = 0) -> None:
         super().__init__(daemon=True)
@@ -94,13 +94,19 @@ def measure(key: str, texts: list[str], senders: int, *, bulk: bool) -> list[obj
     shared = Shared(iter(texts))
     begun = time.perf_counter()
     posted = _sent([Sender(key, f"{bulk}-{number}", shared, bulk=bulk) for number in range(senders)])
-    taken = time.perf_counter() - begun
+    accepted_after = time.perf_counter() - begun
     while Ticket.objects.new().exists():
         time.sleep(0.2)
     elapsed = time.perf_counter() - begun
     assert Ticket.objects.count() - before == len(texts)
     cut = quantiles(posted, n=20) if len(posted) > 1 else posted * 20
-    return [len(texts), f"{len(texts) / taken:.0f}", f"{len(texts) / elapsed:.0f}", f"{cut[9]:.1f}", f"{cut[18]:.1f}"]
+    return [
+        len(texts),
+        f"{len(texts) / accepted_after:.0f}",
+        f"{len(texts) / elapsed:.0f}",
+        f"{cut[9]:.1f}",
+        f"{cut[18]:.1f}",
+    ]
 
 
 def _sent(threads: list[Sender]) -> list[float]:
@@ -108,7 +114,7 @@ def _sent(threads: list[Sender]) -> list[float]:
         thread.start()
     for thread in threads:
         thread.join()
-    return [one for thread in threads for one in thread.milliseconds]
+    return [milliseconds for thread in threads for milliseconds in thread.milliseconds]
 
 
 def soak(key: str, minutes: float, per_second: float, processes: dict[str, int]) -> None:
@@ -122,7 +128,7 @@ def soak(key: str, minutes: float, per_second: float, processes: dict[str, int])
             yield f"{texts[number % 150]} {number}"
 
     shared = Shared(endless())
-    threads = [Sender(key, f"soak-{one}", shared, bulk=False, per_second=per_second / 2) for one in range(2)]
+    threads = [Sender(key, f"soak-{number}", shared, bulk=False, per_second=per_second / 2) for number in range(2)]
     for thread in threads:
         thread.start()
     samples: list[tuple[float, dict[str, float]]] = []
@@ -138,27 +144,27 @@ def _sample(processes: dict[str, int]) -> dict[str, float]:
 
     from classifier.models import Ticket
 
-    found = {f"{name} MB": _memory(pid) for name, pid in processes.items()}
-    found["waiting tickets"] = Ticket.objects.new().count()
+    sample = {f"{name} MB": _memory(pid) for name, pid in processes.items()}
+    sample["waiting tickets"] = Ticket.objects.new().count()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
-        found["waiting tasks"] = cursor.fetchone()[0]
+        sample["waiting tasks"] = cursor.fetchone()[0]
         for name in ("classifier_ticket", "classifier_prediction", "procrastinate_jobs"):
             cursor.execute("SELECT pg_total_relation_size(%s) / 1e6", [name])
-            found[f"{name} MB"] = float(cursor.fetchone()[0])
+            sample[f"{name} MB"] = float(cursor.fetchone()[0])
     connection.close()
-    return found
+    return sample
 
 
 def _memory(pid: int) -> float:
     """Of a process with its children, in MB."""
-    return sum(resident_mb(one) for one in process_tree(pid))
+    return sum(resident_mb(child) for child in process_tree(pid))
 
 
 def _tell_growth(samples: list[tuple[float, dict[str, float]]]) -> None:
     rows: list[list[object]] = []
     for name in samples[0][1]:
-        points = [(at, found[name]) for at, found in samples]
+        points = [(at, sample[name]) for at, sample in samples]
         rows.append([name, f"{points[0][1]:.1f}", f"{points[-1][1]:.1f}", f"{_slope(points) * 3600:.1f}"])
     table("Soak, what is there", ["what", "at the start", "at the end", "slope by hour"], rows)
 
@@ -208,7 +214,7 @@ def run(tickets: int, workers: int, threads: int, senders: int, minutes: float, 
             ["the encoder alone", tickets, "", f"{alone:.0f}", "", ""],
         ]
         memory = ", ".join(f"{name} {_memory(pid):.0f} MB" for name, pid in processes.items())
-    header = ["how", "tickets", "taken in/s", "classified/s", "POST p50 ms", "p95 ms"]
+    header = ["how", "tickets", "accepted/s", "classified/s", "POST p50 ms", "p95 ms"]
     table(f"Through the API on {connection.vendor}, {workers} workers of {threads}", header, rows)
     print(memory)
 

@@ -1,6 +1,6 @@
 """Share of prompt injections that are detected, and of those that an obedient model would auto-accept.
 
-With files of real messages (gzipped JSON lines with text and category) it also counts those that are taken for such
+With files of real messages (gzipped JSON lines with text and category) it also counts those that are detected
 orders.
 """
 
@@ -67,13 +67,21 @@ def main(files: list[Path]) -> None:
     ]
     table("Prompt injections", heads, results)
     if files:
-        heads = ["file", "messages", "taken for orders", "microseconds each", "with a label", "doubtful", "held"]
+        heads = [
+            "file",
+            "messages",
+            "detected",
+            "microseconds each",
+            "with a label",
+            "need confirmation",
+            "need review",
+        ]
         table("Real messages", heads, [ordinary(file) for file in files])
 
 
 def ordinary(file: Path) -> list[object]:
-    """How many are taken for orders; and of those with a category, answered rightly, how many somebody has to vouch
-    for, and how many a specialist that has learned nothing does not vouch for.
+    """The number detected; and of the correctly labelled ones, the shares that need the specialist's agreement and that
+    an untrained specialist does not agree with.
     """
     from classifier.contract.prompt import contract_for
     from classifier.contract.types import Option
@@ -84,18 +92,18 @@ def ordinary(file: Path) -> list[object]:
     with gzip.open(file, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     begun = time.perf_counter()
-    taken = sum(is_suspected_injection(row["text"]) for row in rows)
+    detected = sum(is_suspected_injection(row["text"]) for row in rows)
     each = (time.perf_counter() - begun) / len(rows) * 1e6
-    said = [injection_check.LabelledText(row["text"], row["category"], "") for row in rows if row["category"]]
-    names = sorted({one.category for one in said})
+    labelled = [injection_check.LabelledText(row["text"], row["category"], "") for row in rows if row["category"]]
+    names = sorted({text.category for text in labelled})
     sentiments = ContractVersion.objects.current().terms.sentiments
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
-    doubtful, held = (
-        sum(map(injection_check.needs_confirmation, said)),
-        sum(injection_check.suspected_injections(said, terms, None)),
+    doubtful, needs_review = (
+        sum(map(injection_check.needs_confirmation, labelled)),
+        sum(injection_check.suspected_injections(labelled, terms, None)),
     )
-    shares = [f"{number / len(said):.1%}" for number in (doubtful, held)]
-    return [file.name, len(rows), taken, f"{each:.0f}", len(said), *shares]
+    shares = [f"{number / len(labelled):.1%}" for number in (doubtful, needs_review)]
+    return [file.name, len(rows), detected, f"{each:.0f}", len(labelled), *shares]
 
 
 if __name__ == "__main__":

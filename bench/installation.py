@@ -83,7 +83,7 @@ class RunningInstallation:
         return self.run("api_key", "bench", *options).split()[-1]
 
     def end(self) -> None:
-        """End all that still runs, one way or the other."""
+        """Stop everything that still runs, by force if necessary."""
         for process in self.processes:
             end(process, signal.SIGTERM)
         for process in self.processes:
@@ -100,7 +100,7 @@ def end(process: Process, number: int) -> None:
 
 
 class TicketSender:
-    """Posts tickets from threads, each with an id of its own, again and again until it is told that it is stored."""
+    """Posts tickets with unique ids from threads, and repeats each until it is stored."""
 
     def __init__(self, key: str, ports: list[int], *, threads: int = 4, pause: float = 0.15) -> None:
         self._key, self._ports, self._pause = key, ports, pause
@@ -132,7 +132,7 @@ class TicketSender:
             time.sleep(self._pause)
 
     def _post(self, name: str, number: int) -> str:
-        """Why it failed, or nothing. As behind a balancer, a port that refuses is no failure where another answers."""
+        """The error, or "". As behind a load balancer, a port that refuses is not a failure if another answers."""
         body = json.dumps({"text": f"My invoice {name} is wrong", "source": SOURCE, "external_id": name})
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         reason = ""
@@ -171,8 +171,8 @@ class CuttableProxy:
     def cut(self) -> None:
         """What runs over it ends in the middle, and nobody gets through any more."""
         self._cut = True
-        for one in self._ends:
-            _shut(one)
+        for end in self._ends:
+            _shut(end)
         self._ends.clear()
 
     def mend(self) -> None:

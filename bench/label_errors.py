@@ -21,7 +21,7 @@ def main(file: Path, axis: str, flipped: float, orders: int, most: int) -> None:
     begun = time.perf_counter()
     for seed in range(orders):
         taught = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))[:most]
-        rows.append([str(seed), *(f"{found:.3f}" for found in _found(data, taught, flipped, seed))])
+        rows.append([str(seed), *(f"{share:.3f}" for share in _found_shares(data, taught, flipped, seed))])
     means = [statistics.mean(float(row[column]) for row in rows) for column in range(1, 2 + len(SHARES))]
     rows.append(["mean", *(f"{mean:.3f}" for mean in means)])
     table(
@@ -32,7 +32,7 @@ def main(file: Path, axis: str, flipped: float, orders: int, most: int) -> None:
     print(f"{(time.perf_counter() - begun) / orders:.0f} s an order")
 
 
-def _found(data: Replay, taught: Any, flipped: float, seed: int) -> list[float]:
+def _found_shares(data: Replay, taught: Any, flipped: float, seed: int) -> list[float]:
     """The AUROC of the ranking, and which share of the flipped labels stands in the first parts of the list."""
     from dataclasses import replace
 

@@ -30,7 +30,7 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))
     asked, drawn = pool[:0], np.zeros(0, bool)
     serving = newest = Head.untrained()
-    said: dict[Any, float] = {0: data.accuracy(serving)}
+    accuracies: dict[Any, float] = {0: data.accuracy(serving)}
     while len(asked) < min(most, int((~data.test).sum())):
         coming = next((mark for mark in (*SHOWN, most) if mark > len(asked)), most)
         step = min(max(20, len(asked) // 20), coming - len(asked), FIRST)
@@ -44,11 +44,11 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
         newest = trial.head if trial else newest
         if compare(newest, serving, examples, data.offered).wins:
             serving = newest
-        said[len(asked)] = data.accuracy(serving)
+        accuracies[len(asked)] = data.accuracy(serving)
         for mark in marks:
-            if said[len(asked)] >= mark:
-                said.setdefault(f"{mark:.0%}", len(asked))
-    return said
+            if accuracies[len(asked)] >= mark:
+                accuracies.setdefault(f"{mark:.0%}", len(asked))
+    return accuracies
 
 
 def main(file: Path, axis: str, orders: int, most: int, marks: list[float], blind: float, random: bool) -> None:

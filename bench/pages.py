@@ -15,7 +15,7 @@ from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench import review as review_settings
+from bench import review as review_bench
 from bench.filling import fill
 from bench.harness import fresh_installation, table
 from bench.review import Agent
@@ -29,7 +29,7 @@ class Api:
     """A help desk that calls the API with a key."""
 
     def __init__(self, key: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", review_settings.PORT, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", review_bench.PORT, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._posted = 0
 
@@ -101,21 +101,21 @@ def sizes() -> list[list[object]]:
 
 
 def site(tickets: int, orders: Connection) -> None:
-    """An installation with so many tickets, in a process of its own, for Django is set up once in one. It visits the
-    pages that it is told to, and answers how many milliseconds each visit took; told nothing more, it ends.
+    """An installation with this many tickets, in its own process, because Django is set up once per process. It visits
+    the pages sent to it, and answers with the milliseconds of each visit; an empty message ends it.
     """
     os.environ["DATABASE_URL"] = f"{_server()}/{_name(tickets)}"
     fresh_installation()
     if not _is_filled():
         seconds = fill(tickets)
-        print(f"{tickets:,} tickets: " + ", ".join(f"{name} in {one:.0f} s" for name, one in seconds.items()))
+        print(f"{tickets:,} tickets: " + ", ".join(f"{name} in {spent:.0f} s" for name, spent in seconds.items()))
     _make_lead()
     table(f"Tables at {tickets:,} tickets", ["table", "rows", "MB", "MB of indexes"], sizes())
-    with review_settings.server():
+    with review_bench.server():
         pages = pages_of(tickets, _key())
         orders.send(list(pages))
-        while told := orders.recv():
-            name, visits = told
+        while order := orders.recv():
+            name, visits = order
             orders.send([_timed(pages[name], visit) for visit in visits])
 
 
@@ -143,7 +143,7 @@ def _make_lead() -> None:
     """Somebody who may see every page."""
     from django.contrib.auth.models import User
 
-    review_settings._people(1)
+    review_bench._people(1)
     User.objects.filter(username="agent0").update(is_staff=True, is_superuser=True)
 
 
@@ -172,8 +172,8 @@ def run(small: int, large: int, visits: int, keep: bool) -> None:
 
     with psycopg.connect(f"{_server()}/postgres", autocommit=True) as server:
         for tickets in (small, large):
-            found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_name(tickets)])
-            if not found.fetchone():
+            row = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_name(tickets)])
+            if not row.fetchone():
                 server.execute(f'CREATE DATABASE "{_name(tickets)}"')
         try:
             _compare(small, large, visits)
@@ -188,13 +188,13 @@ def _compare(small: int, large: int, visits: int) -> None:
     rows = []
     for name in names:
         # In turns, for the machine's speed drifts.
-        found: dict[int, list[float]] = {small: [], large: []}
+        milliseconds: dict[int, list[float]] = {small: [], large: []}
         for turn in range(-1, visits // A_TURN):
             for tickets, orders in sites.items():
                 orders.send((name, range(max(turn, 0) * A_TURN, (max(turn, 0) + 1) * A_TURN)))
-                found[tickets] += orders.recv() if turn >= 0 else orders.recv()[:0]
-        (p50, p95), (large_p50, large_p95) = (review_settings._points(one) for one in found.values())
-        figures = [f"{one:.1f}" for one in (p50, p95, large_p50, large_p95)]
+                milliseconds[tickets] += orders.recv() if turn >= 0 else orders.recv()[:0]
+        (p50, p95), (large_p50, large_p95) = map(review_bench._points, milliseconds.values())
+        figures = [f"{value:.1f}" for value in (p50, p95, large_p50, large_p95)]
         verdict = "" if large_p95 <= LIMIT * p95 else "above the limit"
         rows.append([name, *figures, f"{large_p95 / p95:.2f}", verdict])
         print(*rows[-1], sep="  ", flush=True)
@@ -207,7 +207,7 @@ def _compare(small: int, large: int, visits: int) -> None:
 def _started(tickets: int) -> Connection:
     ours, theirs = Pipe()
     get_context("spawn").Process(target=site, args=[tickets, theirs]).start()
-    # So that one that fails is noticed here.
+    # A visit that fails is noticed here.
     theirs.close()
     return ours
 

@@ -11,7 +11,7 @@ COMING = 2_000
 
 
 class Replay:
-    """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
+    """A file with its vectors, the labels of one axis, and which of its texts are held out for measuring."""
 
     def __init__(self, file: Path, axis: str, test_share: float) -> None:
         from classifier.embeddings import vector_store
@@ -32,7 +32,8 @@ class Replay:
                 for row, draw in zip(rows, draws, strict=True)
             ]
         )
-        self.offered = offered_labels(self._options(axis, names, {one.name: one for one in Sentiment.objects.all()}))
+        sentiments = {sentiment.name: sentiment for sentiment in Sentiment.objects.all()}
+        self.offered = offered_labels(self._options(axis, names, sentiments))
 
     @staticmethod
     def _options(axis: str, names: list[str], sentiments: dict[str, Any]) -> list[Any]:
@@ -43,8 +44,8 @@ class Replay:
             return [Option(name=name, keys=(number + 1,)) for number, name in enumerate(names)]
         options = [sentiments[name].option(name) for name in names]
         return [
-            Option(name=one.name, description=one.description, examples=one.examples, keys=(number + 1,))
-            for number, one in enumerate(options)
+            Option(name=option.name, description=option.description, examples=option.examples, keys=(number + 1,))
+            for number, option in enumerate(options)
         ]
 
     def accuracy(self, axis: Any) -> float:
@@ -56,7 +57,7 @@ class Replay:
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
     def examples(self, rows: Any, random_sample: Any = None) -> Any:
-        """What comes is what is not measured with."""
+        """The texts that are not held out for measuring."""
         from classifier.learning.training import Examples
         from classifier.learning.vector_space import coverage_weights
 
@@ -84,9 +85,9 @@ class Replay:
             BoundHead(newest, self.offered).probabilities(self.vectors[pool], [self.texts[row] for row in pool])
         )
         centre = shrunken_mean(self.vectors[pool])
-        found = centred(self.vectors[pool], centre)
-        known = found @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
+        vectors = centred(self.vectors[pool], centre)
+        known = vectors @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
         chosen = most_informative_first(
-            found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count
+            vectors, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count
         )
         return np.concatenate([random_sample, pool[chosen[:count]]])

@@ -70,7 +70,7 @@ class Agent:
 
     def post(self, path: str, fields: dict[str, str], headers: dict[str, str] | None = None) -> str:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self._page)
-        assert token, f"there is no form on the page before {path}"
+        assert token, f"the page before {path} has no form"
         body = urlencode({"csrfmiddlewaretoken": token[1]} | fields)
         return self._send("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"} | (headers or {}))
 
@@ -88,7 +88,7 @@ class Agent:
         return (gzip.decompress(content) if response.getheader("Content-Encoding") == "gzip" else content).decode()
 
     def _answer(self, method: str, path: str, body: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """On the connection there is; a server hangs up after a long rest, and then it is called anew."""
+        """Send on the open connection; reconnect if the server has closed it after a long pause."""
         try:
             self._connection.request(method, path, body, headers)
             return self._connection.getresponse()
@@ -124,7 +124,7 @@ def _wait_until_it_answers() -> None:
 
 
 def measure(agents: int, decisions: int) -> list[object]:
-    """One row: round trips of so many agents at once, and the queue's page by one of them."""
+    """One row: round trips of this many concurrent agents, and the queue page for one of them."""
     people = [Agent(f"agent{number}") for number in range(agents)]
     begun = time.perf_counter()
     threads = [threading.Thread(target=_work, args=[person, decisions // agents]) for person in people]
@@ -134,7 +134,7 @@ def measure(agents: int, decisions: int) -> list[object]:
         thread.join()
     seconds = time.perf_counter() - begun
     pages = [_timed(people[0], "/review/queue/") for _page in range(QUEUE_PAGES)]
-    trips = [one for person in people for one in person.milliseconds]
+    trips = [milliseconds for person in people for milliseconds in person.milliseconds]
     seen = [ticket for person in people for ticket in person.tickets]
     errors = [error for person in people for error in person.errors]
     if errors:
@@ -189,8 +189,8 @@ def _people(number: int) -> None:
     from django.contrib.auth.models import Group, User
 
     password = make_password(PASSWORD)
-    for one in range(number):
-        user, _created = User.objects.get_or_create(username=f"agent{one}", defaults={"password": password})
+    for index in range(number):
+        user, _created = User.objects.get_or_create(username=f"agent{index}", defaults={"password": password})
         user.groups.add(Group.objects.get(name="Agent"))
 
 

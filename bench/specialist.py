@@ -22,7 +22,7 @@ def main(file: Path, labels: int) -> None:
     fresh_installation()
     _label(file, labels)
     first, again = _train(), _train()
-    one = _one_ticket(file)
+    times = _one_ticket(file)
     serve = subprocess.Popen(  # noqa: S603 - a command of ours
         [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(PORT)], stdout=subprocess.DEVNULL
     )
@@ -47,9 +47,9 @@ def main(file: Path, labels: int) -> None:
         f"The specialist with {labels} labels",
         ["what", "figure", "limit"],
         [
-            ["one ticket, p50", f"{one[0]:.1f} ms", ""],
-            ["one ticket, p95", f"{one[1]:.1f} ms", "10 ms"],
-            ["of that the bare encoder, p50 and p95", f"{one[2]:.1f}, {one[3]:.1f} ms", ""],
+            ["one ticket, p50", f"{times[0]:.1f} ms", ""],
+            ["one ticket, p95", f"{times[1]:.1f} ms", "10 ms"],
+            ["of that the bare encoder, p50 and p95", f"{times[2]:.1f}, {times[3]:.1f} ms", ""],
             ["first training", f"{first:.1f} s", ""],
             ["training again", f"{again:.1f} s", "15 s"],
             ["a page, p50", f"{quiet:.1f} ms", ""],
@@ -75,24 +75,24 @@ def _label(file: Path, most: int) -> None:
         rows = [row for row in map(json.loads, lines) if row["category"] and row.get("split") != "test"][:most]
     Category.objects.update(retired=True)
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
-    categories = {one.name: one for one in Category.objects.active()}
+    categories = {category.name: category for category in Category.objects.active()}
     texts = [row["text"] for row in rows]
     tones = BoundHead(Head.untrained(), offered_labels(ContractVersion.objects.current().terms.sentiments))
-    said = tones.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
+    predicted = tones.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {
         GoldLabel.digest_of(row["text"]): GoldLabel(
             text=row["text"],
             digest=GoldLabel.digest_of(row["text"]),
             category=categories[row["category"]],
-            sentiment=sentiments[said[number]],
+            sentiment=sentiments[predicted[number]],
             origin=GoldLabel.Origin.IMPORT,
         )
         for number, row in enumerate(rows)
     }
     for start in range(0, len(labels), 1_000):
         part = list(labels.values())[start : start + 1_000]
-        gold_labels.add_gold_labels(part, dict.fromkeys((one.digest for one in part), Side.TRAINING))
+        gold_labels.add_gold_labels(part, dict.fromkeys((label.digest for label in part), Side.TRAINING))
 
 
 def _train() -> float:

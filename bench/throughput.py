@@ -36,10 +36,10 @@ def main(workers: list[int], rounds: int, threads: int) -> None:
             tickets = IN_FLIGHT * rounds * number
             with model_server(delay=DELAY) as base_url:
                 use_server(base_url, in_flight=IN_FLIGHT, timeout=30.0)
-                one = _measure(number, tickets, threads)
+                result = _measure(number, tickets, threads)
             ideal = IN_FLIGHT / DELAY * number
-            speeds = [f"{speed:.2f} ({speed / ideal:.2f})" for speed in (one.over_all, one.in_the_middle)]
-            rows.append([number, tickets, f"{one.seconds:.1f}", f"{ideal:.0f}", *speeds, one.twice, one.lost])
+            speeds = [f"{speed:.2f} ({speed / ideal:.2f})" for speed in (result.over_all, result.in_the_middle)]
+            rows.append([number, tickets, f"{result.seconds:.1f}", f"{ideal:.0f}", *speeds, result.twice, result.lost])
         header = ["workers", "tickets", "seconds", "ideal", "a second (ratio, >= 0.90)", "in the middle"]
         table(f"{IN_FLIGHT} in flight each, answers in {DELAY:.0f} s", [*header, "twice", "lost"], rows)
 

@@ -22,16 +22,16 @@ def main(file: Path, split: str) -> None:
     Ticket.objects.bulk_create([Ticket(source="bench", external_id=row["id"], text=row["text"]) for row in rows])
     while runner.classify_next_batch():
         pass
-    said = {
+    predicted = {
         ticket.external_id: verdict.prediction.category.name
         for ticket in with_current_verdicts(Ticket.objects.filter(source="bench"))
         if (verdict := current_verdict(ticket)) and verdict.prediction
     }
-    right = sum(said.get(row["id"]) == row["category"] for row in rows)
+    right = sum(predicted.get(row["id"]) == row["category"] for row in rows)
     table(
         f"Zero-shot, {file.name}",
         ["tickets", "labelled", "categories", "accuracy (>= 0.60)"],
-        [[len(rows), len(said), len({row["category"] for row in rows}), f"{right / len(rows):.4f}"]],
+        [[len(rows), len(predicted), len({row["category"] for row in rows}), f"{right / len(rows):.4f}"]],
     )
 
 
