@@ -13,7 +13,7 @@ from review.specialist.tasks import reorder_queue, train_specialist
 
 
 def sweep() -> None:
-    """Gather gold labels from decisions, train on them, take up runs that a killed process left, and count."""
+    """Collect gold labels, start training, certification and interrupted runs as needed, and update counts."""
     gold_labels.collect_from_decisions(most_turns=1)
     if training.is_due():
         enqueue_once(train_specialist)

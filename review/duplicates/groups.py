@@ -17,7 +17,7 @@ from review.models import Assignment, Band, DuplicateGroup, GoldLabel
 
 CHUNK = 2_000
 MOST_A_BAND, MOST_OF_A_GROUP = 16, 4
-"""Texts indexed under one band, in all and of one group: a band shared by more texts says little."""
+"""Texts indexed under one band, in total and from one group; a band shared by more says little."""
 MOST_COMPARED = 32
 """Candidates compared with a text: those that share most bands."""
 
@@ -35,7 +35,7 @@ class GroupingRule:
 TICKETS = GroupingRule(model=Ticket, field="ticket", bands=minhash.BANDS, covered=minhash.MIN_SIMILARITY)
 """Every text is similar to the first of its group, so groups do not drift."""
 GOLD_LABELS = GroupingRule(model=GoldLabel, field="gold", bands=minhash.MOST_BANDS, covered=1.0)
-"""A text similar to any of a group joins it, so that near-duplicates never end up on different sides."""
+"""A text similar to any text of a group joins it, so that near-duplicates stay on one side."""
 
 
 class NearbyGroup(NamedTuple):
@@ -54,7 +54,7 @@ class _Representative:
 
 
 class DuplicateIndex:
-    """Finds groups of the given texts, among stored texts and those placed before."""
+    """Finds groups for the given texts among stored texts and those placed earlier."""
 
     def __init__(self, kind: GroupingRule, texts: Iterable[str]) -> None:
         self._kind = kind

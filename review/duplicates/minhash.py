@@ -1,9 +1,9 @@
 """Text similarity by MinHash over character shingles, in bands that a database index finds. Pure.
 
 Broder (1997), "On the resemblance and containment of documents", for the signature; Leskovec, Rajaraman and Ullman,
-"Mining of Massive Datasets", section 3.4, for the bands. With four bands of three rows, two texts whose shingles have
-a Jaccard similarity of 0.8 share a band with probability 0.94, of 0.6 with 0.62, of 0.3 with 0.10. With sixteen, where
-none may be missed, it is 0.99998 for 0.8, 0.98 for 0.6, and 0.35 for 0.3.
+"Mining of Massive Datasets", section 3.4, for the bands. With four bands of three rows, two texts share a band with
+probability 0.94 if their Jaccard similarity is 0.8, 0.62 if it is 0.6, and 0.10 if it is 0.3. With sixteen bands, for
+uses that must miss as few as possible, these are 0.99998, 0.98 and 0.35.
 """
 
 import re
@@ -21,7 +21,7 @@ MIN_SIMILARITY = 0.6
 _PLACES = np.arange(0, 8 * SHINGLE, 8, dtype=np.uint64)
 _NUMBERS = re.compile(r"\d+")
 _OTHER = re.compile(r"[\W_]+")
-# Any fixed odd numbers will do; they must never change, for stored bands were made with them.
+# Any fixed odd numbers work. They must never change, because stored bands depend on them.
 _FACTORS = np.array(
     [0x9E3779B97F4A7C15 * (2 * row + 1) & (2**61 - 1) | 1 for row in range(MOST_BANDS * ROWS)], np.uint64
 )
@@ -57,5 +57,4 @@ def similarity(first: frozenset[int], second: frozenset[int]) -> float:
 
 
 def are_near_duplicates(first: frozenset[int], second: frozenset[int]) -> bool:
-    """Whether two texts with these shingles are near-duplicates."""
     return similarity(first, second) >= MIN_SIMILARITY

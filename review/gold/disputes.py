@@ -63,7 +63,7 @@ def _ask_two_people(ticket: Ticket, by: User | None, share: float) -> None:
     review_settings, ticket = ReviewSettings.current(), decision_records.lock_ticket(ticket.pk)
     assignments = Assignment.objects.filter(ticket=ticket)
     routing.withdraw(assignments.open())
-    # Earlier answers would give the label away, so the ticket is sealed until both have answered.
+    # Earlier answers would reveal the label, so the ticket is sealed until both have answered.
     Ticket.objects.filter(pk=ticket.pk).update(
         state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None, sealed=True
     )

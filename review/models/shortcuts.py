@@ -1,10 +1,10 @@
-"""The keys of the review screen: single ones, without modifiers. Pure."""
+"""Keyboard shortcuts of the review screen: single keys without modifiers. Pure."""
 
 from collections.abc import Mapping
 
 DEFAULTS: dict[str, str] = {
     "submit": "Enter",
-    # These two early, for of two actions with one key a browser hears the later: who had given it away keeps it.
+    # Early in the list: where two actions share a key, the browser uses the later one.
     "guidelines": "g",
     "words": "h",
     "skip": "s",
@@ -13,7 +13,7 @@ DEFAULTS: dict[str, str] = {
     "note": "n",
     "find": "/",
     "help": "?",
-    "alike": "a",
+    "duplicates": "a",
     "first": "f",
     "second": "j",
     "sentiment_1": "q",
@@ -32,17 +32,17 @@ DEFAULTS: dict[str, str] = {
     "category_8": "8",
     "category_9": "9",
 }
-"""Key by action, as browsers name keys."""
+"""The key for each action, as browsers name keys."""
 
 FIXED = frozenset({"submit"})
-"""Enter also presses whichever control has the focus, so it stays."""
+"""Enter also presses the focused control, so it cannot be changed."""
 
 NUMBERED, LETTERED = 9, 6
-"""How many categories have a number and how many sentiments a letter; the others are found by typing."""
+"""Categories with a digit and sentiments with a letter; others are found by typing."""
 
 
 class Clash(Exception):
-    """Two actions would have one key; `actions` are both."""
+    """Two `actions` have the same key."""
 
     def __init__(self, key: str, actions: tuple[str, str]) -> None:
         super().__init__(key)
@@ -50,12 +50,12 @@ class Clash(Exception):
 
 
 def usable(key: str) -> bool:
-    """Whether a key may stand for an action: one printable character that no reader needs for itself."""
+    """Whether a key can be a shortcut: one printable character, not a space."""
     return len(key) == len(key.lower()) == 1 and key.isprintable() and not key.isspace()
 
 
 def checked(wanted: Mapping[str, str]) -> dict[str, str]:
-    """What differs from the defaults, with letters in lower case. Raises Clash."""
+    """The shortcuts that differ from the defaults, in lower case. Raises Clash."""
     chosen = dict(DEFAULTS) | {
         action: key.lower() for action, key in wanted.items() if action in DEFAULTS and action not in FIXED
     }

@@ -18,7 +18,7 @@ _ACTS = {
     "note": gettext_lazy("Note"),
     "undo": gettext_lazy("Undo"),
     "find": gettext_lazy("Find a category"),
-    "alike": gettext_lazy("Decide near-duplicates"),
+    "duplicates": gettext_lazy("Decide near-duplicates"),
     "words": gettext_lazy("Highlight words"),
     "guidelines": gettext_lazy("Category guidelines"),
     "help": gettext_lazy("Help"),

@@ -31,7 +31,7 @@ class Exclusion(TextChoices):
     BLIND = "blind", gettext_lazy("reserved for blind review")
     UNLABELLED = "unlabelled", gettext_lazy("without a suggestion")
     RETIRED = "retired", gettext_lazy("suggested with a retired label")
-    IN_HAND = "in_hand", gettext_lazy("open with someone else")
+    LEASED = "leased", gettext_lazy("open with someone else")
     CHANGED = "changed", gettext_lazy("now suggested with another label")
 
 
@@ -45,7 +45,7 @@ class LabelGroup:
 
     @property
     def assignments(self) -> list[Assignment]:
-        """The first MOST_AT_ONCE, which one confirmation decides."""
+        """The assignments that one confirmation decides, at most MOST_AT_ONCE."""
         return self.selected[:MOST_AT_ONCE]
 
     @property
@@ -85,7 +85,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkResult:
-    """The result: the number of decisions, a message, and the decision that undoes them all."""
+    """The number of decisions, a message, and a decision whose undo undoes them all."""
 
     number: int
     text: str
@@ -116,7 +116,7 @@ def exclusion_for(assignment: Assignment, reviewer: User, now: datetime) -> Excl
         return Exclusion.BLIND
     if assignment.category_id is None:
         return Exclusion.UNLABELLED
-    return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Exclusion.IN_HAND
+    return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Exclusion.LEASED
 
 
 def _suggested_label(assignment: Assignment) -> Label | None:
@@ -171,6 +171,6 @@ def _summary(number: int, label: str, left_out: dict[Exclusion, list[Assignment]
 
 
 def _batch_of(assignments: list[int], reviewer: User) -> Decision | None:
-    """The decision made by the first request of a double click, so that the second can offer undo."""
+    """The decision of a double click's first request, so that the second can offer undo."""
     mine = Decision.objects.by(reviewer).effective().filter(assignment__in=assignments, batch__isnull=False)
     return mine.order_by("-pk").first()

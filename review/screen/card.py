@@ -48,7 +48,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is selected in the form: labels by key, typed category, notes."""
+    """The form's selection: labels by key, typed category, notes."""
 
     category: int | None = None
     other: str = ""
@@ -73,7 +73,7 @@ class Card:
 
     @cached_property
     def _ticket_and_verdict(self) -> tuple[Ticket, Verdict | None]:
-        """For an independent review the verdict is not even read."""
+        """Does not read the verdict for an independent review."""
         if self.is_independent:
             return queries.fetch_ticket(self.assignment.ticket_id), None
         return queries.fetch_ticket_with_verdict(self.assignment.ticket_id)
@@ -142,7 +142,6 @@ class Card:
 
     @property
     def second_model_agrees(self) -> bool:
-        """Whether a second model agrees."""
         verdict = self.verdict
         return bool(self.opinions and not self.disagree and verdict and verdict.second_opinion)
 

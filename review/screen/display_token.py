@@ -1,4 +1,4 @@
-"""What a person was shown, signed into the page, so that the decision records it whatever happens meanwhile."""
+"""Signs what a person was shown into the page, so that the decision records it even if the ticket changes."""
 
 from __future__ import annotations
 

@@ -205,5 +205,5 @@ def _signals(verdict: Verdict, waiting: dict[int, int]) -> Signals:
     return Signals(
         confidence=prediction.confidence if prediction else None,
         disagreement=verdict.reason == Reason.DISAGREEMENT,
-        waiting_alike=waiting[prediction.category_id] if prediction else 0,
+        waiting_in_category=waiting[prediction.category_id] if prediction else 0,
     )

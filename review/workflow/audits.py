@@ -28,7 +28,7 @@ def create_audits(draws: Sequence[AuditDraw]) -> None:
             draw=draw,
             epoch_id=draw.epoch_id,
             ticket_id=draw.ticket_pk,
-            # The least share is the same for all tickets of the time, so that what is kept is a fair sample of them.
+            # The smallest share is the same for all tickets of that time, so the held-out ones are a fair sample.
             held_out=draw.number < min(draw.floor, HELD_OUT_SHARE),
             double_check=epochs[draw.epoch_id].draw_again(draw.ticket_pk) < double_check,
         )

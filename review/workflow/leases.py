@@ -150,8 +150,8 @@ def release(reviewer: User) -> None:
 def unavailable_work(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> UnavailableWork:
     """Count what is open but not available to this person (two queries)."""
     waiting = Assignment.objects.in_lane(lane).open()
-    in_hands = waiting.filter(reviewer__isnull=False, leased_until__gt=timezone.now()).count_to()
-    return UnavailableWork(in_hands, max(waiting.count_to() - in_hands, 0))
+    leased = waiting.filter(reviewer__isnull=False, leased_until__gt=timezone.now()).count_to()
+    return UnavailableWork(leased, max(waiting.count_to() - leased, 0))
 
 
 @transaction.atomic(durable=True)

@@ -13,20 +13,20 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 RARE = 200
-"""With this many waiting tickets of a category, another one is not rare."""
+"""A category with this many waiting tickets is not rare."""
 
 
 class Signals(NamedTuple):
-    """What is known of a new ticket. `confidence` is None if no model could answer."""
+    """Inputs of a ticket's priority. `confidence` is None if no model could answer."""
 
     confidence: float | None
     disagreement: bool
-    waiting_alike: int
+    waiting_in_category: int
     """Waiting tickets with the same suggested category, counted up to RARE."""
 
 
 NEIGHBOURS = 20
-"""Nearest texts that decide how typical a text is."""
+"""Neighbours that measure how typical a text is."""
 
 
 def random_value(draw: float) -> float:
@@ -42,7 +42,7 @@ def audit_value(turn: int) -> float:
 def review_value(signals: Signals) -> float:
     """In [0, 1]: 0.5 for low confidence, 0.3 for a disagreement of models, 0.2 for a rare category."""
     uncertainty = 1.0 if signals.confidence is None else 1.0 - signals.confidence
-    rarity = 1.0 - min(signals.waiting_alike, RARE) / RARE
+    rarity = 1.0 - min(signals.waiting_in_category, RARE) / RARE
     return 0.5 * uncertainty + 0.3 * signals.disagreement + 0.2 * rarity
 
 

@@ -85,7 +85,7 @@ def _back(selection: QueryDict) -> QueryDict:
 
 
 def _stated(query: QueryDict) -> QueryDict:
-    """The query without empty values and without `undo`, which only the next page offers."""
+    """The query without empty values and `undo`, which only the next page offers."""
     stated = query.copy()
     for name, value in query.items():
         if not value or name == UNDO:

@@ -18,7 +18,7 @@ signals = st.builds(
     Signals,
     confidence=st.none() | st.floats(0, 1),
     disagreement=st.booleans(),
-    waiting_alike=st.integers(0, RARE),
+    waiting_in_category=st.integers(0, RARE),
 )
 
 
@@ -41,7 +41,9 @@ def test_disagreement_of_models_raises_the_priority(ticket: Signals) -> None:
 
 @given(signals)
 def test_rare_category_raises_the_priority(ticket: Signals) -> None:
-    assert review_value(ticket._replace(waiting_alike=0)) > review_value(ticket._replace(waiting_alike=RARE))
+    assert review_value(ticket._replace(waiting_in_category=0)) > review_value(
+        ticket._replace(waiting_in_category=RARE)
+    )
 
 
 def test_ticket_without_a_prediction_counts_as_most_uncertain() -> None:
@@ -53,8 +55,8 @@ def test_ticket_without_a_prediction_counts_as_most_uncertain() -> None:
 
 
 def test_blind_assignment_is_ranked_among_uncertain_tickets() -> None:
-    assert random_value(0.0) == review_value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
-    assert random_value(0.999) < review_value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
+    assert random_value(0.0) == review_value(Signals(confidence=1.0, disagreement=False, waiting_in_category=RARE))
+    assert random_value(0.999) < review_value(Signals(confidence=0.0, disagreement=False, waiting_in_category=RARE))
 
 
 def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:

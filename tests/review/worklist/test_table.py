@@ -684,7 +684,7 @@ def test_preview_can_give_one_label_to_all_tickets(ana: User, ben: User) -> None
     assert preview.group
     assert preview.group.name == "General | Neutral"
     assert preview.group.assignments == assignments
-    assert preview.left_out == {bulk.Exclusion.IN_HAND: [held]}
+    assert preview.left_out == {bulk.Exclusion.LEASED: [held]}
     accepted = bulk.accept(preview, ana)
     assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 open with someone else.")
     assert {decision.verdict for decision in Decision.objects.all()} == {"corrected"}
