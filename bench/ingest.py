@@ -18,7 +18,7 @@ from itertools import islice
 from statistics import quantiles
 from typing import Any
 
-from bench import review as review_settings
+from bench import review as review_bench
 from bench.harness import fresh_installation, messages, process_tree, resident_mb, table, worker
 from bench.pages import SERVER
 from bench.review import postgres
@@ -32,7 +32,7 @@ class Sender(threading.Thread):
 
     def __init__(self, key: str, name: str, texts: Iterator[str], *, bulk: bool, per_second: float = 0) -> None:
         super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection("127.0.0.1", review_settings.PORT, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", review_bench.PORT, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._texts, self._bulk, self._pause = texts, bulk, 1 / per_second if per_second else 0
         self._sender = name
@@ -181,7 +181,7 @@ def _slope(points: list[tuple[float, float]]) -> float:
 def running(workers: int, threads: int) -> Iterator[dict[str, int]]:
     """The web process and so many workers; their process ids by name."""
     with ExitStack() as stack:
-        web = stack.enter_context(review_settings.server())
+        web = stack.enter_context(review_bench.server())
         pids = {f"worker {number + 1}": stack.enter_context(worker(threads)) for number in range(workers)}
         yield {"web": web} | pids
 

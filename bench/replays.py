@@ -57,7 +57,7 @@ class Replay:
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
     def examples(self, rows: Any, random_sample: Any = None) -> Any:
-        """The texts that are not held out for measuring."""
+        """Examples of these rows, weighted by how common they are among the texts that are not held out."""
         from classifier.learning.training import Examples
         from classifier.learning.vector_space import coverage_weights
 
