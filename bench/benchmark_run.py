@@ -1,7 +1,7 @@
 """Duration of a benchmark run of three models that take a second per answer, compared with the ideal.
 
-In the first row the models have 64 requests in flight together, in the second each of them has. That many answers a
-second one process of Python can hardly take in, whatever it does with them.
+In the first row the models share 64 requests in flight; in the second each model has 64. A single Python process can
+hardly receive that many answers per second.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""What the certified auto-accept costs and whether it keeps its promise: streams of tickets through the product's
-scorer, audits and books, with people who may err, beside what others do to find a threshold.
+"""Cost and validity of certified auto-accept, compared with other ways to choose a threshold.
 
-The gate's policy is replayed here without a database; audits are answered before the next tickets come. A new scorer
-takes over where the audits that were kept bring it as far as the one before. Second families that learn are taught,
-for all streams alike, on so many labels of messages apart from the pool.
+Streams of tickets go through the product's scorer, audits and sequential test, with reviewers who may err. The gate's
+policy is replayed without a database; audits are answered before the next tickets arrive. A new scorer is deployed if
+the held-out audits certify as much with it as with the live one. Second model families that learn are trained on
+messages outside the pool, the same for all streams.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ from review.stats.intervals import wilson
 ERROR, RISK = 0.03, 0.05
 JUST_ABOVE = 0.0302
 EARLY, LATE, REJUDGED = 0.3, 0.05, 0.1
-"""What a lead promises, and how much is audited, as the product proposes it."""
+"""The product's default audit shares, and its share of double checks."""
 FIRST, TAIL, STEADY = 10_000, 2_000, 5_000
-"""Tickets over which effort is told: the first, the last of these, and the last of a stream that goes on."""
+"""Tickets over which effort is measured: the first ones, the last of those, and the last of a long stream."""
 LONG = 6 * FIRST
 AUDITED_BY_OTHERS, LOOKS, FIXED = 1_000, 100, 0.85
 
 
 def upper(wrong: int, audits: int, risk: float) -> float:
-    """The largest share of wrong ones that so few found do not speak against, for one look (Clopper-Pearson)."""
+    """The upper bound of the error rate for a single look (Clopper-Pearson)."""
     return 1.0 if wrong >= audits else float(beta.ppf(1 - risk, wrong + 1, audits - wrong))
 
 
 class Reviewers(NamedTuple):
-    """People who are wrong in so many cases, always in the way that hurts: they take a wrong answer for right, or
-    two of them make the same mistake. Where a wrong suggestion is shown, the share `pull` of them is taken over.
+    """Reviewers who are wrong with probability `error`, always to the same wrong label, and who accept a wrong
+    suggestion with probability `pull` if they see one.
     """
 
     error: float = 0.0
     pull: float = 0.0
 
     def blind(self, wrong: Bools, rng: np.random.Generator) -> tuple[Bools, Ints]:
-        """What is settled on after others have judged again, and how many further judgements that took."""
-        said = wrong ^ (rng.random((3, len(wrong))) < self.error)
-        twice = said[0] | (rng.random(len(wrong)) < REJUDGED)
-        thrice = twice & (said[0] != said[1])
-        return np.where(thrice, said[2], said[0]), twice.astype(np.int64) + thrice
+        """The settled findings after double checks, and the number of further judgements."""
+        labels = wrong ^ (rng.random((3, len(wrong))) < self.error)
+        twice = labels[0] | (rng.random(len(wrong)) < REJUDGED)
+        thrice = twice & (labels[0] != labels[1])
+        return np.where(thrice, labels[2], labels[0]), twice.astype(np.int64) + thrice
 
     def shown(self, wrong: Bools, rng: np.random.Generator) -> Bools:
         return (wrong ^ (rng.random(len(wrong)) < self.error)) & (rng.random(len(wrong)) >= self.pull)
@@ -67,8 +67,8 @@ class Reviewers(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """`pools` are the same messages as seen by the second family at first, and after each of MARKS. Whether the scorer
-    is fitted anew then, `learns` says.
+    """`pools` are the same messages as the second family sees them at first and after each of MARKS; `learns` says
+    whether a new scorer is fitted then.
     """
 
     name: str
@@ -79,8 +79,8 @@ class Setting:
 
 
 @dataclass(slots=True, kw_only=True)
-class Reign:
-    """A scorer in charge: what it makes of the pool, its books, and the true risk at each of their thresholds."""
+class LiveScorer:
+    """A live scorer: its scores of the pool, its test, and the true error rate at each threshold."""
 
     pool: Pool
     values: Floats
@@ -89,10 +89,10 @@ class Reign:
     risks: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.risks = np.array([self.pool.risk(self.values, one) for one in self.test.grid])
+        self.risks = np.array([self.pool.risk(self.values, threshold) for threshold in self.test.grid])
 
     @classmethod
-    def begun(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> Reign:
+    def deployed(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> LiveScorer:
         values = pool.values(weights)
         grid, coverage = threshold_grid(values[history].tolist())
         return cls(pool=pool, values=values, test=SequentialTest.start(grid, ERROR, risk), coverage=coverage)
@@ -113,7 +113,7 @@ class Reign:
 
 
 class Stream:
-    """Tickets in their order: whether each is wrong, what people find, and what became of it so far."""
+    """Tickets in order: whether each is wrong, what reviewers find, and its state so far."""
 
     def __init__(self, setting: Setting, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -125,12 +125,12 @@ class Stream:
         self.seen = setting.reviewers.shown(self.wrong, rng)
         self.lottery = rng.random(count)
         self.accepted, self.audited, self.held_out = (np.zeros(count, bool) for _each in range(3))
-        self.reign = Reign.begun(setting.pools[0], ScorerWeights.built_in(), self.history, RISK)
+        self.live = LiveScorer.deployed(setting.pools[0], ScorerWeights.built_in(), self.history, RISK)
         self.is_false = False
         self.attempts = 0
         self.first: int | None = None
         self.reached: dict[int, tuple[float, float]] = {}
-        """By number of tickets the certified coverage of the pool, and the oracle's with that scorer."""
+        """By number of tickets, the certified coverage of the pool and the oracle's with that scorer."""
 
     @property
     def labelled(self) -> Bools:
@@ -142,59 +142,59 @@ class Stream:
             due = self.setting.learns and self.attempts < len(MARKS)
             if due and self._learnable(stop).sum() >= MARKS[self.attempts]:
                 self._learn(stop)
-            self.is_false |= self.reign.is_false
-            if self.first is None and self.reign.test.certified:
+            self.is_false |= self.live.is_false
+            if self.first is None and self.live.test.certified:
                 self.first = self._first(stop)
             if stop in (FIRST, len(self.rows)):
                 self.reached[stop] = self._coverage()
         return self
 
     def _come(self, turn: slice) -> None:
-        """The gate and the lottery; then people audit, and the books are kept."""
+        """Judge and draw the tickets, audit those drawn, and update the test."""
         from review.models.certification import HELD_OUT_SHARE
 
-        reign = self.reign
-        value = reign.values[self.rows[turn]]
+        live = self.live
+        value = live.values[self.rows[turn]]
         floor = np.full(len(value), audit_share(turn.start, EARLY, LATE))
-        accepted = value >= reign.passes_from
-        share = np.where(~accepted & (value >= reign.audits_from), 1.0, floor)
+        accepted = value >= live.passes_from
+        share = np.where(~accepted & (value >= live.audits_from), 1.0, floor)
         audited = self.lottery[turn] < share
         self.accepted[turn], self.audited[turn] = accepted, audited
         self.held_out[turn] = self.lottery[turn] < np.minimum(floor, HELD_OUT_SHARE)
-        fully_audited = np.full(len(value), np.inf if reign.test.certified else reign.audits_from)
-        reign.test.add(DrawBatch(value, share, floor, fully_audited, audited, self.found[turn]))
+        fully_audited = np.full(len(value), np.inf if live.test.certified else live.audits_from)
+        live.test.add(DrawBatch(value, share, floor, fully_audited, audited, self.found[turn]))
 
     def _learnable(self, now: int) -> Bools:
         return self.labelled[:now] & ~self.held_out[:now]
 
     def _learn(self, now: int) -> None:
-        """A new scorer, judged by the audits that were kept from it; it takes over if these bring it as far."""
+        """Fit a new scorer, and deploy it if the held-out audits certify as much with it."""
         from review.certification.scorer_training import Progress
 
         self.attempts += 1
         pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]
-        taught, kept = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.held_out[:now])
+        learnable, held_out = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.held_out[:now])
         wrong = np.where(self.audited, self.found, self.seen)
-        weights = fit(pool.judged(self.rows[taught], wrong[taught]))
+        weights = fit(pool.judged(self.rows[learnable], wrong[learnable]))
         recent = self.rows[np.flatnonzero(~self.held_out[:now])[-HISTORY:]]
-        reign = Reign.begun(pool, weights, recent, risk_for_attempt(RISK, self.attempts))
-        reign.test.add(DrawBatch.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
-        if Progress.from_test(reign.test, reign.coverage) >= Progress.from_test(self.reign.test, self.reign.coverage):
-            self.reign = reign
+        live = LiveScorer.deployed(pool, weights, recent, risk_for_attempt(RISK, self.attempts))
+        live.test.add(DrawBatch.audits(live.values[self.rows[held_out]].tolist(), self.found[held_out].tolist()))
+        if Progress.from_test(live.test, live.coverage) >= Progress.from_test(self.live.test, self.live.coverage):
+            self.live = live
 
     def _first(self, now: int) -> int:
-        """Labels that people gave until something was certified; while nothing is, they give all."""
-        reached = self.reign.test.reached[0]
+        """Labels given until the first certificate; without one people label every ticket."""
+        reached = self.live.test.reached[0]
         return reached if reached and not self.attempts else int(self.labelled[:now].sum())
 
     def _coverage(self) -> tuple[float, float]:
-        values = self.reign.values
-        best = self.reign.pool.furthest(values, ERROR)
-        return float((values >= self.reign.passes_from).mean()), float((values >= best).mean())
+        values = self.live.values
+        best = self.live.pool.furthest(values, ERROR)
+        return float((values >= self.live.passes_from).mean()), float((values >= best).mean())
 
 
 def steps(tickets: int) -> Iterator[tuple[int, int]]:
-    """How many come before books are kept again; they say of each ticket whether it was the one that sufficed."""
+    """Ranges of tickets between two updates of the test."""
     start = 0
     while start < tickets:
         stop = min(start + (25 if start < 2_000 else 100 if start < FIRST else 500), tickets)
@@ -202,35 +202,35 @@ def steps(tickets: int) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-# --- what others do ----------------------------------------------------------------------------------------------
+# --- other methods ----------------------------------------------------------------------------------------------
 
 
 def others(stream: Stream) -> dict[str, bool]:
-    """Whether they let too many wrong ones pass, on the same tickets. They audit a fixed share of all."""
+    """Whether other methods exceed the error limit on the same tickets; they audit a fixed share of all."""
     pool = stream.setting.pools[0]
-    reign = Reign.begun(pool, ScorerWeights.built_in(), stream.history, RISK)
+    live = LiveScorer.deployed(pool, ScorerWeights.built_in(), stream.history, RISK)
     audited = np.flatnonzero(stream.lottery < EARLY)
-    values, found = reign.values[stream.rows[audited]], stream.found[audited]
+    values, wrong_found = live.values[stream.rows[audited]], stream.found[audited]
     looks = np.linspace(0, len(audited), LOOKS + 1).astype(int)[1:]
-    place = plugged_in(values[:AUDITED_BY_OTHERS], found[:AUDITED_BY_OTHERS], reign.test.grid)
+    place = plugged_in(values[:AUDITED_BY_OTHERS], wrong_found[:AUDITED_BY_OTHERS], live.test.grid)
     return {
-        "plug-in": place is not None and bool(reign.risks[place] > ERROR),
-        "peeked": bool((reign.risks[: peeked(values, found, reign.test.grid, looks)] > ERROR).any()),
+        "plug-in": place is not None and bool(live.risks[place] > ERROR),
+        "peeked": bool((live.risks[: peeked(values, wrong_found, live.test.grid, looks)] > ERROR).any()),
         "fixed": pool.risk(pool.confidence, FIXED) > ERROR,
     }
 
 
-def plugged_in(values: Floats, found: Bools, grid: Floats) -> int | None:
-    """The laxest threshold at which no more of the audited ones were wrong than may be."""
-    good = [place for place, one in enumerate(grid) if found[values >= one].mean() <= ERROR]
+def plugged_in(values: Floats, wrong_found: Bools, grid: Floats) -> int | None:
+    """The laxest threshold at which the audited error rate is within the limit."""
+    good = [place for place, threshold in enumerate(grid) if wrong_found[values >= threshold].mean() <= ERROR]
     return good[-1] if good else None
 
 
-def peeked(values: Floats, found: Bools, grid: Floats, looks: Ints) -> int:
-    """How many thresholds, one after the other, ever had a bound for one look below what may be."""
-    for place, one in enumerate(grid):
-        counts = values >= one
-        audits, wrong = np.cumsum(counts)[looks - 1], np.cumsum(counts & found)[looks - 1]
+def peeked(values: Floats, wrong_found: Bools, grid: Floats, looks: Ints) -> int:
+    """How many thresholds, in order, ever had a single-look bound within the limit."""
+    for place, threshold in enumerate(grid):
+        counts = values >= threshold
+        audits, wrong = np.cumsum(counts)[looks - 1], np.cumsum(counts & wrong_found)[looks - 1]
         if not any(upper(int(k), int(n), RISK) <= ERROR for k, n in zip(wrong, audits, strict=True)):
             return place
     return len(grid)
@@ -262,7 +262,7 @@ SETTINGS: list[Setting] = []
 
 
 def measured(task: tuple[int, int]) -> dict[str, float]:
-    """Of one stream, by the number of its setting and its seed."""
+    """The figures of one stream, given the number of its setting and its seed."""
     setting, seed = task
     stream = Stream(SETTINGS[setting], seed).run()
     passed = stream.accepted & ~stream.audited
@@ -285,18 +285,18 @@ def measured(task: tuple[int, int]) -> dict[str, float]:
     }
 
 
-def main(file: Path, streams: int, processes: int, kept: Path | None, only: list[str]) -> None:
+def main(file: Path, streams: int, processes: int, answers: Path | None, only: list[str]) -> None:
     fresh_installation()
     begun = time.perf_counter()
-    pools = prepared(file, kept)
-    SETTINGS.extend(one for one in settings_of(pools) if one.name.startswith(tuple(only)))
+    pools = prepared(file, answers)
+    SETTINGS.extend(setting for setting in settings_of(pools) if setting.name.startswith(tuple(only)))
     for name, pool in pools.items():
         print(f"{name}: {len(pool.answer)} messages, first model right in {1 - pool.chance.mean():.1%}")
     print(f"answered in {time.perf_counter() - begun:.0f} s")
     tasks = [(setting, seed) for setting in range(len(SETTINGS)) for seed in range(streams)]
     with get_context("fork").Pool(processes) as workers:
-        found = workers.map(measured, tasks, chunksize=5)
-    show([[one for one in found if one["setting"] == setting] for setting in range(len(SETTINGS))])
+        figures = workers.map(measured, tasks, chunksize=5)
+    show([[figure for figure in figures if figure["setting"] == setting] for setting in range(len(SETTINGS))])
     print(f"\n{streams} streams a setting, seeds 0 to {streams - 1}; {time.perf_counter() - begun:.0f} s")
 
 
@@ -307,7 +307,7 @@ def show(runs: Sequence[Sequence[dict[str, float]]]) -> None:
         f"streams with a false certificate, of {len(runs[0])}, and 95% intervals",
         ["setting", "ours", f"plug-in, {AUDITED_BY_OTHERS} audits", f"bound looked at {LOOKS} times", f"fixed {FIXED}"],
         [
-            [name, *(_share([one[method] for one in run]) for method in methods)]
+            [name, *(_share([figures[method] for figures in run]) for method in methods)]
             for name, run in zip(names, runs, strict=True)
         ],
     )
@@ -337,12 +337,12 @@ def _share(flags: Sequence[float]) -> str:
 
 
 def _costs(run: Sequence[dict[str, float]]) -> Iterator[str]:
-    of = {name: np.array([one[name] for one in run]) for name in run[0]}
-    yield from (f"{np.quantile(of['first'], share, method='higher'):.0f}" for share in (0.5, 0.8))
-    yield from (f"{of['coverage'].mean():.1%}", _ratio(of["coverage"], of["oracle"]))
-    yield from (f"{of[name].mean():.1%}" for name in ("review_share", "again", "tail", "steady"))
-    yield from (f"{of['late coverage'].mean():.1%}", _ratio(of["late coverage"], of["late oracle"]))
-    yield f"{np.nanmean(of['risk']):.2%}"
+    by_name = {name: np.array([figures[name] for figures in run]) for name in run[0]}
+    yield from (f"{np.quantile(by_name['first'], share, method='higher'):.0f}" for share in (0.5, 0.8))
+    yield from (f"{by_name['coverage'].mean():.1%}", _ratio(by_name["coverage"], by_name["oracle"]))
+    yield from (f"{by_name[name].mean():.1%}" for name in ("review_share", "again", "tail", "steady"))
+    yield from (f"{by_name['late coverage'].mean():.1%}", _ratio(by_name["late coverage"], by_name["late oracle"]))
+    yield f"{np.nanmean(by_name['risk']):.2%}"
 
 
 def _ratio(covered: Floats, best: Floats) -> str:
@@ -354,6 +354,6 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path, help="gzipped JSON lines with id, text, category and split")
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--kept", type=Path, help="where the models' answers are kept from one run to the next")
+    parser.add_argument("--answers", type=Path, help="file that stores the models' answers between runs")
     parser.add_argument("--only", nargs="*", default=[""], help="settings whose names begin like this")
     main(**vars(parser.parse_args()))

@@ -1,9 +1,9 @@
-"""How soon the auto-accept stops when more of what passes is wrong than was promised, and how often for nothing.
+"""How soon auto-accept stops after the error rate rises beyond the target, and how often without reason.
 
-The error among accepted tickets rises at one ticket. Either answers get worse in general: messages that the first model
-gets wrong come more often, so that it is less sure and the second family disagrees more; or only those come more often
-that pass, of which less can be seen. Or silently: the labels that are right change, and nothing can be seen of it but
-by audits. Each with the watch over all tickets, and by audits alone.
+The error rate among auto-accepted tickets rises at one ticket, in one of three ways. In general: messages that the
+first model gets wrong come more often, so it is less confident and the second family disagrees more. Among
+auto-accepted: only wrong ones with high scores come more often, which shows less. Silently: the right labels change,
+which only audits show. Each is measured with the drift monitor and with audits alone.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from bench.streams import Bools, Ints, Pool, prepared
 from classifier.scoring.scorer import fit
 from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, burst_verdict
 
-PROMISED = 0.03
+MAX_ERROR = 0.03
 BEFORE, AFTER = 0.02, 0.08
 AUDITS = 0.05
-"""Share of the accepted tickets that are audited: the lowest that the product proposes."""
+"""The share of auto-accepted tickets that are audited: the product's lowest default."""
 CHANGE = 3_000
 """The ticket at which things change."""
 LABELS = 1_500
-"""That the scorer was fitted on."""
+"""Labels that the scorer is fitted on."""
 QUIET = 20_000
 LONGEST = 8_000
-"""Tickets after the change, until it counts as never noticed."""
+"""Tickets after the change until it counts as never detected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A pool as the scorer sees it, what passes of it, and what the watch sees of each message."""
+    """A pool, which of it is auto-accepted, and what the drift monitor sees of each message."""
 
     pool: Pool
     passes: Bools
     seen: Sequence[Observation]
 
     @classmethod
-    def of(cls, pool: Pool) -> Scene:
-        """With the threshold at which as many accepted ones are wrong as shall be before the change."""
+    def from_pool(cls, pool: Pool) -> Scene:
+        """With the lowest threshold at which the error rate is BEFORE."""
         from review.certification.alarms import observation
 
         taught = np.random.default_rng(0).permutation(len(pool.answer))[:LABELS]
@@ -62,7 +62,7 @@ class Scene:
 
 
 class Stop(NamedTuple):
-    """At which ticket nothing passed any more, why, and at which the certificate was revoked, if it was."""
+    """The ticket at which auto-accept stopped, why, and the ticket at which the certificate was revoked, if it was."""
 
     at: int
     kind: str
@@ -70,51 +70,51 @@ class Stop(NamedTuple):
 
 
 class Guard:
-    """Watch, audits and bursts, as the product has them look at one ticket after the other."""
+    """Drift monitor and audits, as the product applies them ticket by ticket."""
 
-    def __init__(self, scene: Scene, *, watched: bool) -> None:
-        self._scene, self._watch = scene, DriftMonitor() if watched else None
+    def __init__(self, scene: Scene, *, monitored: bool) -> None:
+        self._scene, self._monitor = scene, DriftMonitor() if monitored else None
         self._audits: list[bool] = []
-        self._burst: list[bool] = []
+        self._audits_since: list[bool] = []
         self._stopped: tuple[int, str] | None = None
 
     def stops(self, rows: Ints, wrong: Bools, drawn: Bools) -> Iterator[Stop]:
-        """The last one is where it was revoked, if it was."""
-        for at, (row, one, chosen) in enumerate(zip(rows.tolist(), wrong.tolist(), drawn.tolist(), strict=True)):
+        """All stops; the stream ends when the certificate is revoked."""
+        for at, (row, is_wrong, chosen) in enumerate(zip(rows.tolist(), wrong.tolist(), drawn.tolist(), strict=True)):
             passes = bool(self._scene.passes[row])
-            if self._watch:
-                self._watch.observe(self._scene.seen[row])
+            if self._monitor:
+                self._monitor.observe(self._scene.seen[row])
             if passes and (chosen or self._stopped):
-                self._audits.append(one)
-                self._burst.append(one)
+                self._audits.append(is_wrong)
+                self._audits_since.append(is_wrong)
             if self._stopped is None:
-                self._stopped = self._noticed(at, audited=passes and chosen)
-            if (stop := self._settled(at)) is not None:
+                self._stopped = self._detect(at, audited=passes and chosen)
+            if (stop := self._resolve(at)) is not None:
                 yield stop
                 if stop.revoked is not None:
                     return
         if self._stopped:
             yield Stop(*self._stopped, None)
 
-    def _noticed(self, at: int, *, audited: bool) -> tuple[int, str] | None:
-        self._burst = []
-        if audited and audit_error_detector(self._audits, PROMISED).change_point(QUIET_AUDITS) is not None:
+    def _detect(self, at: int, *, audited: bool) -> tuple[int, str] | None:
+        self._audits_since = []
+        if audited and audit_error_detector(self._audits, MAX_ERROR).change_point(QUIET_AUDITS) is not None:
             return at, "errors"
-        alarm = self._watch.change() if self._watch else None
+        alarm = self._monitor.change() if self._monitor else None
         return (at, alarm[0]) if alarm else None
 
-    def _settled(self, at: int) -> Stop | None:
-        """An alarm of the audits needs no burst."""
+    def _resolve(self, at: int) -> Stop | None:
+        """Too many errors among audits need no confirmation."""
         if self._stopped is None:
             return None
         begun, kind = self._stopped
-        says = True if kind == "errors" else burst_verdict(self._burst, PROMISED)
-        if says is None:
+        worse = True if kind == "errors" else burst_verdict(self._audits_since, MAX_ERROR)
+        if worse is None:
             return None
         self._stopped = None
-        if not says and self._watch:
-            self._watch.restart()
-        return Stop(begun, kind, at if says else None)
+        if not worse and self._monitor:
+            self._monitor.restart()
+        return Stop(begun, kind, at if worse else None)
 
 
 # --- streams -----------------------------------------------------------------------------------------------------
@@ -133,17 +133,17 @@ def changed(scene: Scene, kind: str, count: int, rng: np.random.Generator) -> tu
     return rows, wrong[rows]
 
 
-KINDS = ("in general", "among what passes", "silently")
+KINDS = ("in general", "among auto-accepted", "silently")
 
 
 class Task(NamedTuple):
     kind: str
-    watched: bool
+    monitored: bool
     seed: int
 
 
 SCENES: list[Scene] = []
-"""One; where the processes find it."""
+"""A single scene, shared with forked processes."""
 
 
 def measured(task: Task) -> list[Stop]:
@@ -156,45 +156,47 @@ def measured(task: Task) -> list[Stop]:
         later, worse = changed(scene, task.kind, LONGEST, rng)
         rows, wrong = np.concatenate([rows, later]), np.concatenate([wrong, worse])
     drawn = rng.random(len(rows)) < AUDITS
-    stops = list(Guard(scene, watched=task.watched).stops(rows, wrong, drawn))
+    stops = list(Guard(scene, monitored=task.monitored).stops(rows, wrong, drawn))
     if task.kind == "quiet":
         return stops
     after = [Stop(at - CHANGE + 1, kind, end and end - CHANGE + 1) for at, kind, end in stops]
     return [stop for stop in after if stop.at > 0]
 
 
-def main(file: Path, streams: int, processes: int, kept: Path | None, pool: str) -> None:
+def main(file: Path, streams: int, processes: int, answers: Path | None, pool: str) -> None:
     fresh_installation()
     begun = time.perf_counter()
-    SCENES.append(Scene.of(prepared(file, kept)[pool]))
+    SCENES.append(Scene.from_pool(prepared(file, answers)[pool]))
     scene = SCENES[0]
-    print(f"{scene.passes.mean():.1%} pass, of which {scene.risk:.2%} are wrong; {time.perf_counter() - begun:.0f} s")
+    print(
+        f"{scene.passes.mean():.1%} auto-accepted, {scene.risk:.2%} of them wrong; {time.perf_counter() - begun:.0f} s"
+    )
     seeds = range(streams)
-    drifts = [(kind, watched) for kind in KINDS for watched in (True, False)]
+    drifts = [(kind, monitored) for kind in KINDS for monitored in (True, False)]
     tasks = [Task(*drift, seed) for drift in [*drifts, ("quiet", True), ("quiet", False)] for seed in seeds]
     with get_context("fork").Pool(processes) as workers:
-        found = dict(zip(tasks, workers.map(measured, tasks, chunksize=5), strict=True))
+        stops_by_task = dict(zip(tasks, workers.map(measured, tasks, chunksize=5), strict=True))
     table(
         f"accepted error from {BEFORE:.0%} to {AFTER:.0%}: tickets until",
-        ["change", "watch", "stopped: median", "80%", "revoked: median", "80%", "noticed by"],
+        ["change", "monitor", "stopped: median", "80%", "revoked: median", "80%", "noticed by"],
         [
-            [kind, _yes(watched), *_delays([found[Task(kind, watched, seed)] for seed in seeds])]
-            for kind, watched in drifts
+            [kind, _yes(monitored), *_delays([stops_by_task[Task(kind, monitored, seed)] for seed in seeds])]
+            for kind, monitored in drifts
         ],
     )
     table(
         f"{QUIET} quiet tickets",
-        ["watch", "false stops: mean", "most", "streams with more than one", "revoked", "noticed by"],
+        ["monitor", "false stops: mean", "most", "streams with more than one", "revoked", "noticed by"],
         [
-            [_yes(watched), *_quiet([found[Task("quiet", watched, seed)] for seed in seeds])]
-            for watched in (True, False)
+            [_yes(monitored), *_quiet([stops_by_task[Task("quiet", monitored, seed)] for seed in seeds])]
+            for monitored in (True, False)
         ],
     )
     print(f"\n{streams} streams each, seeds 0 to {streams - 1}; {time.perf_counter() - begun:.0f} s")
 
 
-def _yes(watched: bool) -> str:
-    return "yes" if watched else "no"
+def _yes(monitored: bool) -> str:
+    return "yes" if monitored else "no"
 
 
 def _delays(runs: Sequence[Sequence[Stop]]) -> Iterator[str]:
@@ -223,6 +225,6 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path, help="gzipped JSON lines with id, text, category and split")
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--kept", type=Path, help="where the models' answers are kept from one run to the next")
+    parser.add_argument("--answers", type=Path, help="file that stores the models' answers between runs")
     parser.add_argument("--pool", default="past", help="the second family: past, words, new or strong")
     main(**vars(parser.parse_args()))

@@ -1,7 +1,7 @@
 """Dataset export in records per second as JSON lines and Parquet, compared with a bare dump of the same columns.
 
-Each runs in a process of its own, so that its peak of memory is its own. Of that the pages of SQLite's file that are
-mapped, which the system takes back when it likes, are told apart.
+Each runs in a process of its own, to measure its own peak of memory. Pages of SQLite's file that are mapped, which the
+system can reclaim, are listed separately.
 """
 
 import argparse

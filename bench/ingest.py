@@ -1,7 +1,7 @@
-"""Tickets into the API and out of it classified: by the embedded model, on PostgreSQL, with two workers, beside what
-the encoder alone does in the same run. `--soak` goes on for so many minutes and watches memory, queue and tables.
+"""Tickets per second from the API to a verdict, by the embedded model on PostgreSQL with two workers, compared with the
+bare encoder. `--soak` runs for that many minutes and watches memory, queue and tables.
 
-PostgreSQL: set TEST_DATABASE_URL to a server where databases may be made.
+PostgreSQL: set TEST_DATABASE_URL to a server where databases can be created.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def soak(key: str, minutes: float, per_second: float, processes: dict[str, int])
         samples.append((time.monotonic(), _sample(processes)))
         print("  ".join(f"{name} {value:.0f}" for name, value in samples[-1][1].items()), flush=True)
         time.sleep(EVERY)
-    _tell_growth(samples)
+    _print_growth(samples)
 
 
 def _sample(processes: dict[str, int]) -> dict[str, float]:
@@ -157,11 +157,11 @@ def _sample(processes: dict[str, int]) -> dict[str, float]:
 
 
 def _memory(pid: int) -> float:
-    """Of a process with its children, in MB."""
+    """Memory of a process with its children, in MB."""
     return sum(resident_mb(child) for child in process_tree(pid))
 
 
-def _tell_growth(samples: list[tuple[float, dict[str, float]]]) -> None:
+def _print_growth(samples: list[tuple[float, dict[str, float]]]) -> None:
     rows: list[list[object]] = []
     for name in samples[0][1]:
         points = [(at, sample[name]) for at, sample in samples]

@@ -33,7 +33,7 @@ def main(file: Path, axis: str, flipped: float, orders: int, most: int) -> None:
 
 
 def _found_shares(data: Replay, taught: Any, flipped: float, seed: int) -> list[float]:
-    """The AUROC of the ranking, and which share of the flipped labels stands in the first parts of the list."""
+    """The AUROC of the ranking, and the shares of flipped labels found in the first parts of the list."""
     from dataclasses import replace
 
     from classifier.learning.training import learn

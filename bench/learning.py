@@ -1,7 +1,7 @@
 """Accuracy of the specialist as labels arrive: a labelled file replayed in several orders.
 
-Each step asks for the labels that are next in the order, trains, and promotes or not, as the product does; what is told
-is the accuracy of what serves on texts that were never asked about.
+Each step asks for the labels that are next in the order, trains, and deploys the result if it is better, as the product
+does. Accuracy is the live head's on texts that were never labelled.
 """
 
 import argparse
@@ -20,8 +20,8 @@ FIRST = 40
 
 
 def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float, ...]) -> dict[Any, float]:
-    """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it. Of each step the
-    share `blind` is drawn.
+    """The live head's accuracy by number of labels, and the labels it took by mark. The share `blind` of each step is
+    drawn at random.
     """
     from classifier.learning.comparison import compare
     from classifier.learning.heads import Head
@@ -29,8 +29,8 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
 
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))
     asked, drawn = pool[:0], np.zeros(0, bool)
-    serving = newest = Head.untrained()
-    accuracies: dict[Any, float] = {0: data.accuracy(serving)}
+    live = newest = Head.untrained()
+    accuracies: dict[Any, float] = {0: data.accuracy(live)}
     while len(asked) < min(most, int((~data.test).sum())):
         coming = next((mark for mark in (*SHOWN, most) if mark > len(asked)), most)
         step = min(max(20, len(asked) // 20), coming - len(asked), FIRST)
@@ -42,9 +42,9 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
         examples = data.examples(asked, drawn)
         trial = learn(examples, data.offered)
         newest = trial.head if trial else newest
-        if compare(newest, serving, examples, data.offered).wins:
-            serving = newest
-        accuracies[len(asked)] = data.accuracy(serving)
+        if compare(newest, live, examples, data.offered).wins:
+            live = newest
+        accuracies[len(asked)] = data.accuracy(live)
         for mark in marks:
             if accuracies[len(asked)] >= mark:
                 accuracies.setdefault(f"{mark:.0%}", len(asked))

@@ -100,7 +100,7 @@ def sizes() -> list[list[object]]:
         return [list(row) for row in cursor.fetchall()]
 
 
-def site(tickets: int, orders: Connection) -> None:
+def serve_installation(tickets: int, orders: Connection) -> None:
     """An installation with this many tickets, in its own process, because Django is set up once per process. It visits
     the pages sent to it, and answers with the milliseconds of each visit; an empty message ends it.
     """
@@ -206,7 +206,7 @@ def _compare(small: int, large: int, visits: int) -> None:
 
 def _started(tickets: int) -> Connection:
     ours, theirs = Pipe()
-    get_context("spawn").Process(target=site, args=[tickets, theirs]).start()
+    get_context("spawn").Process(target=serve_installation, args=[tickets, theirs]).start()
     # A visit that fails is noticed here.
     theirs.close()
     return ours

@@ -72,7 +72,7 @@ class Replay:
         )
 
     def next_ones(self, blind: int, pool: Any, asked: Any, newest: Any, count: int) -> Any:
-        """Which of the pool people are asked about next: `blind` ones, which are drawn, then what teaches most."""
+        """The next texts to label: `blind` random ones, then the most informative ones."""
         if blind == count:
             return pool[:count]
         random_sample, pool, count = pool[:blind], pool[blind:], count - blind

@@ -1,7 +1,7 @@
 """Decision round trips of agents over HTTP and the queue page, with few and with very many waiting tickets.
 
 Each agent is a thread with a connection of its own, which accepts what it is shown and gets the next ticket in the
-answer. PostgreSQL: set TEST_DATABASE_URL to a server where databases may be made.
+answer. PostgreSQL: set TEST_DATABASE_URL to a server where databases can be created.
 """
 
 import argparse

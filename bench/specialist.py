@@ -61,8 +61,8 @@ def main(file: Path, labels: int) -> None:
 
 
 def _label(file: Path, most: int) -> None:
-    """The rows of a file as gold labels to learn from, their categories as the taxonomy; their sentiments are what the
-    embedded model says, for labels without any rhyme are nothing that is trained on.
+    """Import the rows of a file as training labels, with their categories as the taxonomy and the embedded model's
+    sentiments: random sentiments would teach nothing.
     """
     from classifier.embeddings import vector_store
     from classifier.learning.heads import BoundHead, Head
@@ -77,8 +77,8 @@ def _label(file: Path, most: int) -> None:
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
     categories = {category.name: category for category in Category.objects.active()}
     texts = [row["text"] for row in rows]
-    tones = BoundHead(Head.untrained(), offered_labels(ContractVersion.objects.current().terms.sentiments))
-    predicted = tones.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
+    sentiment_head = BoundHead(Head.untrained(), offered_labels(ContractVersion.objects.current().terms.sentiments))
+    predicted = sentiment_head.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {
         GoldLabel.digest_of(row["text"]): GoldLabel(

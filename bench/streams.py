@@ -1,8 +1,7 @@
-"""Pools of messages that streams of tickets are drawn from, to measure the certified auto-accept with: what a first
-model answered to each, and what is seen of the answer.
+"""Pools of messages with a first model's answers and their signals, to draw streams of tickets from.
 
-They are real messages that no model was taught on. Streams are drawn from them with replacement, for they are longer
-than the file: what is true of the pool is then true of what comes.
+They are real messages that no model was trained on. Streams are longer than the file and drawn with replacement, so the
+pool's figures hold for the stream.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 SHOTS = 9
-"""Examples a label that the first model was taught, which make it right in 84% of cases."""
+"""Examples per label that the first model is trained on, which makes it right in 84% of cases."""
 PAST = 2_700
-"""Labels of the time before that the second family was taught."""
+"""Earlier labels that the second family is trained on."""
 MARKS = (700, 1_500, 3_000)
-"""Labels that may be learned from, at which the scorer (and where told the second family) learns anew."""
+"""Numbers of labels at which the scorer (and in some pools the second family) is trained again."""
 HISTORY = 500
-"""Tickets that were answered before the stream begins: their scores make the first grid."""
+"""Tickets before the stream begins, whose scores make the first grid."""
 COLUMNS = ("truth", "answer", "confidence", "agrees", "words_agree", "probability", "margin", "closeness", "length")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """Messages as one model has answered them and one second family sees that: `chance` is how probable it is that the
-    answer is wrong, `rows` the features of the signals. All of the length of the pool.
+    """Messages with one model's answers and one second family's view of them. `chance` is the probability that the
+    answer is wrong; `rows` holds the features of the signals. All have the length of the pool.
     """
 
     answer: Ints
@@ -46,26 +45,28 @@ class Pool:
     rows: Floats
 
     @classmethod
-    def of(cls, answer: Ints, chance: Floats, signals: Sequence[Signals]) -> Pool:
-        return cls(answer, chance, signals, np.stack([np.append(features(one, one.category), 1.0) for one in signals]))
+    def from_signals(cls, answer: Ints, chance: Floats, signals: Sequence[Signals]) -> Pool:
+        return cls(
+            answer, chance, signals, np.stack([np.append(features(signal, signal.category), 1.0) for signal in signals])
+        )
 
     @property
     def confidence(self) -> Floats:
-        return np.array([one.confidence for one in self.signals])
+        return np.array([signal.confidence for signal in self.signals])
 
     def values(self, weights: ScorerWeights) -> Floats:
-        """P(correct), as `Weights.probabilities` has it, of all at once."""
+        """P(correct), as `ScorerWeights.probabilities` computes it, vectorised."""
         offsets = np.array([weights.offsets.get(int(label), 0.0) for label in self.answer])
-        found: Floats = 1 / (1 + np.exp(-(self.rows @ weights.category + offsets)))
-        assert abs(found[0] - weights.probabilities(self.signals[0], int(self.answer[0])).category) < 1e-9
-        return found
+        values: Floats = 1 / (1 + np.exp(-(self.rows @ weights.category + offsets)))
+        assert abs(values[0] - weights.probabilities(self.signals[0], int(self.answer[0])).category) < 1e-9
+        return values
 
     def risk(self, values: Floats, threshold: float) -> float:
-        """The true share of wrong ones among those that score at least this."""
+        """The true error rate at or above this threshold."""
         return float(self.chance[values >= threshold].mean())
 
     def furthest(self, values: Floats, error: float) -> float:
-        """The lowest threshold that keeps the promise: the oracle's."""
+        """The lowest threshold that meets the target: the oracle's."""
         order = np.argsort(-values, kind="stable")
         shares = np.cumsum(self.chance[order]) / np.arange(1, len(order) + 1)
         last_of_equals = np.append(np.diff(values[order]) != 0, True)
@@ -83,31 +84,31 @@ class Pool:
 
 
 def noise(chance: float, seed: int, size: int = 4_000) -> Pool:
-    """A model that is wrong equally often whatever is seen of its answers."""
+    """A model whose errors do not depend on its signals."""
     rng = np.random.default_rng(seed)
     numbers = rng.random((size, 3))
     signals = [
         Signals(float(sure), AxisSignals(probability=float(two), margin=float(three))) for sure, two, three in numbers
     ]
-    return Pool.of(np.ones(size, np.int64), np.full(size, chance), signals)
+    return Pool.from_signals(np.ones(size, np.int64), np.full(size, chance), signals)
 
 
-# --- who answers -------------------------------------------------------------------------------------------------
+# --- models -------------------------------------------------------------------------------------------------
 
 
-def prepared(file: Path, kept: Path | None) -> dict[str, Pool]:
-    """The pools by name, made of a file of messages; from `kept`, where they are kept from one run to the next."""
-    if kept and kept.exists():
-        with np.load(kept) as stored:
+def prepared(file: Path, answers: Path | None) -> dict[str, Pool]:
+    """The pools by name, computed from a file of messages, or read from `answers` if that exists."""
+    if answers and answers.exists():
+        with np.load(answers) as stored:
             return {name: _pool(stored[name]) for name in stored.files}
     tables = dict(_tables(Replay(file, "category", 0.25)))
-    if kept:
-        np.savez_compressed(kept, **tables)  # type: ignore[arg-type]  # the stub takes them for its other argument
+    if answers:
+        np.savez_compressed(answers, **tables)  # type: ignore[arg-type]  # the stub takes them for its other argument
     return {name: _pool(table) for name, table in tables.items()}
 
 
 def _pool(table: Floats) -> Pool:
-    """Rows of COLUMNS; not a number is unknown."""
+    """A pool from rows of COLUMNS, where NaN is unknown."""
     signals = []
     for _truth, _answer, confidence, agrees, words_agree, *rest, closeness, length in table.tolist():
         votes = [None if vote != vote else bool(vote) for vote in (agrees, words_agree)]
@@ -120,7 +121,7 @@ def _pool(table: Floats) -> Pool:
                 length=int(length),
             )
         )
-    return Pool.of(table[:, 1].astype(np.int64), (table[:, 0] != table[:, 1]).astype(np.float64), signals)
+    return Pool.from_signals(table[:, 1].astype(np.int64), (table[:, 0] != table[:, 1]).astype(np.float64), signals)
 
 
 def _tables(data: Replay) -> Iterator[tuple[str, Floats]]:
@@ -143,7 +144,7 @@ def _tables(data: Replay) -> Iterator[tuple[str, Floats]]:
 
 
 def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
-    """What a model says that was shown a few examples, and how sure it says it is: in steps of five hundredths."""
+    """The answers of a model trained on a few examples, and its confidence in steps of 0.05."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=20, max_iter=300).fit(data.vectors[shots], data.labels[shots])
@@ -152,7 +153,7 @@ def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
 
 
 def _learned(data: Replay, rows: Any) -> Any:
-    """The specialist as the product teaches it."""
+    """The specialist as the product trains it."""
     from classifier.learning.heads import BoundHead, Head
     from classifier.learning.training import learn
 
@@ -161,7 +162,7 @@ def _learned(data: Replay, rows: Any) -> Any:
 
 
 def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
-    """A specialist that was taught all there is answers itself; of the second families words alone are left."""
+    """A specialist trained on everything answers itself; only its words remain as second opinion."""
     bound = _learned(data, train)
     shares = bound.probabilities(data.vectors[pool], [data.texts[row] for row in pool])
     best = shares.argmax(axis=1)
