@@ -244,7 +244,7 @@ def test_a_form_from_another_session_says_so(ana: User) -> None:
 def test_the_server_error_page_asks_no_database(rf: RequestFactory, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         response = server_error(rf.get(INBOX))
-    assert "What you sent may not be stored" in response.content.decode()
+    assert "Your changes may not have been saved" in response.content.decode()
 
 
 def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent_client: Client) -> None:
