@@ -70,8 +70,8 @@ def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[st
     right = {key: [row.right for row in graded] for key, graded in rows.items()}
     return [
         {
-            "one": first,
-            "other": second,
+            "first": first,
+            "second": second,
             "n": compared.n,
             "only_first": compared.only_first,
             "only_second": compared.only_second,

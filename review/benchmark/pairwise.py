@@ -34,7 +34,7 @@ def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: i
     """Word one of `number` comparisons; `names` gives the contenders' names by key."""
     compared = restore_comparison(figures)
     turned = compared.only_second > compared.only_first
-    first, second = names[figures["one"]], names[figures["other"]]
+    first, second = names[figures["first"]], names[figures["second"]]
     only = (compared.only_first, compared.only_second)
     differences = [figures["difference"], *(figures["macro_f1"][axis] for axis in AXES)]
     if turned:

@@ -88,7 +88,7 @@ class ResultsTable:
 
     def _best(self) -> set[int]:
         accuracies = {contender.pk: float(contender.figures["both"][0] or 0) for contender in self._contenders}
-        comparisons = {(pair["one"], pair["other"]): restore_comparison(pair) for pair in self.run.comparisons}
+        comparisons = {(pair["first"], pair["second"]): restore_comparison(pair) for pair in self.run.comparisons}
         return paired_tests.indistinguishable_from_best(accuracies, comparisons)
 
     @property
@@ -98,7 +98,7 @@ class ResultsTable:
     @cached_property
     def pairs(self) -> list[PairVerdict]:
         """Comparisons with the best contender first, then in the order of the rows."""
-        stored = {frozenset((pair["one"], pair["other"])): pair for pair in self.run.comparisons}
+        stored = {frozenset((pair["first"], pair["second"])): pair for pair in self.run.comparisons}
         ordered = (stored.get(frozenset((a.contender.pk, b.contender.pk))) for a, b in combinations(self.rows, 2))
         names = {contender.pk: str(contender) for contender in self._contenders}
         return [pair_verdict(pair, names, len(stored)) for pair in ordered if pair]

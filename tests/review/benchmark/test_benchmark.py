@@ -38,13 +38,13 @@ def hold_out(number: int, **values: Any) -> Snapshot:
     fresh = []
     for place in range(number):
         text = f"{place * 7919:x} " * 8
-        said = json.loads(reply(_asked(text)).content)
+        expected = json.loads(reply(_asked(text)).content)
         fresh.append(
             GoldLabel(
                 text=text,
                 digest=GoldLabel.digest_of(text),
-                category=Category.objects.get(name=said["category"]),
-                sentiment=_sentiment(said["sentiment"]),
+                category=Category.objects.get(name=expected["category"]),
+                sentiment=_sentiment(expected["sentiment"]),
                 origin=GoldLabel.Origin.IMPORT,
                 **values,
             )
@@ -67,7 +67,7 @@ def started(snapshot: Snapshot, *language_models: LanguageModel) -> Run:
     return runs.start_run(snapshot, [Entry(language_model, version) for language_model in language_models])
 
 
-def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
+def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
     snapshot = hold_out(40)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         language_model = make_language_model(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
@@ -101,7 +101,7 @@ def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(tr
     assert len(run.comparisons) == 1
 
 
-def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
+def test_answered_items_are_not_asked_again_after_a_stop() -> None:
     snapshot = hold_out(30)
     asked: list[str] = []
     run: Run | None = None
@@ -128,15 +128,15 @@ def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
 def stop_after(run: Run, number: int) -> None:
     seen: list[Result] = []
 
-    def told(contender: Contender, item: Any, result: Result) -> None:
+    def stop(contender: Contender, item: Any, result: Result) -> None:
         seen.append(result)
         if len(seen) == number:
             runs.stop_run(run)
 
-    execution.execute_run(run.pk, on_result=told)
+    execution.execute_run(run.pk, on_result=stop)
 
 
-def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
+def test_the_sweep_resumes_the_run_of_a_killed_worker() -> None:
     snapshot = hold_out(6)
     run = started(snapshot, LanguageModel.objects.zero_shot())
     assert list(Run.objects.waiting()) == [run]
@@ -146,7 +146,7 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     assert not Run.objects.waiting().exists()
 
 
-def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
+def test_a_spent_budget_stops_the_run_without_failures() -> None:
     snapshot = hold_out(10)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         language_model = make_language_model(
@@ -170,7 +170,7 @@ def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
     assert "OXLO_API_KEY" in Result.objects.all()[0].detail
 
 
-def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
+def test_a_run_needs_benchmark_items_and_a_model() -> None:
     configure_review(benchmark_share=0)
     runs.load_built_in()
     snapshot = snapshots.create_snapshot()
@@ -182,7 +182,7 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
         runs.start_run(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])
 
 
-def test_the_estimate_follows_prices_and_lengths() -> None:
+def test_the_estimated_cost_follows_prices_and_lengths() -> None:
     snapshot = hold_out(10)
     version = ContractVersion.objects.current()
     with OpenAIServer(lambda request: answer()) as server:
@@ -194,7 +194,7 @@ def test_the_estimate_follows_prices_and_lengths() -> None:
     assert float(runs.estimate_cost(snapshot, Entry(dear, version))) == pytest.approx(expected, rel=0.1)
 
 
-def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
+def test_an_earlier_contract_can_be_benchmarked_again(catalogue: None) -> None:
     snapshot = hold_out(5)
     earlier = ContractVersion.objects.current()
     Category.objects.filter(name="Billing").update(description="Only money.")
@@ -207,7 +207,7 @@ def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
         assert contender.contract.loaded().terms.digest == contender.contract.digest
 
 
-def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -> None:
+def test_a_child_counts_as_its_parent_and_a_merged_label_as_its_successor() -> None:
     billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
     refunds = Category.objects.create(name="Refunds", parent=billing)
     labels = ContractVersion.objects.current().labels
@@ -221,7 +221,7 @@ def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -
     assert Grader().category("Account", billing.pk, ContractVersion.objects.current().labels)
 
 
-def test_figures_are_those_of_the_results() -> None:
+def test_figures_agree_with_the_stored_results() -> None:
     snapshot = hold_out(60)
     with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
         run = started(snapshot, make_language_model(server, name="always", family="a"))
@@ -236,7 +236,7 @@ def test_figures_are_those_of_the_results() -> None:
     assert metrics.figures(execution.graded_items(contender)) == figures
 
 
-def test_changes_against_the_baseline() -> None:
+def test_changes_since_the_baseline_are_counted_by_item() -> None:
     snapshot = hold_out(20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
         before, after = (
@@ -261,7 +261,7 @@ def test_changes_against_the_baseline() -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the number of queries does not depend on the database")
-def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
+def test_loading_graded_items_costs_one_query(django_assert_num_queries: Any) -> None:
     snapshot = hold_out(5)
     run = started(snapshot, LanguageModel.objects.zero_shot())
     execution.execute_run(run.pk)
@@ -271,7 +271,7 @@ def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
+def test_the_benchmark_command_prints_all_figures(capsys: Any) -> None:
     initial_data.load()
     hold_out(30)
     with OpenAIServer(lambda request: error(400, "no such model")) as server, OpenAIServer(answer_billing) as second:
@@ -279,7 +279,7 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
         make_language_model(second, name="always", family="b")
         call_command("benchmark", model=["broken", "always"], quiet=True)
     printed = capsys.readouterr().out
-    for told in (
+    for figure in (
         "both right",
         "macro-F1 sentiment",
         "AURC",
@@ -288,7 +288,7 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
         "cost/1,000",
         "rejected 30",
     ):
-        assert told in printed
+        assert figure in printed
     assert "always, auto-accepted (wrong) at a threshold of: 0.00: 30 (" in printed
     assert "-> Billing: " in printed
     assert "right by the first alone" in printed
@@ -309,14 +309,14 @@ def labelled(path: Path, number: int) -> str:
     reply, lines = by_text(CATEGORIES, SENTIMENTS), []
     for place in range(number):
         text = f"{place * 7919:x} of a file"
-        said = json.loads(reply(_asked(text)).content)
-        lines.append(json.dumps({"text": text, "category": said["category"], "sentiment": said["sentiment"]}))
+        expected = json.loads(reply(_asked(text)).content)
+        lines.append(json.dumps({"text": text, "category": expected["category"], "sentiment": expected["sentiment"]}))
     Category.objects.get_or_create(name="General")
     path.write_text("\n".join(lines))
     return str(path)
 
 
-def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, capsys: Any) -> None:
+def test_the_benchmark_command_prints_the_estimated_cost_first(tmp_path: Path, capsys: Any) -> None:
     path = labelled(tmp_path / "items.jsonl", 5)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         make_language_model(server, name="dear", family="a", price_per_request=Decimal("0.5"))
@@ -328,7 +328,7 @@ def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, caps
     assert printed.index("dear: estimated cost 2.5000") < printed.index("dear: accuracy=1.000")
 
 
-def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) -> None:
+def test_the_benchmark_command_names_the_better_model_on_a_file(tmp_path: Path, capsys: Any) -> None:
     path = labelled(tmp_path / "items.jsonl", 20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: error(400, "no")) as bad:
         make_language_model(bad, name="broken", family="a")
@@ -340,7 +340,7 @@ def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) ->
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("of_a_file", [False, True])
-def test_models_of_one_name_are_told_apart_by_their_providers(of_a_file: bool, tmp_path: Path, capsys: Any) -> None:
+def test_models_with_equal_names_show_their_providers(of_a_file: bool, tmp_path: Path, capsys: Any) -> None:
     initial_data.load()
     hold_out(20)
     path = [labelled(tmp_path / "items.jsonl", 20)] if of_a_file else []
@@ -353,11 +353,11 @@ def test_models_of_one_name_are_told_apart_by_their_providers(of_a_file: bool, t
         printed = printed_by(capsys, *path, model=["same"])
     assert f"same ({better.provider}) is better than same ({worse.provider})." in printed
     summed_up = [line.split(":")[0] for line in printed.splitlines() if "accuracy=" in line]
-    assert sorted(summed_up) == sorted(f"same ({one.provider})" for one in (worse, better))
+    assert sorted(summed_up) == sorted(f"same ({model.provider})" for model in (worse, better))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
+def test_the_terminal_shows_the_same_figures_as_the_page(capsys: Any) -> None:
     initial_data.load()
     snapshot = hold_out(20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(answer_billing) as bad:
@@ -381,28 +381,28 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
     assert f"{change.fixed} fixed, 0 broken of 20" in printed
     figures = run.contenders.get(language_model=always).figures["axes"]["category"]
     names = snapshot.names("categories")
-    for expected, said, number in figures["confusion"]:
-        assert expected == said or f"{names[expected]} -> {names[said]}: {number}" in printed
+    for expected, answered, number in figures["confusion"]:
+        assert expected == answered or f"{names[expected]} -> {names[answered]}: {number}" in printed
     rows = printed.split("always, category: expected")[1].split("\n\n")[0].splitlines()[2:]
     assert sum(int(cell) for row in rows for cell in row.split()[2:]) == 20
 
 
-def test_a_matrix_that_is_too_wide_for_a_terminal_is_left_to_the_list() -> None:
+def test_a_confusion_matrix_too_wide_for_a_terminal_is_omitted() -> None:
     most = text_report.MOST_CLASSES
     for classes, shown in ((most, True), (most + 1, False)):
         rows = [metrics.GradedItem(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
-        one = {1: text_report.ReportRow("m", metrics.figures(rows))}
+        table = {1: text_report.ReportRow("m", metrics.figures(rows))}
         labels = {"category": {pk: f"Class {pk}" for pk in range(1, classes + 1)}, "sentiment": {1: "Neutral"}}
-        printed = list(text_report.lines(one, text_report.ReportContext(0.85, labels)))
+        printed = list(text_report.lines(table, text_report.ReportContext(0.85, labels)))
         assert any(line.startswith("m, category: expected in rows") for line in printed) == shown
         (confused,) = [line for line in printed if line.startswith("m, category mixed up")]
         assert confused.count(" -> Class 1: 1") == classes - 1
 
 
-def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> None:
-    one = {
-        "one": 1,
-        "other": 2,
+def test_a_narrow_margin_gets_no_number_of_items_needed() -> None:
+    comparison = {
+        "first": 1,
+        "second": 2,
         "n": 100,
         "only_first": 20,
         "only_second": 9,
@@ -416,6 +416,6 @@ def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> No
     figures = metrics.figures([metrics.GradedItem(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
     rows = {1: text_report.ReportRow("a", figures), 2: text_report.ReportRow("b", figures)}
     labels = {"category": {1: "Billing"}, "sentiment": {1: "Neutral"}}
-    printed = "\n".join(text_report.lines(rows, text_report.ReportContext(0.85, labels), [one]))
+    printed = "\n".join(text_report.lines(rows, text_report.ReportContext(0.85, labels), [comparison]))
     assert "a and b cannot be told apart on these 100 items, by a narrow margin." in printed
     assert "more needed" not in printed

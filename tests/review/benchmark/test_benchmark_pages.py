@@ -129,12 +129,12 @@ def one_more() -> Snapshot:
 # Starting one
 
 
-def test_models_without_a_key_cannot_be_ticked_and_the_variable_is_named(lead_client: Client) -> None:
+def test_models_without_a_key_are_disabled_and_name_the_variable(lead_client: Client) -> None:
     content = read(lead_client, BENCHMARK)
     boxes = dict(re.findall(r'<input type="checkbox" name="models" ([^>]*)>\s*<span>(.*?)</label>', content))
-    told = {plain(name): attributes for attributes, name in boxes.items()}
-    assert next(value for name, value in told.items() if name.startswith(EMBEDDED)).endswith(" checked")
-    closed = next(name for name, value in told.items() if "disabled" in value and name.startswith("gpt"))
+    states = {plain(name): attributes for attributes, name in boxes.items()}
+    assert next(value for name, value in states.items() if name.startswith(EMBEDDED)).endswith(" checked")
+    closed = next(name for name, value in states.items() if "disabled" in value and name.startswith("gpt"))
     assert "OPENAI_API_KEY is missing" in closed
 
 
@@ -142,20 +142,20 @@ def choice(**values: Any) -> dict[str, Any]:
     return {"models": [LanguageModel.objects.zero_shot().pk], "contracts": ["in-force"], "snapshot": ""} | values
 
 
-def test_what_it_will_cost_is_said_before_it_starts(lead_client: Client) -> None:
+def test_the_estimated_cost_is_shown_before_a_run_starts(lead_client: Client) -> None:
     hold_out(6)
     priced = _language_model("priced")
     LanguageModel.objects.filter(pk=priced.pk).update(price_per_request=Decimal("0.5"))
     response = lead_client.post(START, choice(models=[LanguageModel.objects.zero_shot().pk, priced.pk]))
-    said = plain(response.content.decode())
-    assert "Ask about 6 items?" in said
-    assert "embedded-minilm in force free at its prices" in said
-    assert "priced in force 3.0000" in said
-    assert "In all 3.0000" in said
+    content = plain(response.content.decode())
+    assert "Ask about 6 items?" in content
+    assert "embedded-minilm in force free at its prices" in content
+    assert "priced in force 3.0000" in content
+    assert "In all 3.0000" in content
     assert not Run.objects.exists()
 
 
-def test_what_was_shown_is_what_runs(
+def test_the_confirmed_run_is_the_one_shown(
     lead_client: Client, lea: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     snapshot = hold_out(6)
@@ -171,22 +171,22 @@ def test_what_was_shown_is_what_runs(
     run = Run.objects.get()
     assert response.headers["Location"] == run.get_absolute_url()
     assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
-    assert [one.language_model.name for one in run.contenders.all()] == [EMBEDDED]
-    assert [one.args for one in queued("review.benchmark.tasks.run_benchmark")] == [[run.pk]]
+    assert [contender.language_model.name for contender in run.contenders.all()] == [EMBEDDED]
+    assert [job.args for job in queued("review.benchmark.tasks.run_benchmark")] == [[run.pk]]
 
 
-def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead_client: Client) -> None:
+def test_a_started_run_is_executed_and_its_figures_are_shown(lead_client: Client) -> None:
     hold_out(6)
     with OpenAIServer(PERFECT) as server:
         language_model = make_language_model(server, name="perfect", family="a")
         response = lead_client.post(START, choice(models=[language_model.pk], confirmed="yes"))
         assert execution.execute_run(Run.objects.get().pk)
-    said = plain(read(lead_client, response.headers["Location"]))
-    assert "perfect 100.0% (61.0 to 100.0)" in said
-    assert "Only one model: nothing to rank." in said
+    content = plain(read(lead_client, response.headers["Location"]))
+    assert "perfect 100.0% (61.0 to 100.0)" in content
+    assert "Only one model: nothing to rank." in content
 
 
-def test_several_contracts_are_compared_by_naming_them(lead_client: Client, catalogue: None) -> None:
+def test_models_can_be_compared_under_several_contracts(lead_client: Client, catalogue: None) -> None:
     hold_out(6)
     earlier = ContractVersion.objects.current()
     Category.objects.create(name="Complaint")
@@ -194,11 +194,11 @@ def test_several_contracts_are_compared_by_naming_them(lead_client: Client, cata
     assert f"embedded-minilm {earlier} free" in plain(response.content.decode())
     lead_client.post(START, choice(contracts=["in-force", str(earlier.pk)], confirmed="yes"))
     run = Run.objects.get()
-    assert [str(one) for one in run.contenders.all()] == [EMBEDDED, f"{EMBEDDED} ({earlier})"]
+    assert [str(contender) for contender in run.contenders.all()] == [EMBEDDED, f"{EMBEDDED} ({earlier})"]
     assert run.contenders.last().contract == earlier
 
 
-def test_a_draft_is_measured_beside_what_is_in_force(lead_client: Client, lea: User) -> None:
+def test_a_draft_runs_alongside_the_contract_in_force(lead_client: Client, lea: User) -> None:
     hold_out(3)
     draft = drafts.create("Finer words", lea)
     content = read(lead_client, f"{BENCHMARK}?draft={draft.pk}")
@@ -210,28 +210,31 @@ def test_a_draft_is_measured_beside_what_is_in_force(lead_client: Client, lea: U
     draft.instructions = "Label this ticket with care."
     draft.save()
     lead_client.post(START, both)
-    assert [str(one) for one in Run.objects.get().contenders.all()] == [EMBEDDED, f"{EMBEDDED} (Finer words)"]
+    assert [str(contender) for contender in Run.objects.get().contenders.all()] == [
+        EMBEDDED,
+        f"{EMBEDDED} (Finer words)",
+    ]
 
 
-def test_a_models_page_leads_from_a_draft_to_what_it_would_change(lead_client: Client) -> None:
+def test_a_contender_under_a_draft_links_to_the_changed_answers(lead_client: Client) -> None:
     run = finished(hold_out(3), {"a": right, "b": right})
-    one, other = contender_of(run, "a"), contender_of(run, "b")
+    first, second = contender_of(run, "a"), contender_of(run, "b")
     drafted = ContractVersion.objects.create(digest="1" * 64, system_prompt="Say.", answer_schema={})
-    Contender.objects.filter(pk=other.pk).update(
-        language_model=one.language_model, contract=drafted, label="Finer words"
+    Contender.objects.filter(pk=second.pk).update(
+        language_model=first.language_model, contract=drafted, label="Finer words"
     )
-    assert url_of(other, "draft_changes") in read(lead_client, url_of(other))
-    assert "Effect of the draft" not in read(lead_client, url_of(one))
+    assert url_of(second, "draft_changes") in read(lead_client, url_of(second))
+    assert "Effect of the draft" not in read(lead_client, url_of(first))
 
 
-def test_a_contract_of_which_too_little_is_known_is_not_offered(lead_client: Client) -> None:
+def test_a_contract_without_its_options_is_not_offered(lead_client: Client) -> None:
     old = ContractVersion.objects.create(digest="0" * 64, system_prompt="Say.", answer_schema={})
     assert str(old) not in read(lead_client, BENCHMARK)
     assert lead_client.post(START, choice(contracts=[str(old.pk)])).status_code == 422
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"models": []}, "Choose at least one model."),
         ({"contracts": []}, "Choose at least one contract."),
@@ -239,33 +242,35 @@ def test_a_contract_of_which_too_little_is_known_is_not_offered(lead_client: Cli
         ({"snapshot": "nonsense"}, "Select a valid choice"),
     ],
 )
-def test_what_makes_no_sense_is_said_beside_the_form(lead_client: Client, changed: dict[str, Any], said: str) -> None:
+def test_an_invalid_choice_is_explained_next_to_the_form(
+    lead_client: Client, changed: dict[str, Any], message: str
+) -> None:
     hold_out(3)
     response = lead_client.post(START, choice(**changed) | {"confirmed": "yes"})
     assert response.status_code == 422
-    assert said in plain(response.content.decode())
+    assert message in plain(response.content.decode())
     assert not Run.objects.exists()
 
 
-def test_a_model_without_a_key_is_not_taken(lead_client: Client) -> None:
+def test_a_model_without_a_key_cannot_be_chosen(lead_client: Client) -> None:
     hold_out(3)
     keyless = LanguageModel.objects.get(name="gpt-4.1-mini")
     assert lead_client.post(START, choice(models=[keyless.pk]) | {"confirmed": "yes"}).status_code == 422
 
 
-def test_without_any_label_the_page_says_where_labels_come_from(lead_client: Client) -> None:
+def test_the_page_says_where_labels_come_from_if_there_are_none(lead_client: Client) -> None:
     response = lead_client.post(START, choice())
     assert response.status_code == 422
     assert "No benchmark labels yet" in plain(response.content.decode())
 
 
-def test_without_labels_to_choose_from_the_page_says_so(lead_client: Client) -> None:
+def test_the_page_explains_an_empty_taxonomy(lead_client: Client) -> None:
     Sentiment.objects.update(retired=True)
     assert "at least one active category and one active sentiment" in plain(read(lead_client, BENCHMARK))
     assert lead_client.post(START, choice()).status_code == 422
 
 
-def test_a_snapshot_can_be_named_in_the_address(lead_client: Client) -> None:
+def test_a_snapshot_can_be_preselected_in_the_url(lead_client: Client) -> None:
     first, _second = hold_out(3), one_more()
     content = read(lead_client, f"{BENCHMARK}?snapshot={first.digest}")
     assert len(re.findall(r"<option value=\"\w{12}\"", content)) == 2
@@ -276,7 +281,7 @@ def test_a_snapshot_can_be_named_in_the_address(lead_client: Client) -> None:
 # Watching it
 
 
-def test_progress_is_shown_and_looked_at_again(lead_client: Client) -> None:
+def test_the_progress_of_a_run_is_shown_and_polled(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("slow"))
     content = read(lead_client, run.get_absolute_url())
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in content
@@ -293,22 +298,22 @@ def test_progress_is_shown_and_looked_at_again(lead_client: Client) -> None:
     assert "slow 1 of 4 0 0.2500" in plain(part)
 
 
-def test_who_watches_gets_the_figures_as_soon_as_they_are_there(lead_client: Client) -> None:
+def test_the_progress_page_reloads_once_the_run_has_finished(lead_client: Client) -> None:
     run = finished(hold_out(3), {"a": right})
     response = lead_client.get(run.get_absolute_url(), headers={"hx-request": "true"})
     assert response.headers["HX-Refresh"] == "true"
     assert "refresh" not in read(lead_client, run.get_absolute_url()).split("<title>")[0]
 
 
-def test_a_run_is_stopped_and_gone_on_with(
+def test_a_run_can_be_stopped_and_resumed(
     lead_client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     run = started(hold_out(4), _language_model("slow"))
     lead_client.post(reverse("review:stop_run", args=[run.pk]))
-    said = read(lead_client, run.get_absolute_url())
-    assert "Stopped manually." in said
-    assert "refresh" not in said.split("<title>")[0]
-    assert "hx-trigger" not in said
+    content = read(lead_client, run.get_absolute_url())
+    assert "Stopped manually." in content
+    assert "refresh" not in content.split("<title>")[0]
+    assert "hx-trigger" not in content
     with django_capture_on_commit_callbacks(execute=True):
         lead_client.post(reverse("review:resume_run", args=[run.pk]))
     run.refresh_from_db()
@@ -326,7 +331,7 @@ def test_the_page_says_why_a_run_has_stopped(lead_client: Client) -> None:
     assert "Resume" in content
 
 
-def test_an_unfinished_model_leads_back_to_its_run(lead_client: Client) -> None:
+def test_a_contender_without_figures_redirects_to_its_run(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("slow"))
     (contender,) = run.contenders.all()
     assert lead_client.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
@@ -335,7 +340,7 @@ def test_an_unfinished_model_leads_back_to_its_run(lead_client: Client) -> None:
     assert Gate.current().threshold == 0.85
 
 
-def test_runs_are_listed_with_how_far_they_are(lead_client: Client) -> None:
+def test_runs_are_listed_with_their_progress(lead_client: Client) -> None:
     snapshot = hold_out(4)
     finished(snapshot, {"a": right, "b": right})
     started(snapshot, _language_model("slow"))
@@ -353,14 +358,14 @@ def compared(db: None, catalogue: None) -> Run:
     return finished(hold_out(40), {"b": wrong_at(0, 1), "c": failing, "a": right})
 
 
-def test_the_figures_are_those_that_are_kept(lead_client: Client, compared: Run) -> None:
+def test_the_page_shows_the_stored_figures(lead_client: Client, compared: Run) -> None:
     content = read(lead_client, compared.get_absolute_url())
     first, second, third = rows_of(content, "accuracy")
     assert first.startswith("a among the best 100.0% (91.2 to 100.0) 100.0% (91.2 to 100.0) 100.0%")
     assert second.startswith("b among the best 95.0% (83.5 to 98.6) 95.0% (83.5 to 98.6) 100.0%")
     assert third.startswith("c 0.0% (0.0 to 8.8)")
-    kept = contender_of(compared, "b").figures
-    assert f"{kept['axes']['category']['macro_f1']['value']:.3f}" in second
+    figures = contender_of(compared, "b").figures
+    assert f"{figures['axes']['category']['macro_f1']['value']:.3f}" in second
     _one, confident, none = rows_of(content, "confidence")
     assert confident.startswith("b 95.0% (83.5 to 98.6) 100.0% (90.8 to 100.0) 0")
     assert none == "c 0.0% (0.0 to 8.8) unknown 0 unknown unknown unknown unknown"
@@ -370,13 +375,13 @@ def test_the_figures_are_those_that_are_kept(lead_client: Client, compared: Run)
     assert "In all it cost 0.1200." in plain(content)
 
 
-def test_no_ranking_is_made_up(lead_client: Client, compared: Run) -> None:
+def test_indistinguishable_models_are_not_ranked(lead_client: Client, compared: Run) -> None:
     content = read(lead_client, compared.get_absolute_url())
-    told = plain(content.split('class="verdict"')[1].split("</section>")[0])
-    assert "between these, the items do not tell which is better: a , b ." in told
-    verdicts = [plain(one) for one in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
+    verdict = plain(content.split('class="verdict"')[1].split("</section>")[0])
+    assert "between these, the items do not tell which is better: a , b ." in verdict
+    verdicts = [plain(cell) for cell in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
     items_needed = next(
-        one["items_needed"] for one in compared.comparisons if {one["only_first"], one["only_second"]} == {0, 2}
+        pair["items_needed"] for pair in compared.comparisons if {pair["only_first"], pair["only_second"]} == {0, 2}
     )
     assert verdicts == [
         f"a and b cannot be told apart on these 40 items: about {round(items_needed - 40, -1):,} more are needed.",
@@ -385,32 +390,32 @@ def test_no_ranking_is_made_up(lead_client: Client, compared: Run) -> None:
     ]
 
 
-def test_what_is_alike_is_not_asked_for_in_any_number(lead_client: Client) -> None:
+def test_equally_good_models_get_no_number_of_items_needed(lead_client: Client) -> None:
     run = finished(hold_out(5), {"a": right, "b": right})
     assert "a and b are right equally often on these 5 items." in plain(read(lead_client, run.get_absolute_url()))
 
 
-def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> None:
+def test_a_narrow_difference_among_many_comparisons_is_attributed_to_their_number() -> None:
     """Twenty alone right of twenty-five would do for one pair; of 45 pairs it does not."""
-    found = compare([True] * 20 + [False] * 5 + [True] * 75, [False] * 20 + [True] * 5 + [True] * 75)
-    kept = {
-        "one": 1,
-        "other": 2,
-        "n": found.n,
-        "only_first": found.only_first,
-        "only_second": found.only_second,
-        "p": found.p,
-        "adjusted": 45 * found.p,
-        "difference": list(astuple(found.difference)),
-        "items_needed": found.items_needed,
+    compared = compare([True] * 20 + [False] * 5 + [True] * 75, [False] * 20 + [True] * 5 + [True] * 75)
+    stored = {
+        "first": 1,
+        "second": 2,
+        "n": compared.n,
+        "only_first": compared.only_first,
+        "only_second": compared.only_second,
+        "p": compared.p,
+        "adjusted": 45 * compared.p,
+        "difference": list(astuple(compared.difference)),
+        "items_needed": compared.items_needed,
         "macro_f1": dict.fromkeys(AXES, [None, None, None, 100]),
     }
-    assert pairwise.pair_verdict(kept, {1: "a", 2: "b"}, 45).text == (
+    assert pairwise.pair_verdict(stored, {1: "a", 2: "b"}, 45).text == (
         "a and b cannot be told apart on these 100 items, as one of 45 comparisons."
     )
 
 
-def test_differences_are_those_of_the_better_less_the_worse() -> None:
+def test_differences_are_better_minus_worse() -> None:
     run = finished(hold_out(40), {"c": failing, "a": right})
     (pair,) = ResultsTable(run).pairs
     assert (pair.first, pair.second, pair.only_first, pair.only_second) == ("a", "c", 40, 0)
@@ -428,13 +433,13 @@ def test_a_threshold_between_two_hundredths_is_counted_exactly() -> None:
 
 
 @pytest.mark.parametrize("step", range(0, 101, 7))
-def test_the_kept_grid_says_what_counting_says(step: int) -> None:
+def test_the_stored_grid_agrees_with_counting(step: int) -> None:
     assert results_table._step(step / 100) == step
     assert results_table._step(step / 100 + 0.001) is None
 
 
 @pytest.mark.parametrize("items", [3, 12])
-def test_queries_do_not_depend_on_how_many_items_there_are(
+def test_the_run_page_costs_the_same_however_many_items(
     lead_client: Client, items: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     snapshot = hold_out(items)
@@ -452,7 +457,7 @@ def test_queries_do_not_depend_on_how_many_items_there_are(
         lead_client.get(url_of(contender, "answers"))
 
 
-def test_models_of_one_name_are_told_apart_by_their_providers(lead_client: Client) -> None:
+def test_models_with_equal_names_show_their_providers(lead_client: Client) -> None:
     snapshot = hold_out(3)
     run, under_way = (
         finished(snapshot, {"a": right, "b": failing, "c": failing}),
@@ -466,7 +471,7 @@ def test_models_of_one_name_are_told_apart_by_their_providers(lead_client: Clien
     assert "d's" not in read(lead_client, under_way.get_absolute_url())
 
 
-def test_what_a_contract_gives_away_is_said_before_and_after(lead_client: Client) -> None:
+def test_leaked_examples_are_warned_about_before_and_after_a_run(lead_client: Client) -> None:
     snapshot = hold_out(3)
     leak_warnings = "The examples of the contract in force give %s away"
     assert "away" not in plain(lead_client.post(START, choice()).content.decode())
@@ -483,7 +488,7 @@ def test_what_a_contract_gives_away_is_said_before_and_after(lead_client: Client
     assert leak_warnings % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
 
 
-def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead_client: Client) -> None:
+def test_the_pages_work_for_a_single_item_and_a_failing_model(lead_client: Client) -> None:
     run = finished(hold_out(1), {"a": right, "c": failing})
     content = read(lead_client, run.get_absolute_url())
     assert "Unknown for want of items:" in content
@@ -495,13 +500,13 @@ def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead_client
     assert "Nothing: every answer is right." in plain(read(lead_client, url_of(contender_of(run, "a"))))
 
 
-def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixed_up(lead_client: Client) -> None:
+def test_a_large_confusion_matrix_shows_the_most_confused_classes(lead_client: Client) -> None:
     snapshot = hold_out(3)
     made = Category.objects.bulk_create(Category(name=f"Category {n}") for n in range(model_report.MOST_CLASSES + 2))
-    pks = [one.pk for one in made]
+    pks = [category.pk for category in made]
     # All but the last two are taken for the first one; of the first, one item is taken for the last.
-    said = dict.fromkeys(pks[:-2], pks[0]) | {pk: pk for pk in pks[-2:]}
-    rows = [metrics.GradedItem(pk, 1, said[pk], 1, pk == said[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
+    answers = dict.fromkeys(pks[:-2], pks[0]) | {pk: pk for pk in pks[-2:]}
+    rows = [metrics.GradedItem(pk, 1, answers[pk], 1, pk == answers[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
     rows.append(metrics.GradedItem(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0))
     contender = contender_of(finished(snapshot, {"a": right}), "a")
     Contender.objects.update(figures=metrics.figures(rows))
@@ -519,18 +524,18 @@ def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixe
     assert content.count("<li><a") == model_report.MOST_CONFUSED
 
 
-def test_drawings_are_in_points_whatever_the_language(lead_client: Client, compared: Run) -> None:
+def test_charts_use_decimal_points_in_every_language(lead_client: Client, compared: Run) -> None:
     german = {"accept-language": "de"}
     content = read(lead_client, compared.get_absolute_url(), **german) + read(
         lead_client, url_of(contender_of(compared, "b")), **german
     )
     placed = re.findall(r' (?:cx|cy|x|y|x1|x2|y1|y2|r|width|height|viewBox|value)="([^"]*)"', content)
     assert len(placed) > 50
-    assert not [one for one in placed if "," in one]
+    assert not [value for value in placed if "," in value]
     assert '<html lang="de"' in content
 
 
-def test_drawings_have_words_for_those_who_do_not_see_them(lead_client: Client, compared: Run) -> None:
+def test_charts_have_text_alternatives(lead_client: Client, compared: Run) -> None:
     content = read(lead_client, url_of(contender_of(compared, "b")))
     for name in ("risk", "reliability"):
         assert f'role="img" aria-labelledby="{name}-title {name}-text"' in content
@@ -541,7 +546,7 @@ def test_drawings_have_words_for_those_who_do_not_see_them(lead_client: Client, 
 # Its answers
 
 
-def test_each_cell_leads_to_as_many_answers_as_it_says(lead_client: Client, compared: Run) -> None:
+def test_each_cell_of_the_matrix_links_to_as_many_answers_as_it_shows(lead_client: Client, compared: Run) -> None:
     for name in ("a", "b", "c"):
         contender = contender_of(compared, name)
         content = read(lead_client, url_of(contender))
@@ -569,14 +574,14 @@ number_of_filters = 2
         ({"change": "broken"}, 0),
     ],
 )
-def test_answers_can_be_narrowed(compared: Run, wanted: dict[str, str], number: int) -> None:
-    found = model_answers.filter_results(
+def test_answers_can_be_filtered(compared: Run, wanted: dict[str, str], number: int) -> None:
+    results = model_answers.filter_results(
         contender_of(compared, "b"), AnswerFilter(**wanted), contender_of(compared, "c")
     )
-    assert found.count() == number
+    assert results.count() == number
 
 
-def test_a_finer_label_counts_where_it_was_expected_and_not_where_it_was_answered() -> None:
+def test_a_right_answer_below_the_expected_label_counts_as_the_expected_one() -> None:
     snapshot = hold_out(4)
     finer = Category.objects.create(name="Finer", parent=Category.objects.get(name="Billing"))
 
@@ -590,13 +595,13 @@ def test_a_finer_label_counts_where_it_was_expected_and_not_where_it_was_answere
     assert not model_answers.filter_results(contender, AnswerFilter(predicted_category=str(finer.pk)), None)
 
 
-def test_what_makes_no_sense_in_an_address_narrows_nothing(lead_client: Client, compared: Run) -> None:
+def test_invalid_filters_in_the_url_are_ignored(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"), "answers")
     for query in ("show=x&category=99999999999999999999&failure=x&page=x", "change=fixed&predicted_category=none%00"):
         assert "40 answers" in plain(read(lead_client, f"{url}?{query}"))
 
 
-def test_answers_are_paged_and_a_part_can_be_asked_for(lead_client: Client, compared: Run) -> None:
+def test_answers_are_paged_and_can_be_fetched_as_a_fragment(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"), "answers")
     assert read(lead_client, url).count('class="what"') == 25
     assert read(lead_client, f"{url}?page=2").count('class="what"') == 15
@@ -605,7 +610,7 @@ def test_answers_are_paged_and_a_part_can_be_asked_for(lead_client: Client, comp
     assert "2 answers" in part.split('hx-swap-oob="innerHTML"')[1]
 
 
-def test_an_answer_stands_beside_what_was_expected(lead_client: Client, compared: Run) -> None:
+def test_an_answer_is_shown_next_to_the_expected_label(lead_client: Client, compared: Run) -> None:
     wrong = read(lead_client, url_of(contender_of(compared, "b"), "answers") + "?show=wrong")
     item = contender_of(compared, "b").results.filter(category_right=False).first().item
     name = compared.snapshot.names("categories")[item.category]
@@ -615,7 +620,7 @@ def test_an_answer_stands_beside_what_was_expected(lead_client: Client, compared
     assert "Failed timeout It took too long." in failed
 
 
-def test_hostile_words_are_only_text(lead_client: Client) -> None:
+def test_hostile_text_in_answers_is_escaped(lead_client: Client) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     snapshot = hold_out(2)
     GoldLabel.objects.filter(pk=snapshot.items.first().gold_id).update(text=hostile * 100)
@@ -634,7 +639,7 @@ def test_hostile_words_are_only_text(lead_client: Client) -> None:
         assert "&lt;img src=x" in content, url
 
 
-def test_a_long_text_is_cut_short_and_can_be_opened(lead_client: Client) -> None:
+def test_a_long_text_is_collapsed_and_can_be_opened(lead_client: Client) -> None:
     snapshot = hold_out(1)
     GoldLabel.objects.update(text="a" * model_answers.SHOWN + "b" * model_answers.LONGEST_TEXT)
     content = read(lead_client, url_of(contender_of(finished(snapshot, {"a": right}), "a"), "answers"))
@@ -646,7 +651,7 @@ def test_a_long_text_is_cut_short_and_can_be_opened(lead_client: Client) -> None
 # Disputing
 
 
-def test_a_wrong_answer_leads_to_a_dispute(lead_client: Client, lea: User, compared: Run) -> None:
+def test_a_label_can_be_disputed_from_a_wrong_answer(lead_client: Client, lea: User, compared: Run) -> None:
     result = contender_of(compared, "b").results.filter(category_right=False).first()
     back = "show=wrong&page=1"
     response = lead_client.post(
@@ -686,7 +691,9 @@ def test_a_label_is_disputed_once(lead_client: Client, lea: User, compared: Run)
 # The threshold
 
 
-def test_the_tool_says_what_would_pass_and_how_much_of_it_wrong(lead_client: Client, compared: Run) -> None:
+def test_the_threshold_tool_shows_how_many_would_be_auto_accepted_and_how_many_wrong(
+    lead_client: Client, compared: Run
+) -> None:
     url = url_of(contender_of(compared, "b"))
     at_gate = plain(read(lead_client, url))
     assert (
@@ -706,14 +713,14 @@ def test_the_tool_says_what_would_pass_and_how_much_of_it_wrong(lead_client: Cli
         assert 'value="0.85"' in read(lead_client, f"{url}?threshold={nonsense}")
 
 
-def test_the_slider_asks_for_the_part_that_changes(lead_client: Client, compared: Run) -> None:
+def test_the_threshold_slider_fetches_only_a_fragment(lead_client: Client, compared: Run) -> None:
     part = read(lead_client, url_of(contender_of(compared, "b")) + "?threshold=0.6", **{"hx-request": "true"})
     assert "<h1" not in part
     assert 'id="slider"' not in part
     assert "40 of 40 tickets are auto-accepted" in plain(part.split('hx-swap-oob="innerHTML"')[1])
 
 
-def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(
+def test_saving_a_threshold_changes_the_gate_and_records_who_and_why(
     lead_client: Client, lea: User, compared: Run
 ) -> None:
     contender = contender_of(compared, "b")
@@ -729,7 +736,7 @@ def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(
     assert Gate.current().threshold == 0.6
 
 
-def test_whoever_may_not_set_it_is_not_offered_to(client: Client, compared: Run) -> None:
+def test_the_threshold_can_only_be_saved_with_the_permission(client: Client, compared: Run) -> None:
     analyst = make_user("ann")
     analyst.user_permissions.add(Permission.objects.get(codename="benchmark"))
     client.force_login(analyst)
@@ -740,7 +747,7 @@ def test_whoever_may_not_set_it_is_not_offered_to(client: Client, compared: Run)
     assert Gate.current().threshold == 0.85
 
 
-def test_the_page_says_where_the_gate_asks_another_model(lead_client: Client, compared: Run) -> None:
+def test_the_threshold_tool_says_if_the_gate_uses_another_model(lead_client: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
     assert f"The gate uses {EMBEDDED}, which these figures don't cover." in plain(read(lead_client, url_of(contender)))
     Gate.objects.update(primary=contender.language_model)
@@ -750,7 +757,7 @@ def test_the_page_says_where_the_gate_asks_another_model(lead_client: Client, co
 # The baseline
 
 
-def test_later_runs_are_held_against_the_pinned_one(lead_client: Client) -> None:
+def test_later_runs_are_compared_with_the_pinned_baseline(lead_client: Client) -> None:
     snapshot = hold_out(10)
     old = finished(snapshot, {"old": wrong_at(0, 1, 2)})
     response = lead_client.post(url_of(contender_of(old, "old"), "pin_baseline"), follow=True)
@@ -767,7 +774,7 @@ def test_later_runs_are_held_against_the_pinned_one(lead_client: Client) -> None
     assert "fixed" not in plain(read(lead_client, new.get_absolute_url()))
 
 
-def test_changes_are_those_of_the_labels_that_both_snapshots_hold() -> None:
+def test_changes_count_only_labels_in_both_snapshots() -> None:
     first = hold_out(6)
     old = contender_of(finished(first, {"old": wrong_at(*range(6))}), "old")
     second = one_more()
@@ -785,7 +792,7 @@ def test_changes_are_those_of_the_labels_that_both_snapshots_hold() -> None:
 # Who may
 
 
-def test_an_agent_is_refused_and_sees_no_way_there(client: Client, ana: User, compared: Run) -> None:
+def test_an_agent_is_refused_and_sees_no_link_to_the_benchmark(client: Client, ana: User, compared: Run) -> None:
     client.force_login(ana)
     contender = contender_of(compared, "b")
     for url in (BENCHMARK, compared.get_absolute_url(), url_of(contender), url_of(contender, "answers")):
@@ -793,7 +800,7 @@ def test_an_agent_is_refused_and_sees_no_way_there(client: Client, ana: User, co
     assert BENCHMARK not in read(client, "/")
 
 
-def test_a_model_of_another_run_is_not_there(lead_client: Client, compared: Run) -> None:
+def test_a_contender_of_another_run_is_not_found(lead_client: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
     assert lead_client.get(reverse("review:contender", args=[compared.pk + 1, contender.pk])).status_code == 404
     assert lead_client.get(reverse("review:benchmark_run", args=[compared.pk + 1])).status_code == 404

@@ -65,7 +65,7 @@ def spent() -> Decimal:
     return sum(Spend.objects.values_list("cost", flat=True), Decimal(0))
 
 
-def test_one_slow_answer_holds_up_no_other() -> None:
+def test_a_slow_answer_does_not_hold_up_others() -> None:
     snapshot = hold_out(40)
     slow = runs.benchmark_items(snapshot).order_by("position")[4].gold.text
     done: list[str] = []
@@ -83,7 +83,7 @@ def test_one_slow_answer_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("daily_budget", [None, Decimal(100)])
-def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
+def test_open_requests_are_stored_and_counted_after_a_stop(
     transactional_db: None, daily_budget: Decimal | None
 ) -> None:
     snapshot = hold_out(40)
@@ -105,7 +105,7 @@ def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
     assert (run.state, spent()) == ("finished", 40 * PRICE)
 
 
-def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> None:
+def test_a_run_stops_even_while_no_answers_arrive(transactional_db: None) -> None:
     snapshot = hold_out(20)
     with OpenAIServer(lambda _request: HANG) as server:
         run = started(snapshot, make_priced(server, timeout=1.0))
@@ -117,7 +117,7 @@ def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> Non
     assert spent() == 0
 
 
-def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(transactional_db: None) -> None:
+def test_a_stopped_run_with_open_requests_is_not_executed_twice(transactional_db: None) -> None:
     snapshot = hold_out(UNDER_WAY)
     beside: list[bool] = []
 
@@ -134,7 +134,7 @@ def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(trans
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_run_that_was_taken_over_is_neither_finished_nor_stopped_by_who_stalled(fails: bool) -> None:
+def test_a_stalled_worker_cannot_finish_or_stop_a_run_that_was_taken_over(fails: bool) -> None:
     snapshot = hold_out(UNDER_WAY)
     successors: list[Any] = []
 
@@ -152,7 +152,7 @@ def test_a_run_that_was_taken_over_is_neither_finished_nor_stopped_by_who_stalle
     assert is_untouched(successors[0])
 
 
-def test_what_is_masked_comes_back_to_its_own_text() -> None:
+def test_masked_texts_get_their_own_answers() -> None:
     snapshot = hold_out(12)
     for number, label in enumerate(GoldLabel.objects.all()):
         GoldLabel.objects.filter(pk=label.pk).update(text=f"{number}: I am person{number}@example.org")
@@ -168,9 +168,9 @@ def test_what_is_masked_comes_back_to_its_own_text() -> None:
         Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
         execution.execute_run(started(snapshot, language_model).pk)
     assert not any("@" in request.ticket for request in server.requests)
-    found = Result.objects.values_list("reasoning", "item__gold__text")
-    assert len(found) == 12
-    assert all(reasoning == f"It says {text}" for reasoning, text in found)
+    answers = Result.objects.values_list("reasoning", "item__gold__text")
+    assert len(answers) == 12
+    assert all(reasoning == f"It says {text}" for reasoning, text in answers)
 
 
 def with_tickets(run: Run, number: int) -> list[Ticket]:
@@ -186,7 +186,7 @@ def erase(*tickets: Ticket) -> None:
     erasure.erase(Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]))
 
 
-def test_what_was_erased_is_not_measured_with() -> None:
+def test_erased_texts_are_not_benchmarked() -> None:
     snapshot = hold_out(6)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_priced(server))
@@ -200,7 +200,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
 
 
 @pytest.mark.postgresql
-def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
+def test_answers_about_texts_erased_during_a_run_are_not_stored() -> None:
     snapshot = hold_out(6)
     run: Run | None = None
 
@@ -217,7 +217,7 @@ def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
     assert not Result.objects.filter(item=erased).exists()
 
 
-def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -> None:
+def test_models_are_compared_on_items_that_all_have_answered(transactional_db: None) -> None:
     snapshot = hold_out(6)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_priced(server), make_language_model(server, name="other", family="b"))
@@ -225,8 +225,8 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
         ticket, answered_by_all = with_tickets(run, 2)
         wrong: dict[str, Any] = {"category_right": False, "sentiment_right": False, "latency_ms": 1, "cost": 0}
         for contender, its in ((first, (ticket, answered_by_all)), (second, (answered_by_all,))):
-            for one in its:
-                item = SnapshotItem.objects.get(gold__ticket=one)
+            for ticket in its:
+                item = SnapshotItem.objects.get(gold__ticket=ticket)
                 Result.objects.create(contender=contender, item=item, failure="timeout", **wrong)
         erase(ticket, answered_by_all)
         execution.execute_run(run.pk)
@@ -265,7 +265,7 @@ gold.place(
 
 
 @pytest.mark.once
-def test_a_killed_run_goes_on_and_pays_for_little_twice(installation: Installation) -> None:
+def test_a_killed_run_resumes_and_pays_twice_only_for_open_requests(installation: Installation) -> None:
     slow: set[str] = set()
 
     def reply(request: Request) -> Reply:

@@ -78,35 +78,37 @@ def run_of(draft: Draft, snapshot: Snapshot, *language_models: LanguageModel) ->
     return run
 
 
-def texts(found: DraftEffect, items: tuple[int, ...]) -> set[str]:
-    return {change.item.gold.text for change in draft_comparison.changed_answers(found, items)}
+def texts(effect: DraftEffect, items: tuple[int, ...]) -> set[str]:
+    return {change.item.gold.text for change in draft_comparison.changed_answers(effect, items)}
 
 
-def test_it_says_which_answers_change_and_how_many_are_right(
+def test_the_effect_of_a_draft_counts_changed_fixed_and_broken_answers(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
     run = run_of(draft, snapshot, language_model)
-    (found,) = draft_comparison.draft_effects(run)
-    assert (str(found.draft), str(found.in_force)) == ("first (Finer billing)", "first")
-    assert found.common == 5
+    (effect,) = draft_comparison.draft_effects(run)
+    assert (str(effect.draft), str(effect.in_force)) == ("first (Finer billing)", "first")
+    assert effect.common == 5
     # The invoice is of the label that is merely renamed, and the crash of the same one.
-    assert texts(found, found.changed) == {
+    assert texts(effect, effect.changed) == {
         "please send my money back",
         "hello, is anybody there at all?",
         "how do I change my address",
     }
-    assert texts(found, found.fixed) == {"please send my money back"}
-    assert texts(found, found.broken) == {"hello, is anybody there at all?"}
-    assert (found.before.estimate, found.after.estimate, found.lost) == (3 / 5, 3 / 5, 0)
-    figures = [(found.in_force, found.before), (found.draft, found.after)]
-    assert [one.figures["both"][0] for one, _share in figures] == [share.estimate for _one, share in figures]
+    assert texts(effect, effect.fixed) == {"please send my money back"}
+    assert texts(effect, effect.broken) == {"hello, is anybody there at all?"}
+    assert (effect.before.estimate, effect.after.estimate, effect.lost) == (3 / 5, 3 / 5, 0)
+    figures = [(effect.in_force, effect.before), (effect.draft, effect.after)]
+    assert [contender.figures["both"][0] for contender, _share in figures] == [
+        share.estimate for _contender, share in figures
+    ]
 
 
-def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
+def test_a_changed_answer_names_the_expected_label_and_both_answers(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
-    (found,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
-    (change,) = draft_comparison.changed_answers(found, found.fixed)
+    (effect,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
+    (change,) = draft_comparison.changed_answers(effect, effect.fixed)
     assert (change.category, change.sentiment) == ("Billing", "Negative")
     assert (str(change.before), str(change.after)) == ("Technical | Negative", "Payments > Refunds | Negative")
     assert (change.fixed, change.broken) == (True, False)
@@ -114,7 +116,7 @@ def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
     assert (change.after.category, change.after.category_right) == (None, True)
 
 
-def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
+def test_publishing_the_draft_reuses_the_contract_that_was_benchmarked(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
     run_of(draft, snapshot, language_model)
@@ -134,17 +136,21 @@ def run_of_one(snapshot: Snapshot, language_model: LanguageModel) -> Contender:
     return run.contenders.get()
 
 
-def test_what_expects_a_dropped_label_is_lost(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
+def test_items_that_expect_a_dropped_label_are_lost(
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
+) -> None:
     draft.labels.filter(name="General").update(dropped=True)
-    (found,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
-    assert found.lost == 1
+    (effect,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
+    assert effect.lost == 1
 
 
-def test_a_label_merged_since_is_followed(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
+def test_a_label_merged_since_the_snapshot_counts_as_its_successor(
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
+) -> None:
     run = run_of(draft, snapshot, language_model)
     label_changes.merge(Category.objects.get(name="General"), Category.objects.get(name="Account"))
-    (found,) = draft_comparison.draft_effects(run)
-    assert (found.lost, len(found.changed)) == (0, 3)
+    (effect,) = draft_comparison.draft_effects(run)
+    assert (effect.lost, len(effect.changed)) == (0, 3)
 
 
 def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draft, snapshot: Snapshot) -> None:
@@ -155,26 +161,26 @@ def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draf
         return answer("Billing" if not drafted else "Payments")
 
     with OpenAIServer(failing) as server:
-        (found,) = draft_comparison.draft_effects(
+        (effect,) = draft_comparison.draft_effects(
             run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
         )
-    assert texts(found, found.changed) == {"hello, is anybody there at all?"}
+    assert texts(effect, effect.changed) == {"hello, is anybody there at all?"}
 
 
-def test_several_models_are_measured_each_beside_itself(
+def test_each_of_several_models_is_compared_with_itself(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
     embedded = LanguageModel.objects.zero_shot()
     run = run_of(draft, snapshot, language_model, embedded)
-    found = draft_comparison.draft_effects(run)
-    assert [(one.draft.language_model, one.in_force.language_model) for one in found] == [
+    effects = draft_comparison.draft_effects(run)
+    assert [(effect.draft.language_model, effect.in_force.language_model) for effect in effects] == [
         (language_model, language_model),
         (embedded, embedded),
     ]
-    assert all(one.common == 5 for one in found)
+    assert all(effect.common == 5 for effect in effects)
 
 
-def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> None:
+def test_a_draft_that_changes_only_instructions_can_be_benchmarked(snapshot: Snapshot) -> None:
     draft = drafts.create("Terse", None)
     draft.instructions = "Label it."
     draft.save()
@@ -184,21 +190,21 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
         return answer(TEXTS[request.ticket][0] if terse else "General")
 
     with OpenAIServer(by_prompt) as server:
-        (found,) = draft_comparison.draft_effects(
+        (effect,) = draft_comparison.draft_effects(
             run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
         )
-    assert (found.before.estimate, found.after.estimate) == (1 / 5, 1.0)
-    assert (len(found.fixed), len(found.broken)) == (4, 0)
+    assert (effect.before.estimate, effect.after.estimate) == (1 / 5, 1.0)
+    assert (len(effect.fixed), len(effect.broken)) == (4, 0)
     assert Gate.current().instructions == ""
 
 
-def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue: None) -> None:
+def test_a_draft_that_does_not_change_the_contract_is_refused(catalogue: None) -> None:
     draft = drafts.create("Nothing yet", None)
     with pytest.raises(ValidationError, match="asked now"):
         draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
 
 
-def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, language_model: LanguageModel) -> None:
+def test_a_run_without_a_draft_has_no_draft_effects(snapshot: Snapshot, language_model: LanguageModel) -> None:
     contender = run_of_one(snapshot, language_model)
     assert draft_comparison.draft_effects(contender.run) == []
     assert draft_comparison.in_force_counterpart(contender) is None
@@ -207,13 +213,13 @@ def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, language_
 # The command
 
 
-def test_the_command_measures_a_draft(
+def test_the_benchmark_command_compares_a_draft(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("benchmark", draft="Finer billing", model=["first"], quiet=True)
-    said = capsys.readouterr().out
-    assert "first (Finer billing): estimated cost" in said
-    assert "first (Finer billing): 3 of 5 answers change, 1 fixed, 1 broken" in said
+    printed = capsys.readouterr().out
+    assert "first (Finer billing): estimated cost" in printed
+    assert "first (Finer billing): 3 of 5 answers change, 1 fixed, 1 broken" in printed
     assert Run.objects.get().contenders.count() == 2
 
 
@@ -225,7 +231,9 @@ def test_the_command_measures_a_draft(
         ({"draft": "Spoilt"}, "Billing still contains"),
     ],
 )
-def test_the_command_refuses_in_words(draft: Draft, snapshot: Snapshot, options: dict[str, Any], says: str) -> None:
+def test_the_benchmark_command_explains_invalid_options(
+    draft: Draft, snapshot: Snapshot, options: dict[str, Any], says: str
+) -> None:
     if options["draft"] == "Spoilt":
         Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
         drafts.create("Spoilt", None).labels.filter(name="Billing").update(dropped=True)
@@ -234,7 +242,7 @@ def test_the_command_refuses_in_words(draft: Draft, snapshot: Snapshot, options:
     assert not Run.objects.exists()
 
 
-def test_the_command_says_that_a_draft_has_no_labels_left(draft: Draft, snapshot: Snapshot) -> None:
+def test_the_benchmark_command_explains_a_draft_without_labels(draft: Draft, snapshot: Snapshot) -> None:
     draft.labels.filter(axis="sentiment").update(dropped=True)
     with pytest.raises(EmptyTaxonomy):
         draft_comparison.entries_for(draft, [])
@@ -242,7 +250,7 @@ def test_the_command_says_that_a_draft_has_no_labels_left(draft: Draft, snapshot
         call_command("benchmark", quiet=True, draft=draft.name)
 
 
-def test_held_out_texts_among_the_examples_are_told(
+def test_benchmark_texts_among_the_examples_are_reported(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draft.labels.filter(name="Refunds").update(examples="please send my money back\nsomething else altogether")
@@ -269,7 +277,7 @@ def measurer(catalogue: None) -> User:
     return user
 
 
-def test_the_page_lists_the_tickets(client: Client, page: str, measurer: User) -> None:
+def test_the_page_of_changes_lists_the_items(client: Client, page: str, measurer: User) -> None:
     client.force_login(measurer)
     content = client.get(page).content.decode()
     assert "What Finer billing would change" in content
@@ -289,14 +297,14 @@ def test_the_page_lists_the_tickets(client: Client, page: str, measurer: User) -
 
 
 @pytest.mark.parametrize("query", [{"page": "99"}, {"page": "x"}, {"show": "x"}])
-def test_a_senseless_address_shows_a_page_all_the_same(
+def test_invalid_parameters_show_the_first_page_of_changes(
     client: Client, page: str, measurer: User, query: dict[str, str]
 ) -> None:
     client.force_login(measurer)
     assert "how do I change my address" in client.get(page, query).content.decode()
 
 
-def test_the_page_is_paged_and_costs_the_same(
+def test_the_list_of_changes_is_paged_and_costs_the_same(
     client: Client, page: str, measurer: User, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
     monkeypatch.setattr("review.benchmark.draft_views.A_PAGE", 2)
@@ -308,7 +316,7 @@ def test_the_page_is_paged_and_costs_the_same(
     assert (first.count('class="paper"'), second.count('class="paper"')) == (2, 1)
 
 
-def test_the_page_is_for_who_may_compare_models(client: Client, page: str, measurer: User) -> None:
+def test_the_page_of_changes_needs_the_benchmark_permission(client: Client, page: str, measurer: User) -> None:
     assert client.get(page).status_code == 302
     client.force_login(make_user("tom"))
     assert client.get(page).status_code == 403

@@ -80,7 +80,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.booleans()), min_size=2, max_size=20),
         st.integers(1, 6),
     )
-    def test_near_duplicates_are_never_on_different_sides(
+    def test_solved_tickets_in_prompts_are_no_near_duplicates_of_benchmark_items(
         self, arrivals: list[tuple[int, int, bool]], batch: int
     ) -> None:
         """Messages, each with some of its words changed: asked about all of them a model is shown none that is alike to
@@ -97,10 +97,10 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         held_out = [minhash.shingles(label.text) for label in GoldLabel.objects.all() if label.side == Side.BENCHMARK]
         taught = sum(label.side == Side.TRAINING for label in GoldLabel.objects.all())
         for request in self.asked(texts):
-            shown = [minhash.shingles(one["ticket"]) for one in request.solved]
+            shown = [minhash.shingles(example["ticket"]) for example in request.solved]
             assert len(shown) >= min(3, taught - 1), "or there would be nothing to give away"
-            for one in shown:
-                assert all(minhash.similarity(one, other) < minhash.MIN_SIMILARITY for other in held_out)
+            for shingles in shown:
+                assert all(minhash.similarity(shingles, other) < minhash.MIN_SIMILARITY for other in held_out)
 
     def asked(self, texts: list[str]) -> list[Request]:
         with OpenAIServer() as server:
@@ -115,7 +115,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
 # Runs
 
 
-def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapshot) -> None:
+def test_a_model_can_run_with_and_without_solved_tickets(snapshot: Snapshot) -> None:
     """It knows the answers only where it is shown some."""
 
     def shown_helps(request: Request) -> Any:
@@ -137,7 +137,7 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
     assert sorted(len(request.solved) for request in server.requests) == [0] * 4 + [3] * 4
 
 
-def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snapshot) -> None:
+def test_a_model_shows_its_own_number_of_solved_tickets_by_default(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a", examples=2)
         run = worked_off(snapshot, [Entry(language_model, ContractVersion.objects.current())])
@@ -145,7 +145,7 @@ def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snaps
     assert {len(request.solved) for request in server.requests} == {2}
 
 
-def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None:
+def test_a_resumed_run_keeps_its_number_of_solved_tickets(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a", examples=2)
         run = runs.start_run(snapshot, [Entry(language_model, ContractVersion.objects.current())])
@@ -154,12 +154,12 @@ def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None
     assert {len(request.solved) for request in server.requests} == {2}
 
 
-def test_an_embedded_model_is_shown_none(snapshot: Snapshot) -> None:
+def test_an_embedded_model_is_shown_no_solved_tickets(snapshot: Snapshot) -> None:
     entry = Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current(), examples=5)
     assert worked_off(snapshot, [entry]).contenders.get().examples == 0
 
 
-def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
+def test_the_estimated_cost_includes_the_solved_tickets(snapshot: Snapshot) -> None:
     version = ContractVersion.objects.current()
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="dear", family="a", price_input=Decimal(100_000))
@@ -172,7 +172,7 @@ def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
     assert float(four - two) == pytest.approx(float(two - none), rel=0.01)
 
 
-def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot) -> None:
+def test_a_draft_is_compared_with_the_same_model_with_as_many_solved_tickets(snapshot: Snapshot) -> None:
     draft = drafts.create("Other words", None)
     draft.labels.filter(name="Billing").update(description="All about money.")
     with OpenAIServer() as server:
@@ -181,7 +181,7 @@ def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot
             entry for number in (0, 3) for entry in draft_comparison.entries_for(draft, [language_model], number)
         ]
         run = worked_off(snapshot, entries)
-    pairs = {(str(found.draft), str(found.in_force)) for found in draft_comparison.draft_effects(run)}
+    pairs = {(str(effect.draft), str(effect.in_force)) for effect in draft_comparison.draft_effects(run)}
     assert pairs == {("m (Other words)", "m"), ("m (Other words, 3 solved tickets)", "m (3 solved tickets)")}
     shown = Contender.objects.get(run=run, label="Other words", examples=3)
     assert draft_comparison.in_force_counterpart(shown) == Contender.objects.get(run=run, label="", examples=3)
@@ -194,29 +194,31 @@ def offered(lead_client: Client) -> dict[str, str]:
     """What can be ticked, by what it says; and the attributes of its box."""
     content = lead_client.get(BENCHMARK).content.decode()
     boxes = re.findall(r'<input type="checkbox" name="models" ([^>]*)> <span>(.*?)</label>', content)
-    return {" ".join(unescape(re.sub(r"<[^>]*>", "", said)).split()): attributes for attributes, said in boxes}
+    return {" ".join(unescape(re.sub(r"<[^>]*>", "", label)).split()): attributes for attributes, label in boxes}
 
 
-def test_each_endpoint_is_offered_once_more_with_solved_tickets(lead_client: Client, snapshot: Snapshot) -> None:
+def test_each_endpoint_is_also_offered_with_solved_tickets(lead_client: Client, snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         make_language_model(server, name="plain", family="a")
         shown = make_language_model(server, name="shown", family="b", examples=3)
     Gate.objects.update(primary=shown, second_opinion=None)
     boxes = offered(lead_client)
-    assert {said for said in boxes if said.startswith(("plain", "shown"))} == {
+    assert {label for label in boxes if label.startswith(("plain", "shown"))} == {
         *("plain plain's", "plain with 5 solved tickets", "shown shown's", "shown with 3 solved tickets"),
     }
-    assert [said for said, attributes in boxes.items() if attributes.endswith("checked")] == [
+    assert [label for label, attributes in boxes.items() if attributes.endswith("checked")] == [
         "shown with 3 solved tickets"
     ]
-    assert not any("solved" in said for said in boxes if said.startswith("embedded"))
+    assert not any("solved" in label for label in boxes if label.startswith("embedded"))
 
 
-def test_without_solved_tickets_there_is_nothing_to_offer(lead_client: Client) -> None:
-    assert not any("solved" in said for said in offered(lead_client))
+def test_solved_tickets_are_not_offered_if_there_are_none(lead_client: Client) -> None:
+    assert not any("solved" in label for label in offered(lead_client))
 
 
-def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead_client: Client, snapshot: Snapshot) -> None:
+def test_runs_with_and_without_solved_tickets_are_distinguished_everywhere(
+    lead_client: Client, snapshot: Snapshot
+) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a")
         sent = {
@@ -243,7 +245,7 @@ def printed_by(*arguments: str, **options: Any) -> str:
     return printed.getvalue()
 
 
-def test_the_command_compares_both_ways(snapshot: Snapshot) -> None:
+def test_the_benchmark_command_compares_with_and_without_solved_tickets(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         make_language_model(server, name="m", family="a")
         printed = printed_by("--model=m", "--model=embedded-minilm", "--examples=0", "--examples=4")
@@ -253,7 +255,9 @@ def test_the_command_compares_both_ways(snapshot: Snapshot) -> None:
     assert sorted(len(request.solved) for request in server.requests) == [0] * 4 + [4] * 4
 
 
-def test_the_command_shows_them_beside_the_texts_of_a_file(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_the_benchmark_command_shows_solved_tickets_with_the_texts_of_a_file(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
     path = tmp_path / "items.csv"
     path.write_text("text,category,sentiment\nWhere is my invoice?,Billing,Neutral\n")
     with OpenAIServer() as server:

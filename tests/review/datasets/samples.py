@@ -70,8 +70,8 @@ def lists_of_records(draw: st.DrawFn, min_size: int = 0) -> list[Record]:
         source=st.one_of(st.just(""), texts),
         labelled_at=_moments,
     )
-    found = draw(st.lists(record, min_size=min_size, max_size=6))
-    return sorted(found, key=lambda record: record.side, reverse=True)
+    records = draw(st.lists(record, min_size=min_size, max_size=6))
+    return sorted(records, key=lambda record: record.side, reverse=True)
 
 
 def options(names: Iterable[str]) -> list[Option]:

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.once
     "cell",
     ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)", "'=1", "'''@x", "'＝1"],
 )
-def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
+def test_cells_that_a_spreadsheet_would_run_get_an_apostrophe(cell: str) -> None:
     assert escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["", "1=1", "'", "'quoted'", " =1", "''", "It's"])
-def test_anything_else_stays(cell: str) -> None:
+def test_cells_without_a_formula_stay_unchanged(cell: str) -> None:
     assert escape_formula(cell) == unescape_formula(cell) == cell
 
 
@@ -32,18 +32,18 @@ BEGINNINGS = "=+-@\t\r\n＝＋－＠"
 
 @given(st.one_of(st.text(), st.text(f"'x{BEGINNINGS}")))
 @example("'=")
-def test_defusing_can_be_undone_and_leaves_no_formula(cell: str) -> None:
+def test_escaping_can_be_undone_and_leaves_no_formula(cell: str) -> None:
     assert unescape_formula(escape_formula(cell)) == cell
     assert not escape_formula(cell).startswith(tuple(BEGINNINGS))
 
 
-def test_no_cell_begins_a_formula() -> None:
+def test_no_exported_cell_begins_like_a_formula() -> None:
     record = make("=cmd|' /C calc'!A0", category="+A", sentiment="@b", source="－c", model_category="\n=d")
     cells = list(csv.reader(io.StringIO(exported([record], "csv").decode(), newline="")))[1]
     assert not [cell for cell in cells if cell.startswith(tuple(BEGINNINGS))]
 
 
-def test_the_columns_are_the_fields_and_what_training_tools_ask_for() -> None:
+def test_the_columns_are_the_fields_plus_those_for_training_tools() -> None:
     records = [make(category="Billing > Invoice"), make("b", side="benchmark", category='Ärger, "laut"')]
     table = pandas.read_csv(io.BytesIO(exported(records, "csv")), keep_default_na=False)
     assert list(table.columns) == list(COLUMNS)
@@ -54,12 +54,12 @@ def test_the_columns_are_the_fields_and_what_training_tools_ask_for() -> None:
     assert table["corrected"].dtype == bool
 
 
-def test_a_foreign_apostrophe_is_nobody_elses() -> None:
+def test_apostrophes_in_other_peoples_files_are_kept() -> None:
     foreign = b"text,category,sentiment\r\n'=1,Billing,neutral\r\n"
     assert loaded(foreign, "x.csv") == [elsewhere("'=1")]
 
 
-def test_a_file_saved_by_a_spreadsheet_is_still_ours() -> None:
+def test_an_export_saved_by_a_spreadsheet_is_read_back() -> None:
     records = [make("=1"), make("It's; late")]
     cells = csv.reader(io.StringIO(exported(records, "csv").decode(), newline=""))
     saved = io.StringIO(newline="")

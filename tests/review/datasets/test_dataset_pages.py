@@ -37,14 +37,14 @@ def content(response: Any) -> bytes:
     return b"".join(response.streaming_content) if response.streaming else response.content
 
 
-def test_an_empty_installation_says_what_to_do(lead_client: Client) -> None:
+def test_the_datasets_page_of_an_empty_installation_says_what_to_do(lead_client: Client) -> None:
     page = lead_client.get(PAGE).content.decode()
     assert "No settled labels yet" in page
     assert "No snapshots yet" in page
 
 
 @pytest.mark.usefixtures("decided")
-def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead_client: Client, lea: User) -> None:
+def test_creating_a_snapshot_twice_shows_the_same_snapshot(lead_client: Client, lea: User) -> None:
     response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE)
     snapshot = Snapshot.objects.get()
     assert response.headers["Location"] == snapshot.get_absolute_url()
@@ -57,7 +57,7 @@ def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead_client: Clien
 
 
 @pytest.mark.usefixtures("decided")
-def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead_client: Client) -> None:
+def test_filters_apply_to_the_snapshot_and_impossible_ones_are_explained(lead_client: Client) -> None:
     technical = Category.objects.get(name="Technical").pk
     lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
     assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
@@ -70,7 +70,7 @@ def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead_client: Clie
 
 
 @pytest.mark.usefixtures("decided", "without_pyarrow")
-def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_formats(lead_client: Client) -> None:
+def test_the_page_says_how_to_install_pyarrow_and_still_offers_other_formats(lead_client: Client) -> None:
     url = reverse("review:download", args=[snapshots.create_snapshot().short])
     refused = lead_client.get(url, {"format": "hf"})
     assert refused.status_code == 422
@@ -82,7 +82,7 @@ def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_forma
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_can_be_fetched(lead_client: Client, format: str) -> None:
+def test_every_format_can_be_downloaded(lead_client: Client, format: str) -> None:
     snapshot = snapshots.create_snapshot()
     url = reverse("review:download", args=[snapshot.short])
     response: Any = lead_client.get(url, {"format": format, "masked": "on", "licence": "MIT"})
@@ -92,7 +92,7 @@ def test_every_format_can_be_fetched(lead_client: Client, format: str) -> None:
 
 
 @pytest.mark.usefixtures("decided")
-def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead_client: Client) -> None:
+def test_an_unknown_format_is_refused_and_the_manifest_can_be_downloaded_alone(lead_client: Client) -> None:
     snapshot = snapshots.create_snapshot()
     assert lead_client.get(reverse("review:download", args=[snapshot.short]), {"format": "xls"}).status_code == 422
     response: Any = lead_client.get(reverse("review:manifest", args=[snapshot.short]), {"licence": "MIT"})
@@ -102,7 +102,7 @@ def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead_cli
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling_config"])
-def test_an_address_that_names_no_single_snapshot_is_not_found(lead_client: Client, page: str) -> None:
+def test_an_unknown_or_ambiguous_snapshot_is_not_found(lead_client: Client, page: str) -> None:
     snapshot, other = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(until=date(2100, 1, 1)))
     Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
     for digest in (snapshot.digest[:1], snapshot.short):
@@ -111,7 +111,7 @@ def test_an_address_that_names_no_single_snapshot_is_not_found(lead_client: Clie
 
 
 @pytest.mark.usefixtures("decided")
-def test_the_labelling_interface_can_be_had_from_the_page(lead_client: Client) -> None:
+def test_the_labelling_interface_can_be_downloaded(lead_client: Client) -> None:
     snapshot = snapshots.create_snapshot()
     url = reverse("review:labelling_config", args=[snapshot.short])
     assert f'href="{url}"' in lead_client.get(snapshot.get_absolute_url()).content.decode()
@@ -131,7 +131,7 @@ def test_the_manifest_counts_what_the_format_holds(lead_client: Client) -> None:
 
 
 @pytest.mark.usefixtures("decided")
-def test_what_was_erased_since_is_told_and_costs_no_more_queries(
+def test_erased_records_are_counted_without_more_queries(
     lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     snapshot = snapshots.create_snapshot()
@@ -151,7 +151,7 @@ def upload(text: str, name: str = "theirs.csv") -> SimpleUploadedFile:
 THEIRS = "Body,category,sentiment\nIt <b>broke</b>,Technical,Negative\nHello,<i>Sales</i>,Neutral\n"
 
 
-def test_a_file_is_taken_in_after_a_dry_run(lead_client: Client) -> None:
+def test_a_file_is_imported_after_a_dry_run(lead_client: Client) -> None:
     page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
     assert "Would be added" in page
     assert "&lt;i&gt;Sales&lt;/i&gt;" in page
@@ -161,7 +161,7 @@ def test_a_file_is_taken_in_after_a_dry_run(lead_client: Client) -> None:
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
 
 
-def test_every_column_and_label_can_be_named_otherwise(lead_client: Client) -> None:
+def test_every_column_and_label_can_be_mapped(lead_client: Client) -> None:
     theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
     given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
     lead_client.post(IMPORT, given | {"file": upload(theirs)})
@@ -178,7 +178,7 @@ def test_every_column_and_label_can_be_named_otherwise(lead_client: Client) -> N
     ("fields", "message"),
     [({}, "required"), ({"text": "Nowhere"}, "Nowhere"), ({"name": "x.parquet", "content": "PAR1cut"}, "damaged")],
 )
-def test_a_file_that_is_of_no_use_says_why(lead_client: Client, fields: dict[str, str], message: str) -> None:
+def test_an_unusable_file_is_refused_with_the_reason(lead_client: Client, fields: dict[str, str], message: str) -> None:
     given: dict[str, Any] = {}
     if fields:
         file = upload(fields.get("content", THEIRS), fields.get("name", "theirs.csv"))
@@ -212,7 +212,7 @@ def act(client: Client, action: str, *labels: GoldLabel) -> str:
     return str(client.post(reverse(LABELS), chosen, follow=True).content.decode())
 
 
-def test_an_admin_adds_a_label_which_is_placed(ada: Client) -> None:
+def test_a_label_that_an_admin_adds_gets_a_side(ada: Client) -> None:
     given = {
         "text": "Where is my invoice?",
         "category": Category.objects.get(name="Billing").pk,
@@ -228,7 +228,7 @@ def test_an_admin_adds_a_label_which_is_placed(ada: Client) -> None:
     assert "already has a label" in page
 
 
-def test_an_admin_retires_and_puts_back(ada: Client) -> None:
+def test_an_admin_retires_and_restores_labels(ada: Client) -> None:
     runs.load_built_in()
     label = GoldLabel.objects.all()[0]
     assert "1 label is retired" in act(ada, "retire", label)
@@ -237,14 +237,14 @@ def test_an_admin_retires_and_puts_back(ada: Client) -> None:
     assert GoldLabel.objects.usable().count() == 5
 
 
-def test_an_admin_disputes(ada: Client) -> None:
+def test_an_admin_disputes_labels(ada: Client) -> None:
     runs.load_built_in()
     assert "2 labels go to two people each" in act(ada, "dispute", *GoldLabel.objects.all()[:2])
     assert Assignment.objects.open().filter(blind=True, purpose="double").count() == 4
     assert "0 labels" in act(ada, "dispute", *GoldLabel.objects.filter(state="disputed"))
 
 
-def test_the_label_itself_is_not_edited_by_hand(ada: Client) -> None:
+def test_a_gold_label_cannot_be_edited_in_the_admin(ada: Client) -> None:
     runs.load_built_in()
     label = GoldLabel.objects.all()[0]
     page = ada.get(reverse("admin:review_goldlabel_change", args=[label.pk])).content.decode()
@@ -256,7 +256,7 @@ def test_the_label_itself_is_not_edited_by_hand(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?side=benchmark", "?side=none", "?look=wanted", "?q=invoice"])
-def test_the_list_narrows(ada: Client, query: str) -> None:
+def test_the_admin_list_of_gold_labels_can_be_filtered(ada: Client, query: str) -> None:
     runs.load_built_in()
     gold_labels.collect_from_decisions()
     snapshots.create_snapshot()

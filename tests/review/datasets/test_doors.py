@@ -58,7 +58,7 @@ def bring(*rows: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "hf", "labelstudio", "spacy"])
-def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None:
+def test_an_export_can_be_imported_completely(tmp_path: Path, format: str) -> None:
     path = export(tmp_path, format)
     before = list(exporting.snapshot_records(snapshots.create_snapshot()))
     forget()
@@ -66,11 +66,11 @@ def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None
     assert list(exporting.snapshot_records(snapshots.create_snapshot())) == before
     again = tmp_path / "again"
     call_command("export_dataset", format="jsonl", output=again)
-    assert [json.loads(line)["text"] for line in again.read_text().splitlines()] == [one.text for one in before]
+    assert [json.loads(line)["text"] for line in again.read_text().splitlines()] == [record.text for record in before]
 
 
 @pytest.mark.usefixtures("decided")
-def test_without_pyarrow_the_commands_say_what_to_install(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_commands_say_how_to_install_pyarrow(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     paths = [export(tmp_path, format) for format in ("parquet", "hf")]
     request.getfixturevalue("without_pyarrow")
     for format in ("parquet", "hf"):
@@ -93,7 +93,7 @@ def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: U
 
 
 @pytest.mark.usefixtures("decided")
-def test_a_manifest_stands_beside_it(tmp_path: Path) -> None:
+def test_an_export_comes_with_a_manifest(tmp_path: Path) -> None:
     path = export(tmp_path, "csv", licence="CC-BY-4.0", mask=True, people=1, since="2020-01-01")
     manifest = json.loads((tmp_path / (path.name + ".manifest.json")).read_text())
     assert manifest["records"] == 4
@@ -104,19 +104,19 @@ def test_a_manifest_stands_beside_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("decided")
-def test_personal_data_is_masked_on_request_and_not_to_be_found_by_its_digest(tmp_path: Path) -> None:
+def test_masked_exports_reveal_no_personal_data_even_by_digest(tmp_path: Path) -> None:
     plain = export(tmp_path, "jsonl").read_text()
     assert "jo@example.org" in plain
     masked = export(tmp_path, "jsonl", mask=True).read_text()
     assert "jo@example.org" not in masked
     assert "4111 1111" not in masked
-    record = next(one for one in map(json.loads, masked.splitlines()) if "[email]" in one["text"])
+    record = next(record for record in map(json.loads, masked.splitlines()) if "[email]" in record["text"])
     assert record["key"] == GoldLabel.digest_of(record["text"])
 
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("narrowed", [{"side": "training"}, {"corrected": True}, {"category": ["Account"]}])
-def test_a_snapshot_is_not_narrowed_on_its_way_out(tmp_path: Path, narrowed: Any) -> None:
+def test_an_existing_snapshot_cannot_be_filtered(tmp_path: Path, narrowed: Any) -> None:
     snapshot = snapshots.create_snapshot()
     with pytest.raises(CommandError, match="leave out --snapshot to create a new one"):
         export(tmp_path, "jsonl", snapshot=snapshot.short, **narrowed)
@@ -131,21 +131,21 @@ def test_chat_examples_teach_the_contract_in_force(tmp_path: Path) -> None:
     assert "Be quick." in example["messages"][0]["content"]
 
 
-def test_chat_examples_are_counted_without_what_is_held_out(tmp_path: Path, capsys: Any) -> None:
+def test_the_count_of_chat_examples_excludes_the_benchmark_side(tmp_path: Path, capsys: Any) -> None:
     configure_review()
     sides = {TEXTS[0]: "training", "The export is slow.": "training", "I lost my key.": "benchmark"}
     bring(*({"text": text, "side": side} for text, side in sides.items()))
     path = export(tmp_path, "openai")
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     manifest = json.loads((tmp_path / f"{path.name}.manifest.json").read_text())
     assert len(path.read_text().splitlines()) == manifest["records"] == 2
     assert (manifest["sides"], manifest["categories"]) == ({"training": 2}, {"Account": 2})
-    assert told.out.startswith("2 labels of snapshot")
-    assert "1 of the benchmark side were left out" in told.out
-    assert "OpenAI trains on no fewer than 10 examples" in told.err
+    assert output.out.startswith("2 labels of snapshot")
+    assert "1 of the benchmark side were left out" in output.out
+    assert "OpenAI trains on no fewer than 10 examples" in output.err
 
 
-def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, capsys: Any) -> None:
+def test_records_erased_since_the_snapshot_are_left_out_and_counted(tmp_path: Path, ana: User, capsys: Any) -> None:
     configure_review(benchmark_share=0)
     for text in (*TEXTS, "Forget me, please."):
         answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
@@ -155,12 +155,12 @@ def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, c
     erasure.erase(Ticket.objects.filter(text=TEXTS[2]), masks=True)
     for format in FORMATS:
         path = export(tmp_path, format, snapshot=snapshot.short)
-        found = [one for one in read(BytesIO(path.read_bytes()), path.name) if isinstance(one, Record)]
+        records = [record for record in read(BytesIO(path.read_bytes()), path.name) if isinstance(record, Record)]
         masked = "Write to [email], [card]"
-        assert sorted(one.text for one in found) == sorted([TEXTS[0], TEXTS[1], masked, TEXTS[3]])
-        assert {one.key for one in found} == {GoldLabel.digest_of(one.text) for one in found}
-        assert "4 labels of snapshot" in (told := capsys.readouterr().out)
-        assert "1 were erased since the snapshot was created" in told
+        assert sorted(record.text for record in records) == sorted([TEXTS[0], TEXTS[1], masked, TEXTS[3]])
+        assert {record.key for record in records} == {GoldLabel.digest_of(record.text) for record in records}
+        assert "4 labels of snapshot" in (output := capsys.readouterr().out)
+        assert "1 were erased since the snapshot was created" in output
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_text())
     assert (manifest["records"], manifest["erased"]) == (4, 1)
     assert (manifest["sides"], manifest["categories"]) == ({"training": 4}, {"Account": 4})
@@ -172,15 +172,15 @@ def test_standard_output_gets_the_records_and_nothing_else(capfdbinary: Any, tmp
     capfdbinary.readouterr()
     for output in (Path("-"), Path("/dev/stdout")):
         export(tmp_path, "jsonl", output=output)
-        said = capfdbinary.readouterr()
-        assert said.out == expected
-        assert b"no manifest was written" in said.err
+        output = capfdbinary.readouterr()
+        assert output.out == expected
+        assert b"no manifest was written" in output.err
     assert Path("/dev/stdout").is_symlink()
     assert not Path("-").exists()
 
 
 @pytest.mark.usefixtures("decided")
-def test_a_pipe_stays_one_and_a_link_leads_where_it_did(tmp_path: Path) -> None:
+def test_pipes_and_symbolic_links_are_not_replaced(tmp_path: Path) -> None:
     expected = export(tmp_path, "jsonl").read_bytes()
     pipe, link, target = (tmp_path / name for name in ("pipe", "link", "target"))
     os.mkfifo(pipe)
@@ -197,7 +197,7 @@ def test_a_pipe_stays_one_and_a_link_leads_where_it_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("decided")
-def test_tasks_for_label_studio_come_with_their_interface(tmp_path: Path) -> None:
+def test_label_studio_tasks_come_with_their_labelling_interface(tmp_path: Path) -> None:
     path = export(tmp_path, "labelstudio")
     interface = (tmp_path / f"{path.name}.labelling.xml").read_text()
     assert '<Choices name="category" toName="text"' in interface
@@ -205,7 +205,7 @@ def test_tasks_for_label_studio_come_with_their_interface(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("decided")
-def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("Chapter one")
     with pytest.raises(CommandError, match=r"thesis\.tex, which no export wrote; name a new folder"):
         call_command("export_dataset", format="hf", output=tmp_path)
@@ -213,7 +213,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("decided")
-def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
+def test_hugging_face_exports_are_folders_with_a_manifest(tmp_path: Path) -> None:
     folder = tmp_path / "dataset"
     call_command("export_dataset", format="hf", output=folder)
     assert {path.name for path in folder.iterdir()} == {"README.md", "data", "manifest.json"}
@@ -229,14 +229,14 @@ def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
         ({"snapshot": "", "output": Path("/nowhere/x.jsonl")}, "cannot be written"),
     ],
 )
-def test_what_cannot_be_exported_says_why(tmp_path: Path, options: Any, message: str) -> None:
+def test_an_impossible_export_is_refused_with_the_reason(tmp_path: Path, options: Any, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         export(tmp_path, "jsonl", **options)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.usefixtures("decided")
-def test_an_export_that_breaks_off_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: Any, **_options: Any) -> Any:
         yield b"half"
         raise OSError(28, "No space left on device")
@@ -250,41 +250,41 @@ def test_an_export_that_breaks_off_leaves_no_file(tmp_path: Path, monkeypatch: p
 # Taking in
 
 
-def test_a_table_from_elsewhere_with_its_columns_mapped_first_dry(tmp_path: Path, capsys: Any) -> None:
+def test_another_table_is_imported_by_mapping_after_a_dry_run(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "theirs.csv"
     path.write_text("Body,Topic,Mood\nIt broke,Technical,Negative\nHello,Sales,Neutral\n,Billing,Neutral\n")
     columns = ["text=Body", "category=Topic", "sentiment=Mood"]
-    call_command("import_dataset", str(path), "--dry-run", *[f"--map={one}" for one in columns])
-    told = capsys.readouterr()
-    assert "3 records: 1 would be added, 0 known already, 2 rejected" in told.out
-    assert "unknown labels: Sales (1)" in told.out
-    assert '--label "OLD=NEW"' in told.out
-    assert "record 2: The taxonomy has no label Sales." in told.err
+    call_command("import_dataset", str(path), "--dry-run", *[f"--map={column}" for column in columns])
+    output = capsys.readouterr()
+    assert "3 records: 1 would be added, 0 known already, 2 rejected" in output.out
+    assert "unknown labels: Sales (1)" in output.out
+    assert '--label "OLD=NEW"' in output.out
+    assert "record 2: The taxonomy has no label Sales." in output.err
     assert not GoldLabel.objects.exists()
-    call_command("import_dataset", str(path), *[f"--map={one}" for one in columns])
+    call_command("import_dataset", str(path), *[f"--map={column}" for column in columns])
     label = GoldLabel.objects.get()
     assert (label.text, label.origin, label.category.name) == ("It broke", "import", "Technical")
 
 
-def test_columns_that_are_not_known_are_told_with_what_there_is(tmp_path: Path) -> None:
+def test_unknown_columns_are_refused_with_the_list_of_columns(tmp_path: Path) -> None:
     path = tmp_path / "theirs.csv"
     path.write_text("Body,Topic\nIt broke,Technical\n")
     with pytest.raises(CommandError, match="Body.*Topic"):
         call_command("import_dataset", str(path))
 
 
-def test_a_table_that_says_no_side_is_drawn_to_both(tmp_path: Path) -> None:
+def test_imported_labels_without_a_side_are_drawn_to_both_sides(tmp_path: Path) -> None:
     configure_review(benchmark_share=0.5)
     path = tmp_path / "theirs.csv"
     words = ["invoice", "parcel", "printer", "password", "refund", "contract", "delivery", "screen"]
-    texts = [f"{one} {other} {one * 2}" for one in words for other in words]
+    texts = [f"{first} {second} {first * 2}" for first in words for second in words]
     path.write_text("text,category,sentiment\n" + "".join(f"{text},Account,Neutral\n" for text in texts))
     call_command("import_dataset", str(path))
     assert GoldLabel.objects.on_side("benchmark").exists()
     assert GoldLabel.objects.on_side("training").exists()
 
 
-def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, capsys: Any) -> None:
+def test_merged_and_renamed_labels_are_imported_as_their_successors(tmp_path: Path, capsys: Any) -> None:
     configure_review()
     technical = Category.objects.get(name="Technical")
     outage = Category.objects.create(name="Outage", parent=technical)
@@ -299,7 +299,7 @@ def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, c
         call_command("import_dataset", str(path), "--label", "Billing=Paymets")
     call_command("import_dataset", str(path), "--label", "Billing = Payments")
     assert "3 records: 3 added" in capsys.readouterr().out
-    assert {one.text: one.category.name for one in GoldLabel.objects.select_related("category")} == {
+    assert {label.text: label.category.name for label in GoldLabel.objects.select_related("category")} == {
         "It is down": "Technical",
         "An invoice": "Payments",
         "All of Europe cannot sign in": "Whole region",
@@ -307,7 +307,7 @@ def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, c
 
 
 @pytest.mark.usefixtures("decided")
-def test_a_known_text_keeps_its_label_and_twice_is_once() -> None:
+def test_a_known_text_keeps_its_label_and_is_imported_once() -> None:
     lines = [
         {"text": TEXTS[0], "category": "Account", "sentiment": "Negative"},
         {"text": TEXTS[0], "category": "Billing", "sentiment": "Negative"},
@@ -324,7 +324,7 @@ def test_a_known_text_keeps_its_label_and_twice_is_once() -> None:
     assert again.added == 0
 
 
-def test_a_side_is_kept_unless_a_near_duplicate_stands_on_the_other() -> None:
+def test_a_side_is_kept_unless_a_near_duplicate_is_on_the_other() -> None:
     configure_review(benchmark_share=0)
     text = "My printer makes a very strange noise since the last update of the driver"
     first = {"text": text, "category": "Technical", "sentiment": "Neutral", "side": "benchmark"}

@@ -21,12 +21,12 @@ WHOLE = [name for name in FORMATS if name != "openai"]
 
 @pytest.mark.parametrize("format", WHOLE)
 @given(lists_of_records())
-def test_what_is_written_is_read_back(format: str, records: list[Record]) -> None:
+def test_every_format_reads_back_the_records_it_wrote(format: str, records: list[Record]) -> None:
     assert loaded(exported(records, format), f"dataset{FORMATS[format].suffix}") == records
 
 
 @pytest.mark.parametrize("format", WHOLE)
-def test_content_tells_the_format_whatever_the_name(format: str) -> None:
+def test_the_format_is_detected_from_the_content(format: str) -> None:
     records = [make(), make("=1", side="benchmark")]
     assert loaded(exported(records, format), "upload") == records
 
@@ -75,7 +75,7 @@ def test_the_first_bytes_come_before_the_last_records(format: str) -> None:
     assert len(asked) <= 20_000
 
 
-def test_json_lines_are_the_fields_by_name() -> None:
+def test_json_lines_hold_the_fields_by_name() -> None:
     records = [make("a\u2028b"), make("ä", side="benchmark", model_confidence=0.5)]
     lines = exported(records, "jsonl").decode().split("\n")
     assert [json.loads(line) for line in lines[:-1]] == [record._asdict() for record in records]
@@ -83,16 +83,16 @@ def test_json_lines_are_the_fields_by_name() -> None:
     assert '"ä"' in lines[1]
 
 
-def test_formats_go_by_their_names() -> None:
+def test_formats_are_registered_by_name() -> None:
     assert {name: format.name for name, format in FORMATS.items()} == {name: name for name in FORMATS}
     assert list(FORMATS) == ["jsonl", "csv", "parquet", "hf", "openai", "labelstudio", "spacy"]
 
 
-def test_a_manifest_is_the_same_bytes_whatever_the_order_of_its_counts() -> None:
-    one = manifest_of([make()], sides={"training": 2, "benchmark": 1}, filters={"a": "1", "b": "2"})
-    other = manifest_of([make()], sides={"benchmark": 1, "training": 2}, filters={"b": "2", "a": "1"})
-    digests = [hashlib.sha256(manifest_json(manifest)).hexdigest() for manifest in (one, other)]
+def test_the_bytes_of_a_manifest_do_not_depend_on_the_order_of_counts() -> None:
+    first = manifest_of([make()], sides={"training": 2, "benchmark": 1}, filters={"a": "1", "b": "2"})
+    second = manifest_of([make()], sides={"benchmark": 1, "training": 2}, filters={"b": "2", "a": "1"})
+    digests = [hashlib.sha256(manifest_json(manifest)).hexdigest() for manifest in (first, second)]
     assert digests[0] == digests[1]
-    values = json.loads(manifest_json(one))
+    values = json.loads(manifest_json(first))
     assert list(values) == sorted(values)
     assert values["taxonomy"]["categories"][0] == {"name": "Billing", "description": "What is Billing"}

@@ -44,7 +44,7 @@ def test_pandas_reads_parquet_with_its_types() -> None:
     assert list(table["split"]) == ["train", "train", "test"]
 
 
-def test_scikit_learn_trains_on_it() -> None:
+def test_scikit_learn_trains_on_the_parquet_export() -> None:
     table = pandas.read_parquet(io.BytesIO(exported(RECORDS, "parquet")))
     train = table[table["split"] == "train"]
     words = CountVectorizer().fit_transform(train["text"])
@@ -56,39 +56,39 @@ def test_parquet_carries_its_manifest() -> None:
     assert metadata[b"ticketclf"] == manifest_json(manifest_of(RECORDS))
 
 
-def test_a_label_nobody_counted_has_no_number() -> None:
+def test_a_label_missing_from_the_manifest_has_no_number() -> None:
     data = exported([make(category="New")], "parquet", categories={})
     assert pq.read_table(io.BytesIO(data))["category_id"].to_pylist() == [None]
     assert loaded(data) == [make(category="New")]
 
 
-def test_datasets_loads_the_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hugging_face_datasets_loads_the_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     datasets = pytest.importorskip("datasets")
 
-    found = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
-    assert sorted(found) == ["test", "train"]
-    rows = [*found["train"], *found["test"]]
+    dataset = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert sorted(dataset) == ["test", "train"]
+    rows = [*dataset["train"], *dataset["test"]]
     assert [Record(**{name: row[name] for name in Record._fields}) for row in rows] == RECORDS
-    assert found["train"].features["category_id"].names == list(CATEGORIES)
-    assert found["train"].features["sentiment_id"].names == list(SENTIMENTS)
-    assert found["test"].features["category_id"].int2str(4) == CATEGORIES[4]
+    assert dataset["train"].features["category_id"].names == list(CATEGORIES)
+    assert dataset["train"].features["sentiment_id"].names == list(SENTIMENTS)
+    assert dataset["test"].features["category_id"].int2str(4) == CATEGORIES[4]
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
-def test_datasets_loads_a_folder_of_one_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hugging_face_datasets_loads_a_folder_with_one_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     datasets = pytest.importorskip("datasets")
     hf.write_folder(RECORDS[:2], manifest_of(RECORDS[:2]), tmp_path / "dataset")
-    found = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
-    assert list(found) == ["train"]
-    assert found["train"]["text"][:] == ["Refund me", "Größe: 漢字"]
+    dataset = datasets.load_dataset(str(tmp_path / "dataset"), cache_dir=str(tmp_path / "cache"))
+    assert list(dataset) == ["train"]
+    assert dataset["train"]["text"][:] == ["Refund me", "Größe: 漢字"]
 
 
-def test_the_card_opens_with_what_the_hub_reads(folder: Path) -> None:
+def test_the_card_begins_with_the_hubs_metadata(folder: Path) -> None:
     _, front, body = (folder / "README.md").read_text().split("---\n", 2)
     values = yaml.safe_load(front)
     assert values["license"] == "cc-by-4.0"
@@ -106,7 +106,7 @@ def test_the_card_opens_with_what_the_hub_reads(folder: Path) -> None:
     assert "| Billing > Invoice | 1 | What is Billing > Invoice |" in body
 
 
-def test_odd_words_do_not_break_the_card(tmp_path: Path) -> None:
+def test_special_characters_do_not_break_the_card(tmp_path: Path) -> None:
     odd = "a: 'b' \"c\" # | <x>\n---\n- ☃\u2028\x85"
     record = make(category=odd)
     hf.write_folder([record], manifest_of([record], licence=odd, filters={odd: odd}), tmp_path)
@@ -129,7 +129,7 @@ def test_the_archive_holds_the_folder(folder: Path) -> None:
     assert json.loads(held["manifest.json"])["records"] == 3
 
 
-def test_a_folder_takes_the_place_of_an_earlier_export_and_of_nothing_else(folder: Path) -> None:
+def test_a_folder_replaces_an_earlier_export_and_nothing_else(folder: Path) -> None:
     training = [record for record in RECORDS if record.side == "training"]
     hf.write_folder(training, manifest_of(training), folder)
     assert [path.name for path in (folder / "data").iterdir()] == ["train-00000-of-00001.parquet"]
@@ -152,7 +152,7 @@ def test_an_archive_of_mixed_sides_is_refused() -> None:
         exported([make(), make(side="benchmark"), make()], "hf")
 
 
-def test_foreign_splits_say_the_side() -> None:
+def test_splits_of_other_datasets_give_the_side() -> None:
     table = pa.table({"text": ["Hi"], "label": ["Billing"], "sentiment": ["neutral"]})
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
@@ -163,13 +163,13 @@ def test_foreign_splits_say_the_side() -> None:
     assert loaded(written.getvalue()) == [make("Hi"), elsewhere("Hi"), make("Hi", side="benchmark")]
 
 
-def test_foreign_parquet_is_read_by_mapping() -> None:
+def test_other_parquet_files_are_read_by_mapping() -> None:
     file = io.BytesIO()
     topics = pandas.Categorical(["a", "b", "a"])
     pandas.DataFrame({"Body": ["Hi", "Ho", None], "topic": topics, "mood": [1, 2, 3]}).to_parquet(file)
-    found = loaded(file.getvalue(), "x.parquet", {"category": "topic", "sentiment": "mood"})
-    assert found[:2] == [elsewhere("Hi", category="a", sentiment="1"), elsewhere("Ho", category="b", sentiment="2")]
-    assert found[2] == (3, "The text is empty: fill it in, or leave the record out.")
+    records = loaded(file.getvalue(), "x.parquet", {"category": "topic", "sentiment": "mood"})
+    assert records[:2] == [elsewhere("Hi", category="a", sentiment="1"), elsewhere("Ho", category="b", sentiment="2")]
+    assert records[2] == (3, "The text is empty: fill it in, or leave the record out.")
 
 
 def test_damaged_parquet_is_refused() -> None:
@@ -182,7 +182,7 @@ def test_damaged_parquet_is_refused() -> None:
         loaded(data[:middle] + b"\xff" * 500 + data[middle + 500 :])
 
 
-def test_a_text_repeated_without_end_takes_no_memory() -> None:
+def test_a_text_repeated_millions_of_times_takes_little_memory() -> None:
     once = pa.array(["x" * 900_000])
     texts = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), once)
     labels = ["Billing"] * 20_000
@@ -195,7 +195,7 @@ def test_a_text_repeated_without_end_takes_no_memory() -> None:
     assert pa.total_allocated_bytes() - before < 50_000_000
 
 
-def test_an_archive_that_bursts_is_refused() -> None:
+def test_a_zip_bomb_is_refused() -> None:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data/train-0.parquet", bytes(30_000_000))
@@ -214,6 +214,6 @@ def test_other_archives_are_refused() -> None:
         loaded(spreadsheet.getvalue(), "book.xlsx")
 
 
-def test_labels_count_by_the_taxonomy() -> None:
+def test_labels_are_numbered_in_taxonomy_order() -> None:
     manifest = manifest_of([make(category="Zeta"), make(category="Alpha"), make()])
     assert labels.category_names(manifest) == [*CATEGORIES[:-1], "Alpha", "Zeta"]

@@ -147,12 +147,12 @@ def test_a_broken_table_row_is_rejected_and_reading_goes_on() -> None:
     assert read[0] == read[-1] == HI
 
 
-def test_what_no_database_stores_is_replaced() -> None:
+def test_characters_that_databases_cannot_store_are_replaced() -> None:
     [record] = loaded(b'{"text": "a\\u0000b\\ud800", "category": "Billing", "sentiment": "neutral"}', "a.jsonl")
     assert record == elsewhere("a\ufffdb\ufffd")
 
 
-def test_values_in_other_types_are_understood() -> None:
+def test_values_of_other_types_are_converted() -> None:
     row = plain(corrected="TRUE", people="2", share="0.5", side="Test", labelled_at="2026-01-31", model_confidence=1)
     [record] = loaded(json_lines(row), "a.jsonl")
     assert record == HI._replace(
@@ -188,7 +188,7 @@ def test_values_in_other_types_are_understood() -> None:
         ("a.csv.gz", packed(b"\x7fELF\x02\x01\x01" + b"\0" * 4_000), "format is unknown"),
     ],
 )
-def test_what_cannot_be_read_says_what_to_do(name: str, data: bytes, message: str) -> None:
+def test_an_unreadable_file_is_refused_with_advice(name: str, data: bytes, message: str) -> None:
     with pytest.raises(UnreadableDataset) as refusal:
         loaded(data, name)
     assert message in str(refusal.value)

@@ -40,19 +40,19 @@ def faults(example: Any) -> list[str]:
     messages = example.get("messages")
     if not messages:
         return ["missing_messages_list"]
-    found = []
+    errors = []
     for message in messages:
         if "role" not in message or "content" not in message:
-            found.append("message_missing_key")
+            errors.append("message_missing_key")
         if set(message) - {"role", "content", "name", "function_call", "weight"}:
-            found.append("message_unrecognized_key")
+            errors.append("message_unrecognized_key")
         if message.get("role") not in ("system", "user", "assistant", "function"):
-            found.append("unrecognized_role")
+            errors.append("unrecognized_role")
         if not message.get("content") or not isinstance(message["content"], str):
-            found.append("missing_content")
+            errors.append("missing_content")
     if not any(message.get("role") == "assistant" for message in messages):
-        found.append("example_missing_assistant_message")
-    return found
+        errors.append("example_missing_assistant_message")
+    return errors
 
 
 @settings(max_examples=30)
@@ -66,7 +66,7 @@ def test_openai_examples_pass_the_documented_checks(records: list[Record]) -> No
 
 @settings(max_examples=30)
 @given(lists_of_records(min_size=1))
-def test_openai_examples_ask_and_answer_as_the_contract_does(records: list[Record]) -> None:
+def test_openai_examples_follow_the_contract(records: list[Record]) -> None:
     training = [record for record in records if record.side == "training"] or records
     for record, example in zip(training, lines(exported(records, "openai")), strict=True):
         *asked, answered = example["messages"]
@@ -79,19 +79,19 @@ def test_openai_examples_ask_and_answer_as_the_contract_does(records: list[Recor
 @settings(max_examples=30)
 @given(lists_of_records())
 def test_openai_keeps_text_and_labels(records: list[Record]) -> None:
-    kept = [record for record in records if record.side == "training"] or records
+    expected = [record for record in records if record.side == "training"] or records
     assert loaded(exported(records, "openai")) == [
-        elsewhere(record.text, category=record.category, sentiment=record.sentiment) for record in kept
+        elsewhere(record.text, category=record.category, sentiment=record.sentiment) for record in expected
     ]
 
 
-def test_openai_is_never_trained_on_the_benchmark() -> None:
+def test_openai_examples_exclude_the_benchmark_side() -> None:
     benchmark = make("b", side="benchmark")
     assert len(lines(exported([make("a"), benchmark], "openai"))) == 1
     assert len(lines(exported([benchmark], "openai"))) == 1  # to validate with
 
 
-def test_openai_sees_a_long_text_as_models_do() -> None:
+def test_openai_examples_shorten_long_texts_like_prompts() -> None:
     text = "word " * 10_000
     [example] = lines(exported([make(text)], "openai"))
     assert example["messages"][:-1] == prompt.messages(CONTRACT, prompt.shorten(text))
@@ -115,7 +115,7 @@ def test_other_conversations_are_rejected(messages: list[Any], reason: str) -> N
     assert record == elsewhere()
 
 
-def test_a_conversation_worded_otherwise_is_read_whole() -> None:
+def test_a_user_message_with_other_wording_is_read_whole() -> None:
     answer = json.dumps({"category": "Billing", "sentiment": "neutral"})
     messages = [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": answer}]
     assert loaded(json.dumps({"messages": messages}).encode()) == [elsewhere("Hi there")]
@@ -145,7 +145,7 @@ def test_label_studio_tasks_have_their_documented_shape() -> None:
     assert other["predictions"] == []
 
 
-def test_the_labelling_interface_goes_with_the_tasks() -> None:
+def test_the_labelling_interface_matches_the_tasks() -> None:
     records = [make(category=CATEGORIES[-1])]
     view = ET.fromstring(labelstudio.labelling_config(manifest_of(records)))  # noqa: S314
     assert {name: element.get("value") for element in view.iter("Text") if (name := element.get("name"))} == {
@@ -158,7 +158,7 @@ def test_the_labelling_interface_goes_with_the_tasks() -> None:
     assert {control.get("choice") for control in controls.values()} == {"single"}
 
 
-def test_label_studios_own_converter_reads_the_tasks_by_the_interface(tmp_path: Path) -> None:
+def test_label_studios_own_converter_reads_the_tasks(tmp_path: Path) -> None:
     converter = pytest.importorskip("label_studio_converter", reason="Label Studio's converter is not installed")
     records = [make(category="Billing > Invoice"), make("b", category='Ärger, "laut"', side="benchmark")]
     tasks = tmp_path / "tasks.json"
@@ -168,7 +168,7 @@ def test_label_studios_own_converter_reads_the_tasks_by_the_interface(tmp_path: 
     rows = json.loads((tmp_path / "result.json").read_text())
     names = ("key", "text", "category", "sentiment", "side")
     assert [[row[name] for name in names] for row in rows] == [
-        [getattr(one, name) for name in names] for one in records
+        [getattr(record, name) for name in names] for record in records
     ]
 
 
@@ -205,7 +205,7 @@ def annotated(number: int, *annotations: dict[str, Any], **values: Any) -> dict[
 MAPPING = {"text": "body", "category": "topic", "sentiment": "mood"}
 
 
-def test_the_latest_annotation_that_was_not_skipped_counts() -> None:
+def test_the_latest_annotation_that_is_not_skipped_counts() -> None:
     first = {"result": [choice("topic", "A"), choice("mood", "sad")], "updated_at": "2026-01-01T10:00:00.000000Z"}
     late = {"result": [choice("topic", "B"), choice("mood", "glad")], "updated_at": "2026-01-03T10:00:00.000000Z"}
     skipped = {"result": [choice("topic", "C")], "was_cancelled": True, "updated_at": "2026-01-04T10:00:00.000000Z"}
@@ -216,7 +216,7 @@ def test_the_latest_annotation_that_was_not_skipped_counts() -> None:
     ]
 
 
-def test_tasks_without_a_single_label_are_rejected() -> None:
+def test_tasks_without_a_single_choice_are_rejected() -> None:
     good = {"result": [choice("topic", "A"), choice("mood", "sad")]}
     several = {"result": [choice("topic", "A", "B"), choice("mood", "sad")]}
     tasks = [annotated(1, good), annotated(2), annotated(3, several), annotated(4, {"result": []}), annotated(5, good)]
@@ -227,13 +227,13 @@ def test_tasks_without_a_single_label_are_rejected() -> None:
     assert "'topic'" in str(read[3])
 
 
-def test_tasks_that_only_a_model_has_seen_are_rejected() -> None:
+def test_tasks_with_predictions_only_are_rejected() -> None:
     guess = {"result": [choice("category", "A"), choice("sentiment", "sad")]}
     [rejected] = loaded(json.dumps([{"data": {"text": "Hi"}, "predictions": [guess]}]).encode())
     assert "has no annotation" in str(rejected)
 
 
-def test_predictions_tell_what_the_model_had_said() -> None:
+def test_predictions_become_the_models_earlier_answer() -> None:
     good = {"result": [choice("category", "A"), choice("sentiment", "sad")]}
     guess = {"model_version": "m", "score": 0.75, "result": [choice("category", "B"), choice("sentiment", "glad")]}
     [record] = loaded(json.dumps([annotated(1, good, predictions=[guess], data={"text": "Hi"})]).encode())
@@ -247,7 +247,7 @@ def test_predictions_tell_what_the_model_had_said() -> None:
     )
 
 
-def test_a_corrected_export_gives_the_correction() -> None:
+def test_labels_corrected_in_label_studio_are_read_back() -> None:
     tasks = json.loads(exported([make(people=2, language="en")], "labelstudio"))
     corrected = [choice("category", "Billing > Invoice"), choice("sentiment", "negative")]
     tasks[0]["annotations"].append({"result": corrected})
@@ -258,7 +258,7 @@ def test_a_corrected_export_gives_the_correction() -> None:
 # spaCy
 
 
-def test_spacy_lines_have_all_categories_and_one_right() -> None:
+def test_spacy_lines_score_all_categories_and_exactly_one_right() -> None:
     [line] = lines(exported([make(category="Billing > Invoice")], "spacy"))
     assert list(line) == ["text", "cats", "meta"]
     assert line["cats"] == {name: int(name == "Billing > Invoice") for name in CATEGORIES[:-1]} | {

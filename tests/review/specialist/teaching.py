@@ -23,14 +23,16 @@ TONES = {
 
 def message(category: str, sentiment: str, number: int) -> str:
     chance = random.Random(f"{category} {sentiment} {number}")  # noqa: S311 - only words
-    one, other = chance.sample(SUBJECTS[category], 2)
-    return f"The {one} of case {chance.randrange(10**6):x}{number} {chance.choice(TONES[sentiment])}, the {other} too."
+    first, second = chance.sample(SUBJECTS[category], 2)
+    return (
+        f"The {first} of case {chance.randrange(10**6):x}{number} {chance.choice(TONES[sentiment])}, the {second} too."
+    )
 
 
 def place(counts: Mapping[str, int], *, side: str = Side.TRAINING, start: int = 0) -> list[GoldLabel]:
     """So many gold labels of each category, of both tones in turn, all on one side."""
-    categories = {one.name: one for one in Category.objects.active()}
-    sentiments = {one.name: one for one in Sentiment.objects.active()}
+    categories = {category.name: category for category in Category.objects.active()}
+    sentiments = {sentiment.name: sentiment for sentiment in Sentiment.objects.active()}
     labels = []
     for category, count in counts.items():
         for number in range(start, start + count):

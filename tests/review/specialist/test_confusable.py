@@ -30,17 +30,17 @@ def category(name: str) -> Category:
     return Category.objects.get(name=name)
 
 
-def labelled(right: str, said: str, times: int = 1, ticket: Ticket | None = None) -> None:
+def labelled(right: str, predicted: str, times: int = 1, ticket: Ticket | None = None) -> None:
     """Gold labels for which a model had said something before people did."""
     sentiment = Sentiment.objects.get(name="Neutral")
     for _time in range(times):
-        text = f"Message {next(_numbers)}: <i>{right}</i>, taken for {said}"
+        text = f"Message {next(_numbers)}: <i>{right}</i>, taken for {predicted}"
         GoldLabel.objects.create(
             text=text,
             digest=GoldLabel.digest_of(text),
             category=category(right),
             sentiment=sentiment,
-            predicted_category=category(said),
+            predicted_category=category(predicted),
             predicted_sentiment=sentiment,
             predicted_confidence=0.5,
             origin=GoldLabel.Origin.DECISION,
@@ -55,7 +55,7 @@ def page(client: Client) -> str:
     return response.content.decode()
 
 
-def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead_client: Client) -> None:
+def test_categories_confused_in_both_directions_are_shown_with_texts(lead_client: Client) -> None:
     ticket = make_ticket()
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 1)
@@ -69,7 +69,7 @@ def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead_cli
 
 
 @pytest.mark.parametrize(("there", "back", "right"), [(9, 0, 0), (9, 1, 0), (2, 2, 90)])
-def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(
+def test_one_sided_single_or_rare_confusions_do_not_make_a_pair(
     lead_client: Client, there: int, back: int, right: int
 ) -> None:
     labelled("Billing", "Account", there)
@@ -78,7 +78,7 @@ def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(
     assert NONE in page(lead_client)
 
 
-def test_categories_described_almost_alike_are_shown(lead_client: Client) -> None:
+def test_categories_with_nearly_the_same_description_are_shown(lead_client: Client) -> None:
     Category.objects.create(name="Refunds", description="The customer wants money back for something they paid.")
     Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
     (overlap,) = lead_client.get(reverse("review:confusable_categories")).context["confusable"].pairs
@@ -86,11 +86,11 @@ def test_categories_described_almost_alike_are_shown(lead_client: Client) -> Non
     assert "Described almost alike" in page(lead_client)
 
 
-def test_the_categories_that_come_along_do_not_overlap(lead_client: Client) -> None:
+def test_the_initial_categories_are_not_confusable(lead_client: Client) -> None:
     assert NONE in page(lead_client)
 
 
-def test_a_category_and_one_below_it_are_meant_to_overlap(lead_client: Client) -> None:
+def test_a_category_and_its_descendant_are_not_a_confusable_pair(lead_client: Client) -> None:
     Category.objects.create(name="Billing again", parent=category("Billing"), description="")
     Category.objects.filter(name="Billing again").update(description=category("Billing").description)
     labelled("Billing", "Billing again", 4)
@@ -98,14 +98,14 @@ def test_a_category_and_one_below_it_are_meant_to_overlap(lead_client: Client) -
     assert NONE in page(lead_client)
 
 
-def test_what_a_model_said_of_a_sealed_ticket_is_not_told(lead_client: Client) -> None:
+def test_predictions_of_sealed_tickets_do_not_count(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 1)
     labelled("Account", "Billing", 1, ticket=make_ticket(sealed=True))
     assert NONE in page(lead_client)
 
 
-def test_labels_out_of_use_do_not_count(lead_client: Client) -> None:
+def test_labels_that_are_no_longer_in_use_do_not_count(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 3)
     Category.objects.filter(name="Account").update(retired=True)
@@ -115,7 +115,7 @@ def test_labels_out_of_use_do_not_count(lead_client: Client) -> None:
     assert NONE in page(lead_client)
 
 
-def test_an_admin_is_led_to_the_merge_that_the_admin_site_has(office: Client) -> None:
+def test_an_admin_gets_a_link_to_merge_the_categories(office: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 3)
     shown = page(office)
@@ -129,7 +129,7 @@ def test_an_admin_is_led_to_the_merge_that_the_admin_site_has(office: Client) ->
     assert not category("Billing").retired
 
 
-def test_a_lead_is_told_who_can_merge(lead_client: Client) -> None:
+def test_a_lead_learns_who_can_merge_the_categories(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 3)
     shown = page(lead_client)
@@ -143,9 +143,9 @@ def test_the_page_costs_the_same_however_many_labels_there_are(lead_client: Clie
     page(lead_client)
     with CaptureQueriesContext(connection) as few:
         page(lead_client)
-    for one, other in (("Billing", "Account"), ("Technical", "General"), ("General", "Billing")):
-        labelled(one, other, 20)
-        labelled(other, one, 20)
+    for left, right in (("Billing", "Account"), ("Technical", "General"), ("General", "Billing")):
+        labelled(left, right, 20)
+        labelled(right, left, 20)
     with CaptureQueriesContext(connection) as many:
         page(lead_client)
     assert len(many) == len(few)

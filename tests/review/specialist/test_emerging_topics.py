@@ -85,25 +85,25 @@ def draft(client: Client, ticket: Ticket) -> DraftLabel:
     return label
 
 
-def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead_client: Client) -> None:
+def test_similar_uncertain_tickets_form_a_topic_with_words_and_texts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS, *ODD)
-    found = lead_client.get(reverse("review:emerging_topics")).context["emerging"]
-    assert [topic.number for topic in found.topics] == [len(INSURANCE), len(SEATS)]
-    assert {"insurance", "car"} <= set(found.topics[0].words)
+    emerging = lead_client.get(reverse("review:emerging_topics")).context["emerging"]
+    assert [topic.number for topic in emerging.topics] == [len(INSURANCE), len(SEATS)]
+    assert {"insurance", "car"} <= set(emerging.topics[0].words)
     shown = page(lead_client)
     assert "3 are in no topic" in shown
-    assert reverse("review:topic", args=[found.topics[0].pk]) in shown
+    assert reverse("review:topic", args=[emerging.topics[0].pk]) in shown
     assert tickets[0].get_absolute_url() in shown
     assert ODD[0] not in shown
 
 
-def test_a_message_cannot_run_anything(lead_client: Client) -> None:
+def test_hostile_ticket_text_is_escaped_on_the_topic_pages(lead_client: Client) -> None:
     doubted(*(f"<script>alert(1)</script> {text}" for text in INSURANCE))
     assert "<script>alert" not in page(lead_client)
     assert "&lt;script&gt;alert(1)" in page(lead_client)
 
 
-def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead_client: Client) -> None:
+def test_tickets_outside_the_taxonomy_belong_to_topics(lead_client: Client) -> None:
     doubted(*INSURANCE[:-1])
     last = make_ticket(INSURANCE[-1])
     vector_store.embeddings_for([last.text])
@@ -113,7 +113,7 @@ def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead_client: Client)
     assert topic_of(lead_client, last).context["topic"].number == len(INSURANCE)
 
 
-def test_what_a_model_was_sure_of_is_in_no_topic(lead_client: Client) -> None:
+def test_tickets_that_a_model_was_sure_of_belong_to_no_topic(lead_client: Client) -> None:
     tickets = [make_ticket(text) for text in INSURANCE]
     vector_store.embeddings_for(INSURANCE)
     for ticket in tickets:
@@ -122,7 +122,7 @@ def test_what_a_model_was_sure_of_is_in_no_topic(lead_client: Client) -> None:
     assert "models are sure" in page(lead_client)
 
 
-def test_nothing_is_told_of_tickets_in_a_blind_review(lead_client: Client) -> None:
+def test_sealed_tickets_do_not_appear_in_topics(lead_client: Client) -> None:
     doubted(*INSURANCE)
     configure_review(blind_share=1)
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
@@ -130,19 +130,19 @@ def test_nothing_is_told_of_tickets_in_a_blind_review(lead_client: Client) -> No
     vector_store.embeddings_for([ticket.text for ticket in sealed])
     (topic,) = lead_client.get(reverse("review:emerging_topics")).context["emerging"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
-    told = page(lead_client) + page(lead_client, "topic", topic.pk)
-    assert not [ticket for ticket in sealed if ticket.get_absolute_url() in told]
-    assert "Technical" not in told
+    content = page(lead_client) + page(lead_client, "topic", topic.pk)
+    assert not [ticket for ticket in sealed if ticket.get_absolute_url() in content]
+    assert "Technical" not in content
     assert topic_of(lead_client, sealed[0]).status_code == 302
 
 
-def test_tickets_without_a_vector_are_said_to_be_missing(lead_client: Client) -> None:
+def test_the_page_counts_tickets_without_a_vector(lead_client: Client) -> None:
     doubted(*INSURANCE)
     hold(make_ticket("Nobody has read this one yet"), confidence=0.3)
     assert "1 more is still to be read" in page(lead_client)
 
 
-def test_an_empty_desk_has_no_topics(lead_client: Client) -> None:
+def test_an_empty_installation_has_no_topics(lead_client: Client) -> None:
     assert "models are sure" in page(lead_client)
 
 
@@ -182,7 +182,7 @@ def test_addresses_are_masked_in_the_examples(lead_client: Client) -> None:
     assert "bob@" not in examples
 
 
-def test_no_example_gives_away_what_models_are_measured_with(lead_client: Client) -> None:
+def test_suggested_examples_contain_no_benchmark_texts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     held_out = topic_of(lead_client, tickets[0]).context["form"]["examples"].value().splitlines()[0]
     label = GoldLabel(
@@ -198,7 +198,7 @@ def test_no_example_gives_away_what_models_are_measured_with(lead_client: Client
     assert held_out not in examples
 
 
-def test_what_the_category_would_take_is_shown_by_todays_category(lead_client: Client) -> None:
+def test_the_preview_groups_moved_tickets_by_current_category(lead_client: Client) -> None:
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     tickets = doubted(*INSURANCE[:4], category=billing)
     tickets += doubted(*INSURANCE[4:], category=technical)
@@ -212,7 +212,7 @@ def test_what_the_category_would_take_is_shown_by_todays_category(lead_client: C
     assert "4 of 4" in page(lead_client, "topic", tickets[0].pk)
 
 
-def test_another_description_is_tried_without_changing_anything(lead_client: Client) -> None:
+def test_previewing_another_description_changes_nothing(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
     about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
     response = lead_client.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
@@ -223,7 +223,7 @@ def test_another_description_is_tried_without_changing_anything(lead_client: Cli
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"name": ""}, "This field is required"),
         ({"name": "billing"}, "A category with this name already exists"),
@@ -233,17 +233,17 @@ def test_another_description_is_tried_without_changing_anything(lead_client: Cli
     ],
 )
 @pytest.mark.parametrize("door", ["topic", "draft_topic"])
-def test_a_category_that_cannot_be_is_refused_with_the_reason(
-    office: Client, door: str, values: dict[str, str], said: str
+def test_an_invalid_category_is_refused_with_the_reason(
+    office: Client, door: str, values: dict[str, str], message: str
 ) -> None:
     tickets = doubted(*INSURANCE)
     response = office.post(reverse(f"review:{door}", args=[tickets[0].pk]), sent(**values))
     assert response.status_code == 422
-    assert said in response.content.decode()
+    assert message in response.content.decode()
     assert not Draft.objects.exists()
 
 
-def test_an_admin_makes_a_draft_and_nothing_else_changes(office: Client) -> None:
+def test_an_admin_drafts_a_category_and_nothing_else_changes(office: Client) -> None:
     tickets = doubted(*INSURANCE)
     before = list(Category.objects.values_list("name", flat=True))
     label = draft(office, tickets[0])
@@ -255,14 +255,14 @@ def test_an_admin_makes_a_draft_and_nothing_else_changes(office: Client) -> None
     assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) in shown
 
 
-def test_a_second_draft_of_the_same_name_is_another_one(office: Client) -> None:
+def test_a_second_draft_of_the_same_name_gets_a_name_of_its_own(office: Client) -> None:
     tickets = doubted(*INSURANCE)
     for _time in range(2):
         office.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent())
     assert Draft.objects.open().count() == 2
 
 
-def test_a_lead_sees_what_it_would_take_and_leaves_the_draft_to_an_admin(lead_client: Client) -> None:
+def test_a_lead_sees_the_preview_but_cannot_draft(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     assert reverse("review:draft_topic", args=[tickets[0].pk]) not in page(lead_client, "topic", tickets[0].pk)
     assert lead_client.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent()).status_code == 403
@@ -277,7 +277,7 @@ def test_tickets_are_not_classified_again_before_the_draft_is_published(office: 
     assert not Ticket.objects.new().exists()
 
 
-def test_once_published_the_tickets_it_would_take_are_classified_again(office: Client, admin: User) -> None:
+def test_tickets_in_the_preview_are_classified_again_once_the_draft_is_published(office: Client, admin: User) -> None:
     tickets, others = doubted(*INSURANCE), doubted(*SEATS)
     label = draft(office, tickets[0])
     Ticket.objects.filter(pk=tickets[1].pk).update(
@@ -292,7 +292,7 @@ def test_once_published_the_tickets_it_would_take_are_classified_again(office: C
     assert "Reclassify them" not in page(office, "drafted_category", label.pk)
 
 
-def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Client, admin: User) -> None:
+def test_tickets_that_already_have_the_category_are_not_in_the_preview(office: Client, admin: User) -> None:
     tickets = doubted(*INSURANCE)
     label = draft(office, tickets[0])
     drafts.publish(label.draft, admin)
@@ -311,19 +311,19 @@ def test_a_draft_that_cannot_be_published_says_why(office: Client) -> None:
     assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) not in shown
 
 
-def test_a_label_that_exists_is_no_new_category(office: Client, admin: User) -> None:
+def test_an_existing_category_in_a_draft_has_no_preview(office: Client, admin: User) -> None:
     label = drafts.create("Same", admin).labels.filter(axis="category").first()
     assert office.get(reverse("review:drafted_category", args=[label.pk])).status_code == 404
 
 
-def test_a_topic_that_is_gone_leads_back_to_the_others(lead_client: Client) -> None:
+def test_a_topic_that_no_longer_exists_redirects_to_the_list(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     Ticket.objects.update(state=Ticket.State.NEW)
     response = lead_client.get(reverse("review:topic", args=[tickets[0].pk]), follow=True)
     assert "no longer there" in response.content.decode()
 
 
-def test_without_its_encoder_the_page_says_so(lead_client: Client, settings: Settings) -> None:
+def test_the_topic_pages_explain_a_corrupt_encoder(lead_client: Client, settings: Settings) -> None:
     settings.ENCODER_FILE = "/nothing/here.onnx"
     response = lead_client.get(reverse("review:emerging_topics"))
     assert response.status_code == 503
@@ -334,7 +334,7 @@ def serve(learned: bytes, sha256: str = "") -> None:
     make_version(live=True, weights=learned, sha256=sha256 or hashlib.sha256(learned).hexdigest())
 
 
-def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Client) -> None:
+def test_the_preview_uses_what_the_live_specialist_has_learned(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
     before = topic_of(lead_client, tickets[0]).context["preview"].of_topic
     learned = replace(
@@ -348,7 +348,7 @@ def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Clien
     assert topic_of(lead_client, tickets[0]).context["preview"].of_topic < before == len(INSURANCE)
 
 
-def test_weights_that_cannot_be_read_leave_the_descriptions(lead_client: Client) -> None:
+def test_the_preview_falls_back_to_descriptions_if_weights_are_unreadable(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     serve(b"these are no weights", sha256="0" * 64)
     assert topic_of(lead_client, tickets[0]).context["preview"].of_topic == len(INSURANCE)

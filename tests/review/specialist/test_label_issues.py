@@ -95,9 +95,9 @@ def press(
 
 def token(client: Client, label_issue: LabelIssue) -> str:
     content = client.get(reverse("review:label_issue", args=[label_issue.pk])).content.decode()
-    found = re.search(r'name="seen" value="([^"]*)"', content)
-    assert found
-    return html.unescape(found[1])
+    match = re.search(r'name="seen" value="([^"]*)"', content)
+    assert match
+    return html.unescape(match[1])
 
 
 def take_it(client: Client, label_issue: LabelIssue, **values: Any) -> Any:
@@ -113,7 +113,7 @@ def looked_at(label_issue: LabelIssue) -> bool:
 # What a training notes
 
 
-def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
+def test_a_later_version_replaces_earlier_self_confidences() -> None:
     label, other = make_gold(), make_gold("The app is slow.", "Technical")
     label_issues.record_self_confidence(
         make_version(), [self_confidence(label, "Account", of=0.2), self_confidence(other, "Technical", of=0.9)]
@@ -135,7 +135,7 @@ def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
     assert LabelIssue.objects.count() == 2
 
 
-def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_self_confidences_are_stored_in_few_statements(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     labels, version = many(1_200), make_version()
     believed = [self_confidence(label, of=0.2) for label in labels[:20]] + same(labels[20:])
     with django_assert_max_num_queries(30):
@@ -144,7 +144,7 @@ def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_qu
     assert LabelIssue.objects.filter(self_confidence=0.2).count() == 20
 
 
-def test_a_label_that_was_kept_stays_so_through_later_versions(lead_client: Client, ana: User) -> None:
+def test_a_confirmed_label_stays_confirmed_in_later_versions(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     press(lead_client, label_issue, "keep_label")
@@ -153,7 +153,7 @@ def test_a_label_that_was_kept_stays_so_through_later_versions(lead_client: Clie
     assert "No label issues" in shows(lead_client)
 
 
-def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> None:
+def test_a_relabelled_label_can_become_an_issue_again(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     press(lead_client, label_issue, "keep_label")
@@ -167,7 +167,7 @@ def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> N
 
 
 @pytest.mark.parametrize("out_of_use", [State.RETIRED, State.DISPUTED, State.WITHDRAWN])
-def test_labels_out_of_use_are_forgotten_and_not_noted(out_of_use: State) -> None:
+def test_issues_of_unusable_labels_are_deleted(out_of_use: State) -> None:
     gone, fresh = make_gold(), make_gold("The app is slow.")
     make_label_issue(gone, "Account")
     GoldLabel.objects.update(state=out_of_use)
@@ -175,7 +175,7 @@ def test_labels_out_of_use_are_forgotten_and_not_noted(out_of_use: State) -> Non
     assert not LabelIssue.objects.exists()
 
 
-def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None:
+def test_predictions_of_retired_labels_are_skipped() -> None:
     label, other = make_gold(), make_gold("The app is slow.")
     label_changes.retire(category("Account"))
     label_issues.record_self_confidence(
@@ -187,7 +187,7 @@ def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None
 # The page
 
 
-def test_the_least_believed_comes_first_with_what_the_model_would_say(lead_client: Client) -> None:
+def test_the_lowest_self_confidence_comes_first_with_the_suggestion(lead_client: Client) -> None:
     make_label_issue(make_gold("It is a little odd."), "Account", self_confidence=0.4)
     make_label_issue(make_gold("My password is gone."), "Account", "Negative", self_confidence=0.07)
     page = shows(lead_client)
@@ -199,7 +199,7 @@ def test_the_least_believed_comes_first_with_what_the_model_would_say(lead_clien
     assert "2 left" in page
 
 
-def test_who_gave_the_label_and_when_stays_out(lead_client: Client, ana: User) -> None:
+def test_the_page_hides_who_gave_the_label_and_when(lead_client: Client, ana: User) -> None:
     ana.username = "zanzibar"
     ana.save()
     label_issue = make_label_issue(of_ticket(ana), "Account")
@@ -209,7 +209,7 @@ def test_who_gave_the_label_and_when_stays_out(lead_client: Client, ana: User) -
     assert f"{label_issue.gold.labelled_at:%Y-%m}" not in content
 
 
-def test_only_labels_that_the_model_would_give_differently_are_listed(lead_client: Client) -> None:
+def test_only_labels_that_the_model_predicts_differently_are_listed(lead_client: Client) -> None:
     make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", self_confidence=0.01)
     assert "No label issues" in shows(lead_client)
     make_label_issue(make_gold("Only the tone."), "Billing", "Negative", self_confidence=0.3)
@@ -222,12 +222,12 @@ def test_hostile_text_is_escaped(lead_client: Client) -> None:
     assert "<script>alert(1)" in shows(lead_client)
 
 
-def test_a_very_long_text_is_cut_short_and_says_so(lead_client: Client) -> None:
+def test_a_very_long_text_is_truncated_with_a_note(lead_client: Client) -> None:
     make_label_issue(make_gold("long " * 5_000), "Account")
     assert "… and 5,000 characters more" in shows(lead_client)
 
 
-def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead_client: Client, ana: User) -> None:
+def test_a_label_whose_ticket_is_under_review_is_not_listed(lead_client: Client, ana: User) -> None:
     make_label_issue(of_ticket(ana), "Account")
     undo(Decision.objects.get(), ana)
     assert "No label issues" in shows(lead_client)
@@ -251,7 +251,7 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
 # Keeping
 
 
-def test_a_label_that_is_kept_is_not_shown_again(lead_client: Client, lea: User) -> None:
+def test_a_kept_label_is_not_shown_again(lead_client: Client, lea: User) -> None:
     label_issue = make_label_issue(make_gold(), "Account")
     page = words(press(lead_client, label_issue, "keep_label").content)
     assert "Label kept." in page
@@ -273,7 +273,7 @@ def test_keeping_twice_keeps_it_once(lead_client: Client, lea: User, admin: User
     assert LabelIssue.objects.get().confirmed_by == lea
 
 
-def test_the_next_comes_with_the_answer(lead_client: Client) -> None:
+def test_the_next_label_issue_comes_with_the_answer(lead_client: Client) -> None:
     label_issue = make_label_issue(make_gold("The first."), "Account", self_confidence=0.1)
     make_label_issue(make_gold("The second."), "Account", self_confidence=0.2)
     response = press(lead_client, label_issue, "keep_label", htmx=True)
@@ -289,9 +289,7 @@ def test_the_next_comes_with_the_answer(lead_client: Client) -> None:
 # Correcting what a ticket taught
 
 
-def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(
-    lead_client: Client, ana: User, lea: User
-) -> None:
+def test_correcting_a_tickets_label_settles_it_by_a_new_decision(lead_client: Client, ana: User, lea: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account", "Negative")
     page = words(take_it(lead_client, label_issue).content)
@@ -308,9 +306,7 @@ def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(
     assert_consistent()
 
 
-def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later_versions(
-    lead_client: Client, ana: User
-) -> None:
+def test_a_corrected_label_survives_collection_and_later_versions(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     take_it(lead_client, label_issue)
@@ -331,7 +327,7 @@ def test_any_other_label_can_be_chosen(lead_client: Client, ana: User) -> None:
     assert_consistent()
 
 
-def test_choosing_the_label_that_was_given_keeps_it(lead_client: Client, ana: User) -> None:
+def test_choosing_the_given_label_keeps_it(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     press(lead_client, label_issue, "correct_label", category=label.category_id, sentiment=label.sentiment_id)
@@ -340,7 +336,9 @@ def test_choosing_the_label_that_was_given_keeps_it(lead_client: Client, ana: Us
 
 
 @pytest.mark.parametrize("sent", [{}, {"category": "7777777", "sentiment": "x"}])
-def test_a_label_that_is_not_offered_is_refused(lead_client: Client, ana: User, sent: dict[str, Any]) -> None:
+def test_correcting_to_a_label_that_is_not_offered_is_refused(
+    lead_client: Client, ana: User, sent: dict[str, Any]
+) -> None:
     label_issue = make_label_issue(of_ticket(ana), "Account")
     assert "Choose a category and a sentiment." in words(
         press(lead_client, label_issue, "correct_label", **sent).content
@@ -349,12 +347,12 @@ def test_a_label_that_is_not_offered_is_refused(lead_client: Client, ana: User, 
     assert not looked_at(label_issue)
 
 
-def test_whoever_gave_the_label_can_correct_it(lead_client: Client, lea: User) -> None:
+def test_the_person_who_gave_a_label_can_correct_it(lead_client: Client, lea: User) -> None:
     label = of_ticket(lea)
     take_it(lead_client, make_label_issue(label, "Account"))
     label.refresh_from_db()
     assert label.category.name == "Account"
-    assert [(one.verdict, one.reviewer) for one in Decision.objects.order_by("pk")] == [
+    assert [(decision.verdict, decision.reviewer) for decision in Decision.objects.order_by("pk")] == [
         ("corrected", lea),
         ("undone", lea),
         ("corrected", lea),
@@ -372,7 +370,7 @@ def test_a_label_can_be_corrected_again_and_again(lead_client: Client, ana: User
     assert_consistent()
 
 
-def test_of_two_people_who_agreed_neither_is_heard_against_it(lead_client: Client, ana: User, ben: User) -> None:
+def test_a_correction_outweighs_two_people_who_agreed(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -387,7 +385,7 @@ def test_of_two_people_who_agreed_neither_is_heard_against_it(lead_client: Clien
     assert_consistent()
 
 
-def test_the_correction_itself_can_be_undone_at_the_screen(lead_client: Client, ana: User, lea: User) -> None:
+def test_a_correction_can_be_undone_on_the_review_screen(lead_client: Client, ana: User, lea: User) -> None:
     label = of_ticket(ana)
     take_it(lead_client, make_label_issue(label, "Account"))
     assert label.ticket
@@ -400,7 +398,7 @@ def test_the_correction_itself_can_be_undone_at_the_screen(lead_client: Client, 
     assert_consistent()
 
 
-def test_a_corrected_ticket_still_counts_once_among_those_alike(lead_client: Client, ana: User) -> None:
+def test_a_corrected_ticket_counts_once_in_its_duplicate_group(lead_client: Client, ana: User) -> None:
     text = "My card was charged twice for the same invoice of this month, please refund it. Order {}"
     take_it(lead_client, make_label_issue(of_ticket(ana, text.format(1)), "Account"))
     hold(make_ticket(text.format(2)))
@@ -416,7 +414,7 @@ def test_correcting_twice_decides_once(lead_client: Client, ana: User) -> None:
     assert_consistent()
 
 
-def test_who_comes_second_changes_nothing(lead_client: Client, ana: User, admin: User) -> None:
+def test_the_second_of_two_reviewers_changes_nothing(lead_client: Client, ana: User, admin: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     seen = token(lead_client, label_issue)
@@ -428,7 +426,7 @@ def test_who_comes_second_changes_nothing(lead_client: Client, ana: User, admin:
     assert Decision.objects.count() == 1
 
 
-def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead_client: Client, ana: User) -> None:
+def test_a_label_changed_meanwhile_is_not_confirmed_from_a_stale_page(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     seen = token(lead_client, label_issue)
@@ -440,7 +438,7 @@ def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead_clie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: User) -> None:
+def test_only_one_of_two_concurrent_answers_counts(ana: User, lea: User, admin: User) -> None:
     label = of_ticket(ana)
     pk = make_label_issue(label, "Account").pk
     label_issue, other = (LabelIssue.objects.select_related("gold").get(pk=pk) for _person in range(2))
@@ -461,7 +459,7 @@ def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: Use
 # Correcting what came as a text alone
 
 
-def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead_client: Client, lea: User) -> None:
+def test_correcting_a_label_without_a_ticket_notes_the_old_label(lead_client: Client, lea: User) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account", "Negative")
     take_it(lead_client, label_issue)
@@ -475,7 +473,7 @@ def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead
     assert not Ticket.objects.exists()
 
 
-def test_it_is_not_doubted_anew_for_having_been_corrected(lead_client: Client) -> None:
+def test_a_corrected_label_does_not_become_an_issue_again(lead_client: Client) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
     take_it(lead_client, label_issue)
@@ -483,7 +481,7 @@ def test_it_is_not_doubted_anew_for_having_been_corrected(lead_client: Client) -
     assert looked_at(label_issue)
 
 
-def test_a_label_merged_away_after_it_was_chosen_answers_by_its_successor(lea: User) -> None:
+def test_a_label_merged_after_it_was_chosen_becomes_its_successor(lea: User) -> None:
     label = make_gold()
     label_issue, account = make_label_issue(label, "Account"), category("Account")
     label_changes.merge(account, category("General"))
@@ -495,7 +493,7 @@ def test_a_label_merged_away_after_it_was_chosen_answers_by_its_successor(lea: U
 # Second thoughts, and no thoughts
 
 
-def test_what_was_kept_by_mistake_can_be_looked_at_again(lead_client: Client) -> None:
+def test_a_label_kept_by_mistake_can_be_reopened(lead_client: Client) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
     page = press(lead_client, label_issue, "keep_label", htmx=True).content.decode()
@@ -507,7 +505,7 @@ def test_what_was_kept_by_mistake_can_be_looked_at_again(lead_client: Client) ->
     assert label.category.name == "Account"
 
 
-def test_whoever_cannot_tell_has_two_people_asked(lead_client: Client, ana: User, ben: User) -> None:
+def test_disputing_a_label_asks_two_reviewers(lead_client: Client, ana: User, ben: User) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
     assert "Two reviewers will label it" in words(press(lead_client, label_issue, "dispute_label").content)
@@ -530,10 +528,10 @@ def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead_client: Client, l
         assert "Nothing changed" in words(press(lead_client, label_issue, act, seen=seen).content)
 
 
-def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, lea: User) -> None:
+def test_undoing_a_bulk_decision_leaves_later_corrections_alone(ana: User, lea: User) -> None:
     assignments = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
     made = decisions.decide_many(assignments, ana, Label(category("Billing"), sentiment()))
-    corrected, other = (one.ticket for one in made)
+    corrected, other = (label.ticket for label in made)
     gold_labels.sync_tickets([corrected.pk])
     assert label_issues.correct(
         make_label_issue(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()

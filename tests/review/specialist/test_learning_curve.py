@@ -29,7 +29,7 @@ def exact(level: float, slope: float, items: int = 1_000_000, counts: tuple[int,
     return [Point(count, round(items * (1 - level * count**-slope)), items) for count in counts]
 
 
-def test_a_power_law_is_found_again() -> None:
+def test_the_fit_recovers_a_power_law() -> None:
     law = learning_curve.fit_power_law(exact(2.0, 0.4))
     assert law
     assert law.slope == pytest.approx(-0.4, abs=0.01)
@@ -39,7 +39,7 @@ def test_a_power_law_is_found_again() -> None:
     assert low < gain < high
 
 
-def test_fewer_items_say_less() -> None:
+def test_fewer_items_widen_the_interval() -> None:
     many, few = (learning_curve.fit_power_law(exact(2.0, 0.4, items)) for items in (10_000, 100))
     assert many
     assert few
@@ -47,14 +47,14 @@ def test_fewer_items_say_less() -> None:
     assert highest - lowest > 5 * (high - low)
 
 
-def test_the_same_labels_bring_less_the_more_there_are() -> None:
+def test_the_gain_shrinks_as_labels_accumulate() -> None:
     law = learning_curve.fit_power_law(exact(2.0, 0.4))
     assert law
     gains = [ends(law.gain(count))[1] for count in (100, 400, 1_600, 6_400)]
     assert gains == sorted(gains, reverse=True)
 
 
-def test_a_flat_curve_promises_nothing() -> None:
+def test_a_flat_curve_has_no_significant_gain() -> None:
     law = learning_curve.fit_power_law(exact(0.3, 0.0, items=500))
     assert law
     low, gain, high = ends(law.gain(800))
@@ -67,26 +67,26 @@ def test_a_flat_curve_promises_nothing() -> None:
     [(), (50,), (50, 100, 200), (100, 110, 120, 199), (50, 100, 200, 200), (0, 100, 200, 400)],
     ids=["none", "one", "three", "too near to each other", "one of them twice", "one of nothing"],
 )
-def test_it_says_nothing_of_too_little(counts: tuple[int, ...]) -> None:
+def test_too_few_or_too_close_points_have_no_fit(counts: tuple[int, ...]) -> None:
     assert learning_curve.fit_power_law([Point(count, 60, 100) for count in counts]) is None
 
 
-def test_four_numbers_of_labels_twice_as_far_are_enough() -> None:
+def test_four_points_over_a_factor_of_two_have_a_fit() -> None:
     assert learning_curve.fit_power_law([Point(count, 60, 100) for count in (100, 110, 120, 200)])
 
 
-def test_of_as_many_labels_the_latest_version_counts() -> None:
+def test_the_latest_of_several_versions_with_equally_many_labels_counts() -> None:
     former = [Point(count, 1, 1_000) for count in COUNTS]
     assert learning_curve.fit_power_law([*former, *exact(2.0, 0.4)]) == learning_curve.fit_power_law(exact(2.0, 0.4))
 
 
-def test_a_version_that_was_not_measured_is_left_out() -> None:
+def test_a_version_without_benchmark_figures_is_left_out() -> None:
     assert learning_curve.fit_power_law([Point(25, 0, 0), *exact(2.0, 0.4)]) == learning_curve.fit_power_law(
         exact(2.0, 0.4)
     )
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_true_gain_as_often_as_stated() -> None:
     draws, held = np.random.default_rng(1), 0
     truth = 2.0 * 800**-0.4 - 2.0 * 900**-0.4
     for _time in range(400):
@@ -103,7 +103,7 @@ measured = st.integers(1, 3_000).flatmap(
 
 
 @given(st.lists(measured, max_size=30), st.integers(1, 200_000))
-def test_whatever_was_measured_the_gain_is_possible(points: list[Point], now: int) -> None:
+def test_the_predicted_gain_is_always_possible(points: list[Point], now: int) -> None:
     law = learning_curve.fit_power_law(points)
     assume(law is not None)
     assert law
@@ -114,7 +114,7 @@ def test_whatever_was_measured_the_gain_is_possible(points: list[Point], now: in
 
 
 @given(st.lists(measured, min_size=1, max_size=30))
-def test_everything_that_is_drawn_stands_in_the_frame(points: list[Point]) -> None:
+def test_the_chart_stays_within_its_frame(points: list[Point]) -> None:
     drawn = curve_chart.draw(points, learning_curve.fit_power_law(points), Scales.over(points))
     ends = [(float(x), float(y)) for x, y in (pair.split(",") for pair in drawn.line.split())]
     for x, y in [*((dot.x, dot.y) for dot in drawn.dots), *ends]:
@@ -123,7 +123,7 @@ def test_everything_that_is_drawn_stands_in_the_frame(points: list[Point]) -> No
     assert all(TOP <= dot.high <= dot.y <= dot.low <= BOTTOM for dot in drawn.dots)
 
 
-def test_marks_are_round_numbers_with_room_for_what_is_to_come() -> None:
+def test_tick_marks_are_round_numbers_with_room_for_the_prediction() -> None:
     axes = Scales.over([Point(894, 650, 1_000)]).axes
     assert [tick.label for tick in axes.x] == [0, 200, 400, 600, 800, 1_000]
     assert [tick.label for tick in axes.y] == [100, 90, 80, 70, 60]

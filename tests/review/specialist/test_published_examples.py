@@ -36,10 +36,12 @@ class LeakTest(TestCase):
         ),
         retire=st.integers(0, 5),
     )
-    def test_no_example_is_like_a_benchmark_label(self, batches: list[list[tuple[int, int]]], retire: int) -> None:
+    def test_no_example_is_a_near_duplicate_of_a_benchmark_label(
+        self, batches: list[list[tuple[int, int]]], retire: int
+    ) -> None:
         given_label = {"category": Category.objects.first(), "sentiment": Sentiment.objects.first()}
         for batch in batches:
-            texts = {GoldLabel.digest_of(text): text for text in (message(*one) for one in batch)}
+            texts = {GoldLabel.digest_of(text): text for text in (message(*sample) for sample in batch)}
             known = set(GoldLabel.objects.values_list("digest", flat=True))
             gold_labels.add_gold_labels(
                 [

@@ -32,7 +32,7 @@ def in_order() -> list[int]:
     return list(Assignment.objects.open().order_by("-value", "pk").values_list("ticket", flat=True))
 
 
-def test_what_was_labelled_alike_comes_after_what_was_not() -> None:
+def test_tickets_like_labelled_ones_come_after_unfamiliar_ones() -> None:
     configure_review()
     teaching.place({"Billing": 20, "Technical": 20})
     training.train()
@@ -43,7 +43,7 @@ def test_what_was_labelled_alike_comes_after_what_was_not() -> None:
     assert set(in_order()[:4]) <= {ticket.pk for ticket in tickets[6:]}
 
 
-def test_near_duplicates_do_not_stand_together() -> None:
+def test_near_duplicates_are_spread_out_in_the_queue() -> None:
     configure_review()
     same = [f"The refund of my payment is missing, order {number}" for number in range(6)]
     others = [teaching.message("Technical", "Neutral", number) for number in range(6)]
@@ -57,15 +57,15 @@ def test_blind_assignments_are_spread_evenly() -> None:
     configure_review()
     tickets = waiting([teaching.message("Account", "Neutral", number) for number in range(20)])
     blind = [ticket.pk for ticket in tickets[:4]]
-    told = {"category": None, "sentiment": None, "confidence": None, "language_model": None, "reason": ""}
-    Assignment.objects.filter(ticket__in=blind).update(blind=True, value=0.0, **told)
+    hidden = {"category": None, "sentiment": None, "confidence": None, "language_model": None, "reason": ""}
+    Assignment.objects.filter(ticket__in=blind).update(blind=True, value=0.0, **hidden)
     ReviewSettings.objects.update(blind_share=0.2)
     queue_ordering.reorder_queue()
     order = in_order()
     assert [sum(pk in blind for pk in order[start : start + 10]) for start in (0, 10)] == [2, 2]
 
 
-def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
+def test_a_ticket_that_is_due_comes_first_after_reordering(ana: User) -> None:
     configure_review()
     tickets = waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
     last = in_order()[-1]
@@ -77,7 +77,7 @@ def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
     assert len(tickets) == 5
 
 
-def test_a_ticket_in_somebodys_hands_is_left_alone(ana: User) -> None:
+def test_a_taken_assignment_keeps_its_value(ana: User) -> None:
     configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
     assignment = leases.lease_next(ana)
@@ -88,7 +88,7 @@ def test_a_ticket_in_somebodys_hands_is_left_alone(ana: User) -> None:
     assert Assignment.objects.get(pk=assignment.pk).reviewer == ana
 
 
-def test_tickets_without_a_vector_come_last() -> None:
+def test_tickets_without_a_vector_come_last_in_the_queue() -> None:
     configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(4)])
     unknown = make_ticket(ODD)
@@ -97,7 +97,7 @@ def test_tickets_without_a_vector_come_last() -> None:
     assert in_order()[-1] == unknown.pk
 
 
-def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
+def test_the_queue_is_reordered_after_some_decisions(ana: User) -> None:
     configure_review()
     assert not queue_ordering.is_due(), "nothing waits"
     waiting([teaching.message("Account", "Neutral", number) for number in range(queue_ordering.MIN_DECISIONS + 1)])
@@ -110,7 +110,7 @@ def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
     assert queue_ordering.is_due()
 
 
-def test_two_who_order_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_reorderings_happen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     configure_review()
     waiting(["One ticket", "Another ticket"])
     review_settings = ReviewSettings.current()

@@ -66,8 +66,8 @@ def trained(labels: int = 100, right: int = 60, items: int = 100, **values: Any)
     benchmark = {"items": items, "category": right, "sentiment": right, "both": right} if items else None
     figures = {"benchmark": benchmark, "category": compared(), "sentiment": compared(wins=False)}
     figures |= values.pop("figures", {})
-    kept = {"weights": b"w", "sha256": "0" * 64, "promoted": True, "figures": figures}
-    return make_version(labels=labels, **kept | values)
+    with_weights = {"weights": b"w", "sha256": "0" * 64, "promoted": True, "figures": figures}
+    return make_version(labels=labels, **with_weights | values)
 
 
 def make_live_version(**values: Any) -> SpecialistVersion:
@@ -88,38 +88,38 @@ def live_version() -> SpecialistVersion:
 
 
 class TestBeforeAnythingWasLearned:
-    def test_it_says_what_will_happen_and_after_how_many_labels(self, lead_client: Client) -> None:
+    def test_the_page_says_how_many_labels_the_first_training_needs(self, lead_client: Client) -> None:
         configure_review(benchmark_share=0.25)
-        told = words(lead_client)
-        assert "after 20 labels to learn from, of at least two categories" in told
-        assert "25% of what people label is held out" in told
-        assert "after 20 more labels" in told
-        assert "Versions" not in told
+        content = words(lead_client)
+        assert "after 20 labels to learn from, of at least two categories" in content
+        assert "25% of what people label is held out" in content
+        assert "after 20 more labels" in content
+        assert "Versions" not in content
 
-    def test_it_counts_down(self, lead_client: Client) -> None:
+    def test_the_number_of_missing_labels_counts_down(self, lead_client: Client) -> None:
         teaching.place({"Billing": 3})
         teaching.place({"Technical": 5}, side=Side.BENCHMARK)
         assert "after 17 more labels" in words(lead_client)
 
-    def test_labels_of_one_category_are_not_enough(self, lead_client: Client) -> None:
+    def test_labels_of_a_single_category_are_not_enough_to_train(self, lead_client: Client) -> None:
         teaching.place({"Billing": 25})
         assert "once two categories have labels" in words(lead_client)
 
 
 class TestWhatServes:
-    def test_it_names_the_version_its_labels_and_how_it_tells_each_axis(self, lead_client: Client) -> None:
+    def test_the_page_names_the_live_version_its_labels_and_its_method_for_each_axis(self, lead_client: Client) -> None:
         version = make_live_version(labels=1_234)
-        told = words(lead_client)
-        assert f"Version {version} is live" in told
-        assert "learned from 1,234 labels" in told
-        assert "Category Descriptions moved towards their examples, with a correction by all of them" in told
-        assert "Sentiment Nothing new was better, so it is as it was before" in told
+        content = words(lead_client)
+        assert f"Version {version} is live" in content
+        assert "learned from 1,234 labels" in content
+        assert "Category Descriptions moved towards their examples, with a correction by all of them" in content
+        assert "Sentiment Nothing new was better, so it is as it was before" in content
 
-    def test_it_says_when_no_version_was_better(self, lead_client: Client) -> None:
+    def test_the_page_says_if_no_version_was_better(self, lead_client: Client) -> None:
         trained(promoted=False)
         assert "No trained version is live" in words(lead_client)
 
-    def test_it_says_in_which_role_it_is_asked(self, lead_client: Client) -> None:
+    def test_the_page_names_the_role_of_the_specialist_in_the_gate(self, lead_client: Client) -> None:
         make_live_version()
         assert "It labels every ticket." in words(lead_client), "it stands in where a key is missing"
         embedded = LanguageModel.objects.zero_shot()
@@ -130,7 +130,7 @@ class TestWhatServes:
             lead_client
         )
 
-    def test_the_next_training_is_told(self, lead_client: Client) -> None:
+    def test_the_page_says_when_the_next_training_comes(self, lead_client: Client) -> None:
         make_live_version(labels=1_000)
         assert "after 50 more labels" in words(lead_client)
         teaching.place({"Billing": 26, "Technical": 26})
@@ -139,33 +139,35 @@ class TestWhatServes:
         teaching.place({"Account": 50})
         assert "Training is due" in words(lead_client)
 
-    def test_a_training_under_way_is_told_and_no_other_begun(self, lead_client: Client) -> None:
+    def test_no_training_can_be_started_while_one_is_running(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
         make_live_version()
         with leases.hold_named(training.LEASE):
-            told = words(lead_client)
-            assert "Training is running" in told
-            assert "Train now" not in told
+            content = words(lead_client)
+            assert "Training is running" in content
+            assert "Train now" not in content
             Lease.objects.update(available_at=Now())
             assert "Train now" in words(lead_client), "whoever trained has died"
 
 
 class TestTrainingNow:
-    def test_a_worker_is_told_to_train_whether_or_not_it_is_due(self, lead_client: Client) -> None:
+    def test_a_training_can_be_started_by_hand_before_it_is_due(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
         assert not training.is_due()
         assert "Train now" in words(lead_client)
         assert "Training starts" in plain(lead_client.post(TRAIN, follow=True).content.decode())
-        assert [one.kwargs for one in queued("review.specialist.tasks.train_specialist")] == [{"due": False}]
+        assert [job.kwargs for job in queued("review.specialist.tasks.train_specialist")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
-    def test_too_little_to_learn_from_is_said_at_once(self, lead_client: Client, labels: dict[str, int]) -> None:
+    def test_a_training_with_too_few_labels_is_refused_at_once(
+        self, lead_client: Client, labels: dict[str, int]
+    ) -> None:
         teaching.place(labels)
         assert "Train now" not in words(lead_client)
         assert "Not enough labels" in plain(lead_client.post(TRAIN, follow=True).content.decode())
         assert not queued("review.specialist.tasks.train_specialist")
 
-    def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_yielding_training_exits_quietly_while_another_is_running(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []
         monkeypatch.setattr("os.nice", niceness.append)
         with leases.hold_named(training.LEASE):
@@ -177,38 +179,42 @@ class TestTrainingNow:
 
 
 class TestChoosingAVersion:
-    def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead_client: Client, lea: User) -> None:
+    def test_a_version_that_a_lead_deploys_stays_live_until_it_is_unpinned(
+        self, lead_client: Client, lea: User
+    ) -> None:
         earlier, latest = trained(), make_live_version()
-        told = lead_client.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
-        assert f"Version {earlier} is live" in plain(told)
-        assert "Pinned by lea" in plain(told)
+        content = lead_client.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
+        assert f"Version {earlier} is live" in plain(content)
+        assert "Pinned by lea" in plain(content)
         assert live_version() == earlier
         assert live_version().pinned_by == lea
-        told = plain(lead_client.post(BEST, follow=True).content.decode())
-        assert "will be deployed automatically" in told
-        assert "Pinned by" not in told
+        content = plain(lead_client.post(BEST, follow=True).content.decode())
+        assert "will be deployed automatically" in content
+        assert "Pinned by" not in content
         assert live_version() == earlier, "until a better one comes"
         assert live_version().pinned_by is None
         assert latest.pk != earlier.pk
 
-    def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead_client: Client) -> None:
+    def test_only_versions_with_weights_that_are_not_live_can_be_deployed(self, lead_client: Client) -> None:
         gone, kept, now = make_version(figures={}), trained(), make_live_version()
         content = page(lead_client)
-        offered = [one for one in (gone, kept, now) if reverse("review:deploy_version", args=[one.pk]) in content]
+        offered = [
+            version for version in (gone, kept, now) if reverse("review:deploy_version", args=[version.pk]) in content
+        ]
         assert offered == [kept]
 
-    def test_what_was_not_kept_is_refused_in_a_sentence(self, lead_client: Client) -> None:
+    def test_a_version_without_weights_cannot_be_deployed(self, lead_client: Client) -> None:
         gone, now = make_version(), make_live_version()
-        told = lead_client.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
-        assert "was not kept" in plain(told)
+        content = lead_client.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
+        assert "was not kept" in plain(content)
         assert live_version() == now
 
-    def test_a_version_that_does_not_exist_is_not_found(self, lead_client: Client) -> None:
+    def test_deploying_an_unknown_version_is_not_found(self, lead_client: Client) -> None:
         assert lead_client.post(reverse("review:deploy_version", args=[999])).status_code == 404
 
 
 class TestTheLearningCurve:
-    def test_each_version_has_its_point_and_its_row(self, lead_client: Client) -> None:
+    def test_each_version_has_a_point_and_a_row_in_the_learning_curve(self, lead_client: Client) -> None:
         for labels, right in ((20, 40), (40, 50)):
             trained(labels, right)
         content = page(lead_client)
@@ -219,7 +225,7 @@ class TestTheLearningCurve:
         assert "20 40.0%" in earlier
         assert "Not enough to tell yet what the next 100 labels will bring" in plain(content)
 
-    def test_it_says_what_the_next_labels_are_expected_to_bring(self, lead_client: Client) -> None:
+    def test_the_page_says_what_the_next_labels_are_expected_to_bring(self, lead_client: Client) -> None:
         for labels in (50, 100, 200, 400):
             trained(labels, round(5_000 * (1 - 2 * labels**-0.4)), 5_000)
         assert 'class="law"' in page(lead_client)
@@ -229,44 +235,46 @@ class TestTheLearningCurve:
         assert low < gain < high
         assert gain == pytest.approx(100 * (2 * 400**-0.4 - 2 * 500**-0.4), abs=0.3)
 
-    def test_a_curve_that_is_flat_promises_nothing(self, lead_client: Client) -> None:
+    def test_a_flat_learning_curve_predicts_no_gain(self, lead_client: Client) -> None:
         for labels in (50, 100, 200, 400):
             trained(labels, 60)
         assert "may bring nothing, and at most" in words(lead_client)
 
-    def test_without_a_benchmark_side_there_is_no_curve(self, lead_client: Client) -> None:
+    def test_there_is_no_learning_curve_without_benchmark_labels(self, lead_client: Client) -> None:
         trained(items=0)
         assert "Nothing to measure with yet" in words(lead_client)
         assert "<svg" not in page(lead_client).split("</h1>")[1]
 
 
 class TestLabelByLabel:
-    def test_who_needs_most_comes_first_and_hears_what(self, lead_client: Client) -> None:
+    def test_labels_most_in_need_come_first_with_what_they_need(self, lead_client: Client) -> None:
         labels = {key("Billing"): [60, 60, 55], key("Technical"): [40, 40, 8], key("Account"): [7, 7, 7]}
         trained(figures={"category": compared(labels)})
-        told = rows(lead_client, "category")
-        order = [next(name for name in ("General", "Account", "Technical", "Billing") if name in row) for row in told]
+        content = rows(lead_client, "category")
+        order = [
+            next(name for name in ("General", "Account", "Technical", "Billing") if name in row) for row in content
+        ]
         assert order[-3:] == ["Account", "Technical", "Billing"]
-        assert "No examples yet" in told[0]
-        assert "Account 7 too few to tell Needs 3 more labels before" in told[-3]
-        assert "Technical 40 20.0% (10.5 to 34.8) Less accurate than the rest" in told[-2]
-        assert told[-1].startswith("Billing 60 91.7%")
-        assert told[-1].endswith("nothing")
+        assert "No examples yet" in content[0]
+        assert "Account 7 too few to tell Needs 3 more labels before" in content[-3]
+        assert "Technical 40 20.0% (10.5 to 34.8) Less accurate than the rest" in content[-2]
+        assert content[-1].startswith("Billing 60 91.7%")
+        assert content[-1].endswith("nothing")
 
-    def test_where_only_a_part_is_held_out_more_labels_are_needed(self, lead_client: Client) -> None:
+    def test_more_labels_are_needed_if_only_a_part_is_held_out(self, lead_client: Client) -> None:
         labels = {key("Billing"): [4_000, 800, 700], key("Account"): [30, 6, 5]}
         trained(figures={"category": compared(labels)})
         assert "Account 30 too few to tell Needs 20 more labels" in " ".join(rows(lead_client, "category"))
 
-    def test_what_was_merged_counts_for_its_successor(self, lead_client: Client) -> None:
+    def test_counts_of_a_merged_label_go_to_its_successor(self, lead_client: Client) -> None:
         labels = {key("Billing"): [20, 20, 15], key("Technical"): [30, 30, 20]}
         trained(figures={"category": compared(labels)})
         label_changes.merge(Category.objects.get(name="Technical"), Category.objects.get(name="Billing"))
-        told = rows(lead_client, "category")
-        assert "Billing 50 70.0%" in told[-1]
-        assert not any("Technical" in row for row in told)
+        content = rows(lead_client, "category")
+        assert "Billing 50 70.0%" in content[-1]
+        assert not any("Technical" in row for row in content)
 
-    def test_sentiments_have_a_table_of_their_own(self, lead_client: Client) -> None:
+    def test_sentiments_have_their_own_table_of_needs(self, lead_client: Client) -> None:
         neutral = str(Sentiment.objects.get(name="Neutral").pk)
         trained(figures={"sentiment": compared({neutral: [30, 30, 24]})})
         assert "Neutral 30 80.0%" in " ".join(rows(lead_client, "sentiment"))
@@ -274,7 +282,7 @@ class TestLabelByLabel:
 
 
 class TestVersions:
-    def test_each_tells_before_and_after_gain_and_outcome(self, lead_client: Client) -> None:
+    def test_each_version_is_listed_with_both_accuracies_gain_and_outcome(self, lead_client: Client) -> None:
         served = make_live_version(seconds=12.34, data="abcdef12" + "0" * 56)
         poor = make_version(figures={"category": compared(wins=False, gain=-0.01), "sentiment": compared(items=0)})
         make_live_version()
@@ -286,7 +294,7 @@ class TestVersions:
         assert "abcdef12 12.3 55.0% → 61.0% +0.031, noise 0.016" in first
         assert "60.0% / 60.0% Previously live" in first
 
-    def test_the_list_is_paged_by_key(self, lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_list_of_versions_is_paged_by_key(self, lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(versions, "SIZE", 2)
         made = [str(make_version()) for _time in range(5)]
         seen, url = [], PAGE
@@ -299,15 +307,15 @@ class TestVersions:
         assert seen == made[::-1]
 
     @pytest.mark.parametrize("before", ["x", "-1", "9" * 30, "²"])
-    def test_an_address_that_makes_no_sense_shows_the_first_page(self, lead_client: Client, before: str) -> None:
+    def test_an_invalid_page_key_shows_the_first_page_of_versions(self, lead_client: Client, before: str) -> None:
         make_version()
         assert len(rows(lead_client, "versions", f"{PAGE}?before={before}")) == 1
 
-    def test_before_the_first_there_is_none(self, lead_client: Client) -> None:
+    def test_the_list_of_versions_is_empty_before_the_first(self, lead_client: Client) -> None:
         assert "No earlier versions" in words(lead_client, f"{PAGE}?before={make_version().pk}")
 
 
-def test_it_leads_to_what_helps(lead_client: Client) -> None:
+def test_the_page_links_to_the_pages_that_improve_the_specialist(lead_client: Client) -> None:
     make_label_issue(make_gold(), "Technical")
     content = page(lead_client)
     for name in ("label_issues", "emerging_topics", "confusable_categories", "benchmark"):
@@ -315,7 +323,7 @@ def test_it_leads_to_what_helps(lead_client: Client) -> None:
     assert "Label issues 1 " in plain(content)
 
 
-def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead_client: Client) -> None:
+def test_the_page_costs_the_same_however_many_versions_and_reads_no_weights(lead_client: Client) -> None:
     labels = {key("Billing"): [60, 60, 55], key("Account"): [7, 7, 7]}
 
     def asked() -> list[str]:
@@ -335,14 +343,16 @@ def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead_client: Cli
     assert not [sql for sql in after if '"taught"' in sql and not sql.endswith("LIMIT 1")]
 
 
-def test_the_navigation_leads_there_whoever_may_teach(lead_client: Client, client: Client, ana: User) -> None:
+def test_the_navigation_links_to_the_page_for_those_who_may_teach(
+    lead_client: Client, client: Client, ana: User
+) -> None:
     link = f'href="{PAGE}"'
     assert link in lead_client.get("/").content.decode()
     client.force_login(ana)
     assert link not in client.get("/").content.decode()
 
 
-def test_the_admin_shows_versions_and_changes_none(client: Client, admin: User) -> None:
+def test_the_admin_shows_versions_read_only(client: Client, admin: User) -> None:
     version = make_live_version(figures={"category": compared({}, recipe="linear and words")})
     client.force_login(admin)
     listed, shown = (

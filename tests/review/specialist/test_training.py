@@ -56,7 +56,7 @@ def train_until_promoted() -> SpecialistVersion:
     return result.version
 
 
-def test_it_learns_from_the_training_side_alone() -> None:
+def test_the_specialist_learns_from_training_labels_only() -> None:
     teaching.place(EVENLY)
     held_out = teaching.place({"Billing": 8}, side=Side.BENCHMARK, start=100)
     version = training.train().version
@@ -68,7 +68,7 @@ def test_it_learns_from_the_training_side_alone() -> None:
     assert 0 < version.figures["benchmark"]["items"] == benchmark.count() <= len(held_out)
 
 
-def test_what_is_better_goes_into_service() -> None:
+def test_a_better_version_is_deployed() -> None:
     version = train_until_promoted()
     assert SpecialistVersion.objects.live_pk() == version.pk
     answer = answered(teaching.message("Technical", "Negative", 77))
@@ -76,7 +76,7 @@ def test_what_is_better_goes_into_service() -> None:
     assert answer.version == version.pk
 
 
-def test_what_is_no_better_does_not() -> None:
+def test_a_version_that_is_no_better_is_not_deployed() -> None:
     serving = train_until_promoted()
     result = training.train()
     assert not result.promoted
@@ -94,7 +94,7 @@ def test_weights_that_were_not_promoted_are_kept_until_the_next_training() -> No
         specialist_deployment.deploy(SpecialistVersion.objects.exclude(pk__in=[first.pk, third.pk]).get())
 
 
-def test_before_anything_is_learned_it_answers_as_the_plain_model_does() -> None:
+def test_an_untrained_specialist_answers_like_the_zero_shot_model() -> None:
     plain, learning = answered("The invoice is wrong", "embedded-minilm"), answered("The invoice is wrong")
     assert (plain.category, plain.sentiment, plain.confidence) == (
         learning.category,
@@ -103,27 +103,27 @@ def test_before_anything_is_learned_it_answers_as_the_plain_model_does() -> None
     )
 
 
-def test_words_alone_say_that_they_have_learned_nothing() -> None:
+def test_the_untrained_word_model_says_that_it_has_learned_nothing() -> None:
     error = ask("The invoice is wrong", "specialist-words")
     assert isinstance(error, ClassifierError)
     assert error.kind == FailureKind.UNTRAINED
     assert error.permanent
 
 
-def test_words_alone_answer_as_a_family_of_their_own() -> None:
+def test_the_trained_word_model_answers_by_words() -> None:
     train_until_promoted()
     answer = answered("The refund of the payment makes me angry", "specialist-words")
     assert (answer.category, answer.sentiment) == ("Billing", "Negative")
     assert "refund" in answer.reasoning
 
 
-def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
+def test_a_trained_specialist_stands_in_for_a_primary_model_without_a_key() -> None:
     assert Gate.current().active_primary().name == "embedded-minilm"
     train_until_promoted()
     assert Gate.current().active_primary().name == "specialist"
 
 
-def test_each_version_begins_an_epoch() -> None:
+def test_each_deployed_version_opens_an_epoch() -> None:
     from classifier.pipeline.gate import confidence_epoch
 
     language_model, contract = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.current()
@@ -134,7 +134,7 @@ def test_each_version_begins_an_epoch() -> None:
     assert Epoch.objects.count() == 2
 
 
-def test_its_answer_names_words_and_examples_that_are_there() -> None:
+def test_an_answer_cites_words_and_examples_that_exist() -> None:
     train_until_promoted()
     text = teaching.message("Billing", "Negative", 300)
     answer = answered(text)
@@ -145,31 +145,31 @@ def test_its_answer_names_words_and_examples_that_are_there() -> None:
     assert all(f"“{word}”" in answer.reasoning for word in words)
 
 
-def test_a_renamed_label_keeps_what_was_learned() -> None:
+def test_a_renamed_label_keeps_its_training() -> None:
     train_until_promoted()
     Category.objects.filter(name="Technical").update(name="Trouble", description="")
     assert answered("The webhook has a timeout, the screen shows a bug.").category == "Trouble"
 
 
-def test_a_merged_label_answers_for_its_successor_at_once() -> None:
+def test_a_merged_label_counts_as_its_successor_at_once() -> None:
     train_until_promoted()
     label_changes.merge(Category.objects.get(name="Technical"), Category.objects.get(name="General"))
     assert answered("The webhook has a timeout, the screen shows a bug.").category == "General"
 
 
-def test_a_retired_label_is_given_no_more() -> None:
+def test_a_retired_label_is_no_longer_predicted() -> None:
     train_until_promoted()
     Category.objects.filter(name="Technical").update(retired=True)
     assert answered("The webhook has a timeout, the screen shows a bug.").category != "Technical"
 
 
-def test_a_new_label_takes_effect_at_once() -> None:
+def test_a_new_label_is_predicted_without_training() -> None:
     train_until_promoted()
     Category.objects.create(name="Weather", description="Rain, snow, storms, forecasts and temperatures.")
     assert answered("Will the snow storm in the forecast become rain?").category == "Weather"
 
 
-def test_a_text_unlike_anything_is_not_trusted_and_says_so() -> None:
+def test_a_text_unlike_all_examples_gets_low_confidence_and_a_reason() -> None:
     teaching.place({"Billing": 20, "Technical": 20, "Account": 20})
     training.train()
     answer = answered("Photosynthesis converts sunlight within chloroplasts of algae and ferns.")
@@ -177,13 +177,13 @@ def test_a_text_unlike_anything_is_not_trusted_and_says_so() -> None:
     assert answer.reasoning.startswith("Unlike anything labelled so far")
 
 
-def test_another_language_is_not_trusted_and_says_so() -> None:
+def test_a_text_in_another_language_gets_low_confidence_and_a_reason() -> None:
     answer = answered("Ich wurde im letzten Monat zweimal belastet und möchte eine Rückerstattung.")
     assert answer.confidence <= 0.2
     assert answer.reasoning.startswith("Not in a language")
 
 
-def test_an_older_version_is_put_in_service_again_and_stays(lea: User) -> None:
+def test_an_earlier_version_that_is_deployed_again_stays_live(lea: User) -> None:
     first = train_until_promoted()
     teaching.place({"General": 40}, start=200)
     second = training.train()
@@ -198,7 +198,7 @@ def test_an_older_version_is_put_in_service_again_and_stays(lea: User) -> None:
     assert training.train().deployed
 
 
-def test_weights_that_changed_in_the_database_answer_nothing() -> None:
+def test_weights_that_were_tampered_with_give_no_answer() -> None:
     version = train_until_promoted()
     spoilt = bytearray(SpecialistVersion.objects.get(pk=version.pk).weights or b"")
     spoilt[-9] ^= 1
@@ -212,7 +212,7 @@ def test_weights_that_changed_in_the_database_answer_nothing() -> None:
 
 
 @pytest.mark.parametrize("counts", [{"Billing": 30}, {"Billing": 4, "Account": 4}])
-def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
+def test_a_training_with_too_few_labels_says_so(counts: dict[str, int]) -> None:
     teaching.place(counts)
     labels = GoldLabel.objects.all()
     labels.update(sentiment=labels.first().sentiment)
@@ -221,7 +221,7 @@ def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
     assert not SpecialistVersion.objects.exists()
 
 
-def test_two_do_not_train_at_once() -> None:
+def test_a_second_training_cannot_start_while_one_is_running() -> None:
     teaching.place(EVENLY)
     with leases.hold_named(training.LEASE), pytest.raises(training.TrainingInProgress):
         training.train()
@@ -229,7 +229,7 @@ def test_two_do_not_train_at_once() -> None:
     assert not leases.is_held(training.LEASE)
 
 
-def test_a_training_that_was_taken_over_stores_nothing_and_frees_nothing() -> None:
+def test_a_training_that_lost_its_lease_stores_nothing_and_frees_nothing() -> None:
     teaching.place(EVENLY)
     successors: list[Any] = []
 
@@ -242,7 +242,7 @@ def test_a_training_that_was_taken_over_stores_nothing_and_frees_nothing() -> No
     assert is_untouched(successors[0])
 
 
-def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_training_frees_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     teaching.place(EVENLY)
 
     def full(*_: Any) -> None:
@@ -256,7 +256,7 @@ def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch
     assert training.train().version
 
 
-def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -> None:
+def test_labels_are_weighted_by_their_share_among_the_latest_tickets() -> None:
     teaching.place({"Billing": 4, "Account": 4})
     published_examples.publish_examples()
     assert set(training_data.load_training_data().examples["category"].weights) == {1}
@@ -269,14 +269,14 @@ def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -
 
 
 def test_the_same_labels_give_the_same_version() -> None:
-    one = train_until_promoted()
+    first = train_until_promoted()
     SpecialistVersion.objects.update(live=False)
     other = training.train().version
     assert other
-    assert (one.data, one.sha256) == (other.data, other.sha256)
+    assert (first.data, first.sha256) == (other.data, other.sha256)
 
 
-def test_it_is_due_after_twenty_labels_and_then_after_some_more() -> None:
+def test_a_training_is_due_after_twenty_labels_and_then_after_some_more() -> None:
     teaching.place({"Billing": 10, "Account": 9})
     assert not training.is_due()
     teaching.place({"Technical": 1})
@@ -291,12 +291,12 @@ def test_it_is_due_after_twenty_labels_and_then_after_some_more() -> None:
     assert not training.is_due()
 
 
-def test_labels_of_one_category_are_no_reason_to_train() -> None:
+def test_labels_of_a_single_category_do_not_make_a_training_due() -> None:
     teaching.place({"Billing": 40})
     assert not training.is_due()
 
 
-def test_labels_that_are_not_believed_are_noted_for_people() -> None:
+def test_labels_with_low_self_confidence_become_label_issues() -> None:
     teaching.place(EVENLY)
     wrong = GoldLabel.objects.filter(category__name="Billing").first()
     assert wrong
@@ -306,7 +306,7 @@ def test_labels_that_are_not_believed_are_noted_for_people() -> None:
     assert LabelIssue.objects.waiting().first().category.name == "Billing"
 
 
-def test_vectors_are_stored_once_for_a_text() -> None:
+def test_the_vector_of_a_text_is_stored_once() -> None:
     teaching.place(EVENLY)
     training.train()
     stored = Vector.objects.count()
@@ -321,7 +321,7 @@ def test_a_dry_run_stores_no_version(capsys: pytest.CaptureFixture[str]) -> None
     assert not SpecialistVersion.objects.exists()
 
 
-def test_the_command_tells_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_train_command_prints_the_outcome(capsys: pytest.CaptureFixture[str]) -> None:
     teaching.place(EVENLY)
     call_command("train")
     out = capsys.readouterr().out
@@ -329,12 +329,12 @@ def test_the_command_tells_what_came_of_it(capsys: pytest.CaptureFixture[str]) -
     assert "is live" in out
 
 
-def test_the_command_tells_why_it_cannot() -> None:
+def test_the_train_command_says_why_it_cannot_train() -> None:
     with pytest.raises(CommandError, match="label at least ten tickets"):
         call_command("train")
 
 
-def test_tickets_get_their_vectors_in_the_background() -> None:
+def test_tickets_are_encoded_in_the_background() -> None:
     for text in ("A ticket of its own", "Another of its own", "the same", "the same"):
         make_ticket(text)
     assert not vector_store.is_behind(), "labels come first"
@@ -345,13 +345,13 @@ def test_tickets_get_their_vectors_in_the_background() -> None:
     assert not vector_store.is_behind()
 
 
-def test_what_the_embedded_model_has_labelled_has_its_vector(embedded_gate: Gate) -> None:
+def test_a_ticket_that_the_embedded_model_labelled_has_a_vector(embedded_gate: Gate) -> None:
     ticket = make_ticket("The invoice is wrong")
     runner.classify_next_batch()
     assert text_digest(ticket.text) in vector_store.stored_embeddings([text_digest(ticket.text)])
 
 
-def test_wins_needs_more_than_a_better_score() -> None:
+def test_a_candidate_wins_only_with_a_significant_gain_and_no_lower_accuracy() -> None:
     """Right less often, though surer: that is no reason to replace what serves."""
     assert Comparison(100, 0.7, 0.7, 0.1, 0.01).wins
     assert not Comparison(100, 0.7, 0.69, 0.1, 0.01).wins

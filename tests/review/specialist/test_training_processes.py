@@ -38,7 +38,7 @@ def versions(installation: Installation) -> list[tuple[object, ...]]:
     return installation.query("select id, live, promoted from classifier_specialistversion order by id")
 
 
-def test_the_worker_trains_when_it_is_due(taught: Installation) -> None:
+def test_the_worker_trains_when_a_training_is_due(taught: Installation) -> None:
     worker = taught.start("work", "--threads", "1")
     try:
         wait_until(lambda: versions(taught) != [], seconds=120)
@@ -48,7 +48,7 @@ def test_the_worker_trains_when_it_is_due(taught: Installation) -> None:
     assert versions(taught) == [(1, 1, 1)]
 
 
-def test_a_training_that_is_killed_leaves_what_serves_and_the_next_one_is_whole(taught: Installation) -> None:
+def test_a_killed_training_leaves_the_live_version_and_the_next_one_succeeds(taught: Installation) -> None:
     taught.run("train")
     before = versions(taught)
     process = taught.start("train")
@@ -63,7 +63,7 @@ def test_a_training_that_is_killed_leaves_what_serves_and_the_next_one_is_whole(
     assert taught.query("select count(*) from classifier_specialistversion where live") == [(1,)]
 
 
-def test_two_trainings_at_once_are_one(taught: Installation) -> None:
+def test_two_concurrent_trainings_store_one_version(taught: Installation) -> None:
     processes = [taught.start("train") for _number in range(2)]
     complaints = [process.communicate(timeout=120)[1] for process in processes]
     codes = sorted(process.returncode for process in processes)
