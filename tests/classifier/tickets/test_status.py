@@ -127,7 +127,7 @@ def test_the_history_shows_who_decided_what_and_why(agent_client: Client, ana: U
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
     for sentence in (
-        "ana: skipped: I don't read this language",
+        "ana: skipped: I don&#x27;t read this language",
         "ben: escalated &lt;b&gt;Legal&lt;/b&gt; should look.",
         "lea: corrected Account Negative review, 12 s",
     ):

@@ -151,7 +151,7 @@ def test_the_estimated_cost_is_shown_before_a_run_starts(lead_client: Client) ->
     assert "Ask about 6 items?" in content
     assert "embedded-minilm in force free at its prices" in content
     assert "priced in force 3.0000" in content
-    assert "In all 3.0000" in content
+    assert "Total 3.0000" in content
     assert not Run.objects.exists()
 
 

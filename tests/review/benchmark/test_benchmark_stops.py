@@ -248,11 +248,11 @@ def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
 
 LABELS = """
 from classifier.models import Category, Sentiment
-from review import gold
+from review.gold.gold_labels import add_gold_labels
 from review.models import GoldLabel, Side
 category, sentiment = Category.objects.first(), Sentiment.objects.first()
 texts = [f"{number * 7919:x} " * 8 for number in range(120)]
-gold.place(
+add_gold_labels(
     [
         GoldLabel(
             text=text, digest=GoldLabel.digest_of(text), category=category, sentiment=sentiment, origin="import"

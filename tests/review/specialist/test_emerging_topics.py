@@ -119,7 +119,7 @@ def test_tickets_that_a_model_was_sure_of_belong_to_no_topic(lead_client: Client
     for ticket in tickets:
         make_verdict(make_prediction(ticket, confidence=0.95))
     Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
-    assert "models are sure" in page(lead_client)
+    assert "models are confident" in page(lead_client)
 
 
 def test_sealed_tickets_do_not_appear_in_topics(lead_client: Client) -> None:
@@ -143,7 +143,7 @@ def test_the_page_counts_tickets_without_a_vector(lead_client: Client) -> None:
 
 
 def test_an_empty_installation_has_no_topics(lead_client: Client) -> None:
-    assert "models are sure" in page(lead_client)
+    assert "models are confident" in page(lead_client)
 
 
 @pytest.mark.parametrize("name", ["emerging_topics", "topic"])
@@ -320,7 +320,7 @@ def test_a_topic_that_no_longer_exists_redirects_to_the_list(lead_client: Client
     tickets = doubted(*INSURANCE)
     Ticket.objects.update(state=Ticket.State.NEW)
     response = lead_client.get(reverse("review:topic", args=[tickets[0].pk]), follow=True)
-    assert "no longer there" in response.content.decode()
+    assert "no longer exists" in response.content.decode()
 
 
 def test_the_topic_pages_explain_a_corrupt_encoder(lead_client: Client, settings: Settings) -> None:

@@ -69,6 +69,6 @@ def test_two_concurrent_trainings_store_one_version(taught: Installation) -> Non
     codes = sorted(process.returncode for process in processes)
     assert codes[0] == 0
     if codes[1]:
-        assert any("Somebody else trains just now" in complaint for complaint in complaints)
+        assert any("Another training is running" in complaint for complaint in complaints)
     assert len(versions(taught)) == codes.count(0)
     assert taught.query("select count(*) from classifier_specialistversion where live") == [(1,)]

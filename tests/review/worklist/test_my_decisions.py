@@ -59,7 +59,7 @@ def test_my_decisions_are_listed_latest_first(agent_client: Client, ana: User) -
     escalate(hold(make_ticket("the fourth ticket"))[0], ana)
     fourth, third, second, first = entries(shows(agent_client))
     assert "the fourth ticket Escalated Is this a threat?" in fourth
-    assert "the third ticket Skipped: I don't read this language" in third
+    assert "the third ticket Skipped: I don&#x27;t read this language" in third
     assert "the second ticket Corrected Technical Neutral" in second
     assert "the first ticket Accepted Billing Neutral It is in their contract." in first
     assert all("Reopen" in row for row in (first, second, third, fourth))
