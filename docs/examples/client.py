@@ -60,9 +60,11 @@ class Client:
         """Store up to 1,000 tickets, each once. `results` has the outcome for each row."""
         return self.post("/tickets/bulk", {"tickets": list(tickets)}, str(uuid4()))
 
-    def decide(self, ticket: int, category: str, sentiment: str, *, note: str = "", seen: bool = False) -> Json:
+    def decide(
+        self, ticket: int, category: str, sentiment: str, *, note: str = "", suggestion_shown: bool = False
+    ) -> Json:
         """Record a label as the key's user."""
-        label = {"category": category, "sentiment": sentiment, "note": note, "seen": seen}
+        label = {"category": category, "sentiment": sentiment, "note": note, "suggestion_shown": suggestion_shown}
         return self.post("/decisions", {"ticket": ticket} | label, str(uuid4()))
 
     def each(self, path: str, **filters: str) -> Iterator[Json]:

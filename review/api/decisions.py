@@ -37,7 +37,7 @@ class DecisionIn(RequestSchema):
     category: StorableString = Field(max_length=500, examples=["Billing"])
     sentiment: StorableString = Field(max_length=80, examples=["Negative"])
     note: StorableString = Field("", max_length=LONGEST_NOTE)
-    seen: bool = Field(False, description="Whether the person saw the model's label before deciding.")
+    suggestion_shown: bool = Field(False, description="Whether the person saw the model's label before deciding.")
 
 
 class DecisionOut(Schema):
@@ -100,7 +100,12 @@ def create_decision(request: ApiRequest, body: DecisionIn) -> Any:
     ticket = get_object_or_404(Ticket.objects.defer("text"), pk=body.ticket)
     try:
         decision = external_decisions.decide(
-            ticket, request.user, _label(body), suggestion_shown=body.seen, key=_key(request), note=body.note.strip()
+            ticket,
+            request.user,
+            _label(body),
+            suggestion_shown=body.suggestion_shown,
+            key=_key(request),
+            note=body.note.strip(),
         )
     except TooLate as late:
         raise Problem(409, _too_late(late), slug="too-late") from None

@@ -37,21 +37,21 @@ def test_a_decision_settles_the_ticket_in_its_reviewers_name(lead_api: Caller, a
     assert lead_api.get("/decisions").json()["items"] == [answer.json()]
 
 
-def test_a_decision_made_unseen_is_corrected_and_not_accepted(lead_api: Caller, ana: User) -> None:
+def test_label_equal_to_a_hidden_suggestion_is_corrected_not_accepted(lead_api: Caller, ana: User) -> None:
     configure_review()
     assignments = hold(make_ticket("One"), make_ticket("Two"))
     prediction = assignments[0].ticket.predictions.get()
     label = {"category": prediction.category.name, "sentiment": prediction.sentiment.name}
     verdicts = [
-        caller(ana).post("/decisions", label | {"ticket": assignment.ticket_id, "seen": seen}).json()["verdict"]
-        for assignment, seen in zip(assignments, (True, False), strict=True)
+        caller(ana)
+        .post("/decisions", label | {"ticket": assignment.ticket_id, "suggestion_shown": shown})
+        .json()["verdict"]
+        for assignment, shown in zip(assignments, (True, False), strict=True)
     ]
     assert verdicts == ["accepted", "corrected"]
 
 
-def test_a_late_decision_is_refused_with_the_standing_label(
-    lead_api: Caller, assignment: Assignment, ana: User
-) -> None:
+def test_late_decision_is_refused_with_the_current_label(lead_api: Caller, assignment: Assignment, ana: User) -> None:
     lead_api.post("/decisions", LABEL | {"ticket": assignment.ticket_id})
     late = caller(ana).post("/decisions", LABEL | {"ticket": assignment.ticket_id, "sentiment": "Positive"})
     assert "Billing | Neutral" in problem(late, 409, "too-late")["detail"]

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from classifier.models import Category, LanguageModel, Sentiment, Ticket
@@ -69,6 +70,13 @@ def expire_leases(*assignments: Assignment | None) -> None:
     Assignment.objects.filter(pk__in=[_existing(assignment).pk for assignment in assignments]).update(
         leased_until=timezone.now() - timedelta(seconds=1)
     )
+
+
+def count_queries(work: Callable[[], object]) -> int:
+    """The queries of this call, without those of the transaction."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE", "SET")) for query in captured)
 
 
 def run_concurrently(works: Sequence[Callable[[], Any]]) -> list[Any]:

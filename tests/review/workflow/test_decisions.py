@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.models import Category, Prediction, Verdict
@@ -17,7 +16,7 @@ from review.workflow import decisions, leases
 from review.workflow.decision_records import Presented
 from review.workflow.decisions import CannotUndo, TooLate
 from tests.factories import configure_review, hold, make_ticket, make_user
-from tests.review.actions import answer, escalate, expire_leases, label, reload, skip, state, undo
+from tests.review.actions import answer, count_queries, escalate, expire_leases, label, reload, skip, state, undo
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
@@ -692,12 +691,6 @@ def test_label_of_a_lead_on_an_escalated_ticket_overrides_the_other_label(
 # Queries
 
 
-def queries(work: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        work()
-    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE", "SET")) for query in captured)
-
-
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: int) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(waiting)))
@@ -707,21 +700,21 @@ def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: in
     def decide(assignment: Assignment) -> None:
         made.append(decisions.decide(assignment, ana, chosen, key=uuid4()))
 
-    assert queries(lambda: decide(assignments[0])) == 7, (
+    assert count_queries(lambda: decide(assignments[0])) == 7, (
         "ticket, assignment, decision, merges, assignment, ticket, listeners"
     )
-    assert queries(lambda: undo(made[0], ana)) == 13
-    assert queries(lambda: skip(assignments[1], ana)) == 7
-    assert queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 8
-    assert queries(lambda: decisions.latest_decision(ana)) == 1
+    assert count_queries(lambda: undo(made[0], ana)) == 13
+    assert count_queries(lambda: skip(assignments[1], ana)) == 7
+    assert count_queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 8
+    assert count_queries(lambda: decisions.latest_decision(ana)) == 1
 
 
 def test_bulk_decision_of_many_takes_as_many_queries_as_of_two(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(42)))
-    few = queries(lambda: decisions.decide_many(assignments[:2], ana))
-    assert few == queries(lambda: decisions.decide_many(assignments[2:], ana))
+    few = count_queries(lambda: decisions.decide_many(assignments[:2], ana))
+    assert few == count_queries(lambda: decisions.decide_many(assignments[2:], ana))
     first, *_others, last = Decision.objects.all()
-    assert queries(lambda: undo(first, ana)) == queries(lambda: undo(last, ana))
+    assert count_queries(lambda: undo(first, ana)) == count_queries(lambda: undo(last, ana))
 
 
 # Database constraints

@@ -13,7 +13,7 @@ from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import NotAvailable, UnavailableWork
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import answer, escalate, expire_leases, reload, skip
+from tests.review.actions import answer, count_queries, escalate, expire_leases, reload, skip
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
@@ -271,21 +271,15 @@ def test_database_allows_one_lease_per_person(ana: User) -> None:
         Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(reviewer=ana)
 
 
-def queries(work: object, *arguments: object) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        work(*arguments)  # type: ignore[operator]
-    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE")) for query in captured)
-
-
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User, waiting: int) -> None:
     hold(*(make_ticket(f"number {number}") for number in range(waiting)))
     leases.lease_next(ben)
-    assert queries(leases.lease_next, ana) == 2, "settings, lease"
-    assert queries(leases.lease_next, ana) == 2, "settings, current lease"
-    assert queries(leases.renew, ana, 1) == 2
-    assert queries(leases.unavailable_work, ana) == 2
-    assert queries(leases.reoffer_skipped, ben) == 1
+    assert count_queries(lambda: leases.lease_next(ana)) == 2, "settings, lease"
+    assert count_queries(lambda: leases.lease_next(ana)) == 2, "settings, current lease"
+    assert count_queries(lambda: leases.renew(ana, 1)) == 2
+    assert count_queries(lambda: leases.unavailable_work(ana)) == 2
+    assert count_queries(lambda: leases.reoffer_skipped(ben)) == 1
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
