@@ -22,7 +22,7 @@ import numpy as np
 from bench.harness import fresh_installation, table
 from bench.streams import Bools, Ints, Pool, prepared
 from classifier.scoring.scorer import fit
-from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, burst_verdict
+from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, confirms_change
 
 MAX_ERROR = 0.03
 BEFORE, AFTER = 0.02, 0.08
@@ -108,7 +108,7 @@ class Guard:
         if self._stopped is None:
             return None
         begun, kind = self._stopped
-        worse = True if kind == "errors" else burst_verdict(self._audits_since, MAX_ERROR)
+        worse = True if kind == "errors" else confirms_change(self._audits_since, MAX_ERROR)
         if worse is None:
             return None
         self._stopped = None

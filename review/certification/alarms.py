@@ -50,13 +50,13 @@ def update_alarm(ledger_pk: int) -> Alarm | None:
 def _observe_new_draws(ledger: Ledger) -> int:
     """Feed new draws to the drift monitor; returns the key of the last one."""
     stored = ledger.drift_monitor
-    monitor, at = DriftMonitor.from_json(stored.get("watch", {})), int(stored.get("at", 0))
+    monitor, at = DriftMonitor.from_json(stored.get("monitor", {})), int(stored.get("at", 0))
     fresh = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=at).order_by("pk")
     rows = fresh.values_list("pk", "value", "score__signals", "verdict__prediction__category")
     for pk, value, signals, category in rows[:20_000]:
         monitor.observe(observation(value, Signals.from_json(signals), category, ledger.about))
         at = pk
-    ledger.drift_monitor = {"watch": monitor.as_json(), "at": at}
+    ledger.drift_monitor = {"monitor": monitor.as_json(), "at": at}
     ledger.save(update_fields=["drift_monitor"])
     return at
 
@@ -87,7 +87,7 @@ def _detect(ledger: Ledger, certificate: Certificate, at: int) -> Alarm | None:
         suspect = audits[change_point:]
         figures = {"audits": len(suspect), "errors": sum(draw.wrong is True for draw in suspect)}
         return _raise_alarm(ledger, Kind.ERRORS, since=suspect[0].pk, at=at, figures=figures)
-    change = DriftMonitor.from_json(ledger.drift_monitor["watch"]).change()
+    change = DriftMonitor.from_json(ledger.drift_monitor["monitor"]).change()
     if change is None:
         return None
     kind, ticket = change
@@ -113,7 +113,7 @@ def _resolve(ledger: Ledger, certificate: Certificate, alarm: Alarm) -> Alarm:
     if alarm.kind == Kind.ERRORS:
         return _confirm(ledger, alarm)
     audits = list(_answered_audits(ledger, certificate.passes_from, after=alarm.at))
-    worse = drift.burst_verdict([draw.wrong is True for draw in audits], ledger.error)
+    worse = drift.confirms_change([draw.wrong is True for draw in audits], ledger.error)
     alarm.figures = {"audits": len(audits), "errors": sum(draw.wrong is True for draw in audits)}
     alarm.save(update_fields=["figures"])
     if worse is None:
@@ -131,9 +131,9 @@ def _confirm(ledger: Ledger, alarm: Alarm) -> Alarm:
 
 
 def _clear(ledger: Ledger, alarm: Alarm) -> Alarm:
-    monitor = DriftMonitor.from_json(ledger.drift_monitor["watch"])
+    monitor = DriftMonitor.from_json(ledger.drift_monitor["monitor"])
     monitor.restart()
-    ledger.drift_monitor["watch"] = monitor.as_json()
+    ledger.drift_monitor["monitor"] = monitor.as_json()
     ledger.save(update_fields=["drift_monitor"])
     return _close(alarm, State.CLEARED)
 

@@ -89,7 +89,7 @@ def _payload(certificate: Certificate) -> dict[str, Any]:
         "model": ledger.epoch.language_model.name,
         "about": ledger.about,
         "target": round(1 - ledger.error, 6),
-        "risk": ledger.promised_risk,
+        "risk": ledger.target_risk,
         "passes_from": certificate.passes_from,
         "coverage": certificate.coverage,
         "audits": certificate.audits,

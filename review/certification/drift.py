@@ -180,7 +180,7 @@ def audit_error_detector(wrong: Sequence[bool], error: float) -> ChangeDetector:
     return detector
 
 
-def burst_verdict(wrong: Sequence[bool], error: float) -> bool | None:
+def confirms_change(wrong: Sequence[bool], error: float) -> bool | None:
     """True if the audits since an alarm show an error rate above `error`, False if they clear it, None if there are too
     few.
     """
@@ -191,12 +191,12 @@ def burst_verdict(wrong: Sequence[bool], error: float) -> bool | None:
             log_wealth[place] += math.log(share / error if is_wrong else (1 - share) / (1 - error))
         best = max(log_wealth)
         mean = sum(math.exp(bet - best) for bet in log_wealth) / len(log_wealth)
-        if best + math.log(mean) >= math.log(1 / BURST_RISK):
+        if best + math.log(mean) >= math.log(1 / CONFIRMATION_RISK):
             return True
-    return False if len(wrong) >= BURST_AUDITS and sum(wrong) <= error * len(wrong) else None
+    return False if len(wrong) >= CLEARING_AUDITS and sum(wrong) <= error * len(wrong) else None
 
 
-BURST_AUDITS = 150
+CLEARING_AUDITS = 150
 """The fewest audits that clear an alarm."""
-BURST_RISK = 0.01
+CONFIRMATION_RISK = 0.01
 """The probability that audits confirm an alarm although the error rate is within the limit."""

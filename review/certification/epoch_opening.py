@@ -54,7 +54,7 @@ def terms_for(accuracy_target: AccuracyTarget) -> Terms:
 def open_ledger_for(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """The epoch's open ledger; None if there is none for this accuracy target."""
     terms = terms_for(accuracy_target)
-    return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, promised_risk=terms.risk).first()
+    return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, target_risk=terms.risk).first()
 
 
 def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:

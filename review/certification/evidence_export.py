@@ -44,7 +44,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
         "seed": epoch.seed,
         "about": ledger.about,
         "error": ledger.error,
-        "promised_risk": ledger.promised_risk,
+        "target_risk": ledger.target_risk,
         "risk": ledger.risk,
         "attempt": ledger.attempt,
         "grid": ledger.grid,

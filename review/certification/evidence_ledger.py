@@ -52,7 +52,7 @@ def create_ledger(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: S
         epoch=epoch,
         about=epoch.about,
         error=terms.error,
-        promised_risk=terms.risk,
+        target_risk=terms.risk,
         risk=risk,
         attempt=attempt,
         grid=list(grid),

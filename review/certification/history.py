@@ -75,12 +75,12 @@ class AlarmNotice:
 
     @property
     def audits(self) -> int:
-        """Audits answered since the alarm, at most `burst_audits`."""
-        return min(int(self.alarm.figures.get("audits", 0)), drift.BURST_AUDITS)
+        """Audits answered since the alarm, at most `clearing_audits`."""
+        return min(int(self.alarm.figures.get("audits", 0)), drift.CLEARING_AUDITS)
 
     @property
-    def burst_audits(self) -> int:
-        return drift.BURST_AUDITS
+    def clearing_audits(self) -> int:
+        return drift.CLEARING_AUDITS
 
     @classmethod
     def all(cls) -> list[AlarmNotice]:
@@ -128,4 +128,4 @@ def _progress(alarm: Alarm) -> str:
         "%(audits)d of at least %(most)d audits answered, errors: %(errors)d. Nothing is auto-accepted "
         "until they show whether the accuracy target is still met."
     )
-    return str(message % (figures | {"most": drift.BURST_AUDITS}))
+    return str(message % (figures | {"most": drift.CLEARING_AUDITS}))

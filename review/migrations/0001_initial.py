@@ -300,7 +300,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('about', models.CharField(choices=[('both', 'category and sentiment'), ('category', 'the category')], max_length=10)),
                 ('error', models.FloatField()),
-                ('promised_risk', models.FloatField()),
+                ('target_risk', models.FloatField()),
                 ('risk', models.FloatField(help_text='The part of it that this ledger may spend; less if audits are reused.')),
                 ('attempt', models.PositiveIntegerField(default=0, help_text='How often audits have been reused; 0: all are fresh.')),
                 ('grid', models.JSONField(help_text='Thresholds in the order in which they are tested, strictest first.')),

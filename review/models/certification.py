@@ -138,7 +138,7 @@ class Ledger(models.Model):
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
     about = models.CharField(max_length=10, choices=Criterion)
     error = models.FloatField()
-    promised_risk = models.FloatField()
+    target_risk = models.FloatField()
     risk = models.FloatField(help_text="The part of it that this ledger may spend; less if audits are reused.")
     attempt = models.PositiveIntegerField(default=0, help_text="How often audits have been reused; 0: all are fresh.")
     grid = models.JSONField(help_text="Thresholds in the order in which they are tested, strictest first.")

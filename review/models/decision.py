@@ -25,8 +25,8 @@ class SkipReason(models.TextChoices):
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
     def effective(self) -> DecisionQuerySet:
-        """What has not been undone; undoings themselves do not stand either."""
-        # Joined, it would say the same, but PostgreSQL takes nearly everything for undone then, and plans for that.
+        """Decisions in effect: neither undone nor themselves an undo."""
+        # As a join, PostgreSQL would estimate that nearly everything is undone, and choose a bad plan.
         undone = Exists(Decision.objects.filter(undoes=OuterRef("pk")))
         return self.filter(~undone).exclude(verdict=Decision.Verdict.UNDONE)
 

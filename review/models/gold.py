@@ -1,7 +1,7 @@
-"""Gold labels: texts whose right labels people have settled. Measuring and learning stand on them.
+"""Gold labels: texts whose labels people have settled, for benchmarks and training.
 
-Each is assigned once, with all that says nearly the same, to one of two sides: the benchmark side is held out, never in
-a prompt and never in training; the training side is what models learn from.
+Each label is assigned once to one of two sides, together with its near-duplicates. The benchmark side is held out of
+prompts and training; models learn from the training side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from review.models.duplicates import DuplicateGroup, Side
 
 class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
     def usable(self) -> GoldLabelQuerySet:
-        """What may be measured with or learned from now, on either side."""
+        """Labels that benchmarks or training may use now."""
         return self.filter(
             state=GoldLabel.State.ACTIVE, group__isnull=False, category__retired=False, sentiment__retired=False
         )
@@ -29,12 +29,12 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
         return self.filter(group__side=side)
 
     def for_training(self) -> GoldLabelQuerySet:
-        """The usable ones of the training side, without audits that are kept to judge later epochs by."""
+        """The usable ones of the training side, without held-out audits."""
         held_out = Audit.objects.filter(ticket=OuterRef("ticket"), held_out=True)
         return self.usable().on_side(Side.TRAINING).exclude(Exists(held_out))
 
     def needing_review(self) -> GoldLabelQuerySet:
-        """Active, but the taxonomy has moved on: a label is retired, or finer ones stand below the category."""
+        """Active labels that the taxonomy has outdated: a label is retired, or the category was split."""
         split = Exists(Category.objects.active().filter(parent=OuterRef("pk")))
         categories = Category.objects.filter(Q(retired=True) | split).values("pk")
         sentiments = Sentiment.objects.filter(retired=True).values("pk")

@@ -13,7 +13,7 @@ from review.models.gold import GoldLabel
 
 class LabelIssueQuerySet(models.QuerySet["LabelIssue"]):
     def waiting(self) -> LabelIssueQuerySet:
-        """Those that nobody has looked at since the label was given, of labels still in use, least believed first."""
+        """Issues of labels in use that no one has checked since the label was given, lowest self-confidence first."""
         return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("self_confidence", "pk")
 
 

@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "BASELINE_TICKETS", 30)
     monkeypatch.setattr(drift, "QUIET_TICKETS", 100)
     monkeypatch.setattr(drift, "QUIET_AUDITS", 20)
-    monkeypatch.setattr(drift, "BURST_AUDITS", 10)
+    monkeypatch.setattr(drift, "CLEARING_AUDITS", 10)
 
 
 @pytest.fixture
@@ -115,9 +115,11 @@ def test_tickets_auto_accepted_since_the_change_are_listed(certified: Certificat
     changed = second_family_disagrees()
     cycle.run_certification()
     offered = set(alarms.auto_accepted_since(Alarm.objects.get()))
-    unseen = set(Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
+    unaudited = set(
+        Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(sealed=False).values_list("pk", flat=True)
+    )
     assert offered
-    assert offered <= unseen & {ticket.pk for ticket in changed}
+    assert offered <= unaudited & {ticket.pk for ticket in changed}
     assert not offered & {ticket.pk for ticket in before}
 
 
@@ -168,12 +170,12 @@ def test_a_failed_email_is_retried_and_stops_nothing(
 ) -> None:
     set_email(lea)
     second_family_disagrees()
-    nobody = {
+    unreachable_server = {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": "127.0.0.1",
         "EMAIL_PORT": 9,
     }
-    with override_settings(**nobody):
+    with override_settings(**unreachable_server):
         cycle.run_certification()
     assert "could not be e-mailed" in caplog.text
     assert Alarm.objects.get().emailed_at is None
