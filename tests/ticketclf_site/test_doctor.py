@@ -33,7 +33,7 @@ def run_doctor(*options: str) -> tuple[Findings, bool]:
     return {row["check"]: (row["level"], f"{row['summary']} {row['action']}") for row in rows}, failed
 
 
-def test_a_sound_installation_passes(primary: UseServer, settings: Any) -> None:
+def test_a_healthy_installation_passes(primary: UseServer, settings: Any) -> None:
     registry.beat("worker")
     settings.ALLOWED_HOSTS = settings.THIS_MACHINE
     with OpenAIServer() as server:
@@ -46,7 +46,7 @@ def test_a_sound_installation_passes(primary: UseServer, settings: Any) -> None:
     assert "OK   workers: 1 alive." in out.getvalue()
 
 
-def test_offline_calls_no_model_and_online_reports_its_error(primary: UseServer) -> None:
+def test_doctor_reports_model_errors_unless_offline(primary: UseServer) -> None:
     with OpenAIServer([error(401, "no")]) as server:
         primary(server)
         assert run_doctor("--offline")[0]["model first"] == ("OK", "not checked (offline). ")
@@ -79,7 +79,7 @@ def test_missing_workers_a_stuck_queue_and_failed_webhooks_are_reported(catalogu
     assert findings["queue"][0] == "FAIL"
     assert findings["webhooks"] == (
         "WARN",
-        "1 requests failed for good, 0 are being retried. The admin shows the responses and can send them again.",
+        "requests that failed for good: 1, that are being retried: 0. The admin shows the responses and can send them again.",
     )
     assert "OXLO_API_KEY" in findings["models"][1]
 
