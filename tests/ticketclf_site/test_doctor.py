@@ -79,7 +79,7 @@ def test_missing_workers_a_stuck_queue_and_failed_webhooks_are_reported(catalogu
     assert findings["queue"][0] == "FAIL"
     assert findings["webhooks"] == (
         "WARN",
-        "requests that failed for good: 1, that are being retried: 0. The admin shows the responses and can send them again.",
+        "requests failed for good: 1, being retried: 0. The admin shows the responses and can send them again.",
     )
     assert "OXLO_API_KEY" in findings["models"][1]
 

@@ -70,7 +70,7 @@ def _outgoing() -> Iterator[Finding]:
         given_up = rows.filter(state=Outgoing.State.GIVEN_UP).order_by()[:MOST_GIVEN_UP].count()
         late = rows.filter(state=Outgoing.State.WAITING, attempts__gt=2).order_by()[:MOST_GIVEN_UP].count()
         if given_up or late:
-            summary = f"requests that failed for good: {given_up}, that are being retried: {late}."
+            summary = f"requests failed for good: {given_up}, being retried: {late}."
             yield warn(check, summary, "The admin shows the responses and can send them again.")
         else:
             yield ok(check, "no failed requests.")
