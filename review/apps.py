@@ -6,8 +6,8 @@ class ReviewConfig(AppConfig):
 
     def ready(self) -> None:
         from classifier.models.ticket import history_requested, state_changed
-        from classifier.pipeline.verdict_explanation import explaining
-        from classifier.privacy.erasure import erasing
+        from classifier.pipeline.verdict_explanation import explanation_requested
+        from classifier.privacy.erasure import erasure_started
         from review import erasure
         from review.certification import tasks
         from review.certification.verdict_certificate import explain_certificate
@@ -18,5 +18,5 @@ class ReviewConfig(AppConfig):
         state_changed.connect(tasks.certify_after_state_change)
         findings_changed.connect(tasks.certify_after_finding)
         history_requested.connect(history.decisions_for_history)
-        explaining.connect(explain_certificate)
-        erasing.connect(erasure.redact_review_data)
+        explanation_requested.connect(explain_certificate)
+        erasure_started.connect(erasure.redact_review_data)

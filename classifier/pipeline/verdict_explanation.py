@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from classifier.models import AuditDraw, Criterion, GateMode, Score, Ticket, Verdict
 from classifier.scoring.signals import AxisSignals, Signals
 
-explaining = Signal()
+explanation_requested = Signal()
 """Sent when an auto-accepted `verdict` is explained; receivers return sentences on its certificate."""
 
 DIGITS = 3
@@ -33,7 +33,7 @@ class VerdictExplanation:
 def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
     """Explain the current verdict. None without a verdict or prediction, and for a sealed ticket.
 
-    One query, plus those of receivers of `explaining`.
+    One query, plus those of receivers of `explanation_requested`.
     """
     if ticket.sealed or ticket.state == Ticket.State.NEW:
         return None
@@ -139,5 +139,7 @@ def _short(value: float) -> str:
 
 def _certificates(verdict: Verdict) -> list[str]:
     return [
-        sentence for _receiver, sentences in explaining.send(Verdict, verdict=verdict) for sentence in sentences or ()
+        sentence
+        for _receiver, sentences in explanation_requested.send(Verdict, verdict=verdict)
+        for sentence in sentences or ()
     ]

@@ -31,7 +31,7 @@ CHUNK = 100
 SECONDS = 10.0
 """How long one call of `erase_expired` may take."""
 
-erasing = Signal()
+erasure_started = Signal()
 """Sent with `tickets` and `redaction` in the transaction that erases them. Receivers redact their own tables and return
 the keys of tickets whose rows must stay.
 """
@@ -87,7 +87,7 @@ def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, t
     redaction = Redaction([ticket.text for ticket in tickets], names, masks, thorough)
     drawn = AuditDraw.objects.filter(verdict__ticket__in=tickets)
     needed: set[int] = {pk for pk in drawn.values_list("verdict__ticket_id", flat=True) if pk}
-    answers: list[Any] = erasing.send(Ticket, tickets=tickets, redaction=redaction)
+    answers: list[Any] = erasure_started.send(Ticket, tickets=tickets, redaction=redaction)
     needed.update(*(pks for _receiver, pks in answers))
     _redact_answers(tickets, redaction)
     _delete_learned(tickets, redaction)

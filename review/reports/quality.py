@@ -77,7 +77,7 @@ class AgreementFigures:
     alpha: Estimate
 
     @property
-    def reading(self) -> str:
+    def interpretation(self) -> str:
         """The usual interpretation of alpha."""
         figure = self.alpha.estimate
         if self.alpha.n < FEWEST:
@@ -91,11 +91,11 @@ class AgreementFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryAgreement:
-    """Of pairs in which someone chose this category, the share in which both did; and the category most confused."""
+    """Among pairs in which someone chose this category: how often both did, and what it is most confused with."""
 
     name: str
     both: Estimate
-    mixed_up_with: str
+    confused_with: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Anchoring:
     gap: Estimate
 
     @property
-    def reading(self) -> str:
+    def interpretation(self) -> str:
         if self.gap.low is None or self.gap.high is None:
             return ""
         if self.gap.low > 0:
@@ -153,7 +153,7 @@ def quality_report() -> QualityReport:
     latest = _latest(Decision.objects.all(), LATEST)
     return QualityReport(
         pairs=len(pairs),
-        axes=_axes(pairs),
+        axes=_agreement(pairs),
         categories=_by_category(pairs),
         anchoring=_anchoring(latest),
         agents=_agents(latest, _lead_agreed(pairs)),
@@ -180,16 +180,16 @@ def _pairs(rows: Sequence[DecisionRow]) -> list[Pair]:
     return [(labels[0], labels[1]) for labels in by_ticket.values() if len(labels) == 2][:DOUBLES]
 
 
-def _axes(pairs: Sequence[Pair]) -> list[AgreementFigures]:
+def _agreement(pairs: Sequence[Pair]) -> list[AgreementFigures]:
     parts: list[tuple[str, Callable[[DecisionRow], object]]] = [
         (_("Category"), lambda row: row.category),
         (_("Sentiment"), lambda row: row.sentiment),
         (_("Both"), lambda row: row.label),
     ]
-    return [_axis(name, [(part(first), part(second)) for first, second in pairs]) for name, part in parts]
+    return [_agreement_on(name, [(part(first), part(second)) for first, second in pairs]) for name, part in parts]
 
 
-def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures:
+def _agreement_on(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures:
     figures = {"raw": agreement.raw_agreement(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
     return AgreementFigures(name=name, **figures)
 
@@ -203,15 +203,15 @@ def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
             counts.setdefault(second.category, Counter())[first.category] += 1
     frequent = {pk: others for pk, others in counts.items() if others.total() >= FEWEST_OF_CATEGORY}
     names = Category.objects.paths() if frequent else {}
-    categories = [_of_category(pk, others, names) for pk, others in frequent.items()]
+    categories = [_category_agreement(pk, others, names) for pk, others in frequent.items()]
     return sorted(categories, key=lambda first: (first.both.estimate, first.name))[:MOST_CATEGORIES]
 
 
-def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> CategoryAgreement:
+def _category_agreement(pk: int, others: Counter[int], names: dict[int, str]) -> CategoryAgreement:
     """`others` counts the second labels of pairs with this category, itself included."""
-    mixed_up = [names[other] for other, _number in others.most_common(2) if other != pk]
+    confused = [names[other] for other, _number in others.most_common(2) if other != pk]
     both = intervals.share(others[pk], others.total())
-    return CategoryAgreement(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
+    return CategoryAgreement(name=names[pk], both=both, confused_with=confused[0] if confused else "")
 
 
 def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def review_page(agent_page: Page) -> Page:
-    Category.objects.filter(name="Account").update(description="Owners, assignments and whoever signs in.")
+    Category.objects.filter(name="Account").update(description="Owners, members and everyone who signs in.")
     make_six_tickets()
     return agent_page
 
@@ -78,7 +78,7 @@ def test_shortcut_opens_the_guidelines_of_the_selected_category(review_page: Pag
     review_page.keyboard.press("g")
     line = review_page.locator("#help :focus")
     expect(line).to_contain_text("Account")
-    expect(line).to_contain_text("Owners, assignments and whoever signs in.")
+    expect(line).to_contain_text("Owners, members and everyone who signs in.")
     review_page.keyboard.press("Escape")
     expect(review_page.locator("#help")).to_be_hidden()
     expect(review_page.locator("#heading")).to_be_focused()

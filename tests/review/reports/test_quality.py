@@ -119,26 +119,26 @@ def test_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> N
 
 
 @pytest.mark.parametrize(
-    ("agreeing", "differing", "reading"),
+    ("agreeing", "differing", "interpretation"),
     [
         (30, 0, "everyone gave the same label"),
         (15, 0, "too few pairs to judge"),
         (14, 6, "unreliable"),
     ],
 )
-def test_alpha_has_an_interpretation(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
+def test_alpha_has_an_interpretation(ana: User, ben: User, agreeing: int, differing: int, interpretation: str) -> None:
     for _time in range(agreeing):
         label_twice((ana, ben), BILLING, BILLING)
     for _time in range(differing):
         label_twice((ana, ben), BILLING, TECHNICAL)
-    assert quality_report().axes[0].reading == reading
+    assert quality_report().axes[0].interpretation == interpretation
 
 
-@pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "unreliable")])
-def test_interpretation_uses_krippendorffs_limits(value: float, reading: str) -> None:
+@pytest.mark.parametrize(("value", "interpretation"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "unreliable")])
+def test_interpretation_uses_krippendorffs_limits(value: float, interpretation: str) -> None:
     unknown = Estimate(None, None, None, 50)
     axis = quality.AgreementFigures(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
-    assert axis.reading == reading
+    assert axis.interpretation == interpretation
 
 
 def test_categories_with_the_lowest_agreement_come_first(ana: User, ben: User) -> None:
@@ -149,8 +149,8 @@ def test_categories_with_the_lowest_agreement_come_first(ana: User, ben: User) -
         label_twice((ana, ben), TECHNICAL, TECHNICAL)
     label_twice((ana, ben), ACCOUNT, ACCOUNT)
     billing, technical = quality_report().categories
-    assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", intervals.share(6, 12), "Technical")
-    assert (technical.name, technical.both, technical.mixed_up_with) == (
+    assert (billing.name, billing.both, billing.confused_with) == ("Billing", intervals.share(6, 12), "Technical")
+    assert (technical.name, technical.both, technical.confused_with) == (
         "Technical",
         intervals.share(12, 18),
         "Billing",
@@ -161,7 +161,7 @@ def test_nested_category_has_its_full_name(ana: User, ben: User) -> None:
     Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
     for _time in range(10):
         label_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
-    assert [(row.name, row.mixed_up_with) for row in quality_report().categories] == [("Technical > VPN", "")]
+    assert [(row.name, row.confused_with) for row in quality_report().categories] == [("Technical > VPN", "")]
 
 
 # Anchoring
@@ -176,26 +176,26 @@ def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) 
     assert anchoring.shown == intervals.share(3, 4)
     assert anchoring.blind == intervals.share(1, 3)
     assert anchoring.gap == intervals.difference(3, 4, 1, 3)
-    assert anchoring.reading == "These reviews show no clear influence."
+    assert anchoring.interpretation == "These reviews show no clear influence."
 
 
 def test_significant_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
         review_once(ana, blind=False, accept=True)
         review_once(ana, blind=True, accept=False)
-    assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it more often."
+    assert quality_report().anchoring.interpretation == "Seeing the suggestion makes people agree with it more often."
 
 
 def test_negative_anchoring_is_stated(ana: User) -> None:
     for _time in range(8):
         review_once(ana, blind=False, accept=False)
         review_once(ana, blind=True, accept=True)
-    assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it less often."
+    assert quality_report().anchoring.interpretation == "Seeing the suggestion makes people agree with it less often."
 
 
 def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
     review_once(ana, blind=False, accept=True)
-    assert quality_report().anchoring.reading == ""
+    assert quality_report().anchoring.interpretation == ""
 
 
 def test_anchoring_counts_only_single_reviews(ana: User, ben: User) -> None:

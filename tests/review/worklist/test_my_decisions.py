@@ -230,12 +230,12 @@ def test_my_decisions_take_as_many_queries_for_any_number(
 
 
 def test_reopening_undoes_the_decision_and_leases_the_ticket(agent_client: Client, ana: User) -> None:
-    decision = decide(ana, "once more, please")
+    decision = decide(ana, "again, please")
     decide(ana)
     target, content = reopen(agent_client, decision, key=str(uuid4()))
     assert target == SCREEN
     assert f"Undone. Ticket {decision.ticket_id} is open again." in content
-    assert "once more, please" in content
+    assert "again, please" in content
     assert decision.undone_by.reviewer == ana
     assert Ticket.objects.get(pk=decision.ticket_id).state == Ticket.State.NEEDS_REVIEW
     assert Assignment.objects.get(pk=decision.assignment_id).reviewer == ana
