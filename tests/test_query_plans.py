@@ -113,23 +113,25 @@ def asked_by(work: Callable[[], Any]) -> dict[str, list[str]]:
 Question = Callable[[int], QuerySet[Any]]
 
 QUESTIONS: dict[str, Question] = {
-    "what waits for a model": lambda _pk: Ticket.objects.waiting().filter(bulk=False).order_by("available_at")[:16],
-    "whether anything waits": lambda _pk: Ticket.objects.waiting()[:1],
-    "the first page": lambda _pk: Ticket.objects.order_by("-pk")[:51],
-    "a page further back": lambda pk: Ticket.objects.filter(pk__lt=pk).order_by("-pk")[:51],
-    "a page of those that passed": lambda pk: Ticket.objects.in_state("auto_accepted").filter(pk__lt=pk)[:51],
-    "a page of a source": lambda _pk: Ticket.objects.filter(source="none").order_by("-pk")[:51],
-    "how many are held": lambda _pk: Ticket.objects.in_state("needs_review").order_by()[:1_000],
-    "how many are new": lambda _pk: Ticket.objects.new().order_by()[:1_000],
-    "a ticket by its name elsewhere": lambda _pk: Ticket.objects.filter(source="app", external_id="x77"),
-    "several of them": lambda _pk: Ticket.objects.filter(source__in=["app"], external_id__in=["x7", "x8"]),
+    "the next tickets to classify": lambda _pk: (
+        Ticket.objects.waiting().filter(bulk=False).order_by("available_at")[:16]
+    ),
+    "whether a ticket waits": lambda _pk: Ticket.objects.waiting()[:1],
+    "the first page of tickets": lambda _pk: Ticket.objects.order_by("-pk")[:51],
+    "a later page of tickets": lambda pk: Ticket.objects.filter(pk__lt=pk).order_by("-pk")[:51],
+    "a page of auto-accepted tickets": lambda pk: Ticket.objects.in_state("auto_accepted").filter(pk__lt=pk)[:51],
+    "a page of one source": lambda _pk: Ticket.objects.filter(source="none").order_by("-pk")[:51],
+    "the number that needs review": lambda _pk: Ticket.objects.in_state("needs_review").order_by()[:1_000],
+    "the number of new tickets": lambda _pk: Ticket.objects.new().order_by()[:1_000],
+    "a ticket by external ID": lambda _pk: Ticket.objects.filter(source="app", external_id="x77"),
+    "tickets by external ID": lambda _pk: Ticket.objects.filter(source__in=["app"], external_id__in=["x7", "x8"]),
     "a customer's tickets": lambda _pk: Ticket.objects.filter(customer="c7").order_by("-pk")[:20],
-    "what models said of a ticket": lambda pk: Prediction.objects.filter(ticket=pk).order_by("pk"),
-    "its verdicts": lambda pk: Verdict.objects.filter(ticket=pk).order_by("pk"),
-    "its decisions": lambda pk: Decision.objects.filter(ticket=pk).order_by("pk"),
-    "the verdicts of a page": lambda pk: Verdict.objects.current().filter(ticket__in=range(pk, pk + 50)),
-    "somebody's decisions": lambda _pk: Decision.objects.filter(reviewer=User.objects.get().pk).order_by("-pk")[:25],
-    "decided of late": lambda _pk: Decision.objects.filter(created_at__gt=timezone.now()).order_by("created_at")[:10],
+    "a ticket's predictions": lambda pk: Prediction.objects.filter(ticket=pk).order_by("pk"),
+    "a ticket's verdicts": lambda pk: Verdict.objects.filter(ticket=pk).order_by("pk"),
+    "a ticket's decisions": lambda pk: Decision.objects.filter(ticket=pk).order_by("pk"),
+    "verdicts of a page of tickets": lambda pk: Verdict.objects.current().filter(ticket__in=range(pk, pk + 50)),
+    "a reviewer's decisions": lambda _pk: Decision.objects.filter(reviewer=User.objects.get().pk).order_by("-pk")[:25],
+    "recent decisions": lambda _pk: Decision.objects.filter(created_at__gt=timezone.now()).order_by("created_at")[:10],
 }
 
 

@@ -28,7 +28,7 @@ from tests.review.actions import answer, undo
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "fixtures" / "helpdesks"
-SECRET, TOKEN = "the desk's secret", "the-token"
+SECRET, TOKEN = "the help desk's secret", "the-token"
 WRITTEN = "Three times I tried.\nIt says that my account is locked."
 AT = datetime(2024, 4, 17, 17, 18, 10, tzinfo=UTC)
 
@@ -284,7 +284,7 @@ def test_only_active_help_desks_have_an_address(monkeypatch: pytest.MonkeyPatch)
     assert Client().post("/hooks/other/").status_code == 404
     assert post_event("zammad", b" " * 1_048_577) == 413
     monkeypatch.delenv("DESK_SECRET")
-    assert post_event("zammad") == 503, "so that the desk tries again"
+    assert post_event("zammad") == 503, "so that the help desk tries again"
     HelpDesk.objects.filter(pk=help_desk.pk).update(active=False)
     assert post_event("zammad") == 404
 
