@@ -13,6 +13,7 @@ from review.benchmark.formatting import AXIS_NAMES, Share
 from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
 from review.certification.by_category import CertificationByCategory
 from review.certification.charts import ThresholdPoint
+from review.certification.evidence_columns import EvidenceColumns
 from review.certification.history import AlarmNotice
 from review.certification.status import CertificationStatus, Stage
 from review.certification.threshold_steps import ThresholdStep
@@ -92,7 +93,6 @@ class CertificationReport:
         """A fixed number of bounded queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         status = CertificationStatus.current()
         progress, threshold = status.progress, status.threshold
-        shown = progress is not None and threshold is not None
         return cls(
             status=status,
             headline=messages.headline(status),
@@ -103,8 +103,10 @@ class CertificationReport:
             expected=100 * messages.expected_review_share(progress, status.accuracy_target.late_share)
             if progress
             else None,
-            wrong=_estimated_error(status) if shown else None,
-            right=_accuracy_by_axis(status) if shown else [],
+            wrong=Share(bounds.estimated_error(progress.evidence.answered(), threshold))
+            if progress and threshold is not None
+            else None,
+            right=_accuracy_by_axis(progress.evidence, threshold) if progress and threshold is not None else [],
             by_category=_by_category(status),
             charts=ThresholdCharts.from_steps(threshold_steps.threshold_steps(progress), progress.ledger.error)
             if progress
@@ -134,18 +136,7 @@ def _since(status: CertificationStatus) -> datetime | None:
     return status.epoch.started_at if status.epoch else None
 
 
-def _estimated_error(status: CertificationStatus) -> Share:
-    progress, threshold = status.progress, status.threshold
-    assert progress  # noqa: S101 - callers check both
-    assert threshold is not None  # noqa: S101 - as above
-    return Share(bounds.estimated_error(progress.evidence.answered(), threshold))
-
-
-def _accuracy_by_axis(status: CertificationStatus) -> list[AxisAccuracy]:
-    progress, threshold = status.progress, status.threshold
-    assert progress  # noqa: S101 - callers check both
-    assert threshold is not None  # noqa: S101 - as above
-    evidence = progress.evidence
+def _accuracy_by_axis(evidence: EvidenceColumns, threshold: float) -> list[AxisAccuracy]:
     parts = {
         str(AXIS_NAMES["category"]): evidence.category_wrong,
         str(AXIS_NAMES["sentiment"]): evidence.sentiment_wrong,

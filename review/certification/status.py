@@ -57,11 +57,11 @@ class CertificationStatus:
     gate: Gate
     accuracy_target: AccuracyTarget
     stage: Stage
-    epoch: Epoch | None
-    progress: LedgerProgress | None
-    certificate: Certificate | None
+    epoch: Epoch | None = None
+    progress: LedgerProgress | None = None
+    certificate: Certificate | None = None
     """In force, or suspended."""
-    alarm: Alarm | None
+    alarm: Alarm | None = None
     scored_tickets: int = 0
 
     @classmethod
@@ -69,12 +69,13 @@ class CertificationStatus:
         """At most ten queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         gate, accuracy_target = Gate.current(), AccuracyTarget.current()
         if gate.mode != GateMode.CERTIFIED:
-            return cls._without_ledger(gate, accuracy_target, Stage.FIXED)
+            return cls(gate=gate, accuracy_target=accuracy_target, stage=Stage.FIXED)
         epoch = Epoch.objects.certifying()
         ledger = epoch_opening.open_ledger_for(epoch, accuracy_target) if epoch else None
         if epoch is None or ledger is None:
             stage = Stage.REVOKED if _is_revoked() else Stage.WAITING
-            return cls._without_ledger(gate, accuracy_target, stage, epoch, _count_scored(epoch) if epoch else 0)
+            scored = _count_scored(epoch) if epoch else 0
+            return cls(gate=gate, accuracy_target=accuracy_target, stage=stage, epoch=epoch, scored_tickets=scored)
         certificate = ledger.certificates.filter(ended_at=None).first()
         alarm = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).first()
         return cls(
@@ -85,25 +86,6 @@ class CertificationStatus:
             progress=LedgerProgress.for_ledger(ledger),
             certificate=certificate,
             alarm=alarm,
-        )
-
-    @classmethod
-    def _without_ledger(
-        cls,
-        gate: Gate,
-        accuracy_target: AccuracyTarget,
-        stage: Stage,
-        epoch: Epoch | None = None,
-        scored_tickets: int = 0,
-    ) -> CertificationStatus:
-        nothing = {"progress": None, "certificate": None, "alarm": None}
-        return cls(
-            gate=gate,
-            accuracy_target=accuracy_target,
-            stage=stage,
-            epoch=epoch,
-            scored_tickets=scored_tickets,
-            **nothing,
         )
 
     @property

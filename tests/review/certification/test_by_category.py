@@ -1,13 +1,11 @@
 """Each category is certified by a test of its own, with its part of the risk."""
 
-import numpy as np
 import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import Category
 from review.certification import bounds, by_category, cycle
 from review.certification.by_category import CategoryCertification, CertificationByCategory
-from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.models import Ledger
 from tests.review.certification.auditing import SURE, arrive, audit, open_audits
 from tests.review.certification.scenes import begun
@@ -87,15 +85,3 @@ def test_categories_with_most_audits_come_first_and_the_rest_are_counted(
     answered(ana, "Billing", 2)
     assert [category.name for category in certification().rows] == ["Technical", "Billing"]
     assert certification().left_out == Category.objects.active().count() - 2
-
-
-def test_the_books_are_those_of_the_certifier(ana: User) -> None:
-    begun()
-    answered(ana, "Billing", 30)
-    batch = DrawBatch.audits([SURE] * 30, [False] * 30)
-    own, reference = (
-        by_category._run_test(batch, ledger(), 0.01),
-        SequentialTest.start(ledger().grid, ledger().error, 0.01),
-    )
-    reference.add(batch)
-    assert np.array_equal(own.wealth, reference.wealth)
