@@ -68,7 +68,7 @@ export class Finder {
   light(index) {
     const items = [...this.list.children];
     this.lit = items[(index + items.length) % items.length];
-    for (const one of items) one.setAttribute("aria-selected", String(one === this.lit));
+    for (const option of items) option.setAttribute("aria-selected", String(option === this.lit));
     if (this.lit) {
       this.input.setAttribute("aria-activedescendant", this.lit.id);
       this.lit.scrollIntoView({ block: "nearest" });
@@ -136,10 +136,10 @@ function matches(typed, labels) {
   const wanted = fold(typed.trim());
   const ranked = labels.map((label, place) => ({ label, place, rank: rank(label, wanted) }));
   return ranked
-    .filter((one) => one.rank > 0)
-    .sort((one, other) => other.rank - one.rank || one.place - other.place)
+    .filter((entry) => entry.rank > 0)
+    .sort((first, second) => second.rank - first.rank || first.place - second.place)
     .slice(0, MOST)
-    .map((one) => one.label);
+    .map((entry) => entry.label);
 }
 
 function rank({ folded, about }, wanted) {

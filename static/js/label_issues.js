@@ -18,7 +18,7 @@ function press(key, target) {
   // Enter also presses whatever has the focus, so it stays where single keys are turned off.
   if (!enter && !("keys" in desk.dataset)) return false;
   const wanted = enter ? "k" : key.toLowerCase();
-  const control = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === wanted);
+  const control = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === wanted);
   if (!control) return false;
   if (control.matches("summary")) open(control.parentElement);
   else control.click();

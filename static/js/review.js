@@ -37,11 +37,11 @@ function guideline(name) {
 
 function say(text) {
   const region = document.getElementById("outcome");
-  const said = region.querySelector("p") ?? region.insertBefore(document.createElement("p"), region.firstChild);
-  if (said.textContent === text) return;
+  const message = region.querySelector("p") ?? region.insertBefore(document.createElement("p"), region.firstChild);
+  if (message.textContent === text) return;
   region.querySelector(".visually-hidden")?.remove();
-  said.className = "warned";
-  said.textContent = text;
+  message.className = "warned";
+  message.textContent = text;
 }
 
 // Shortcuts: one press is one action, however long the key is held.

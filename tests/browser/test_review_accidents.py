@@ -305,7 +305,7 @@ def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console:
 
     def places() -> object:
         """Positions from the top of the page."""
-        tops = "selectors => selectors.map(one => scrollY + document.querySelector(one).getBoundingClientRect().top)"
+        tops = "selectors => selectors.map(path => scrollY + document.querySelector(path).getBoundingClientRect().top)"
         return agent_page.evaluate(tops, controls)
 
     before = places()

@@ -18,7 +18,7 @@ def review_page(agent_page: Page) -> Page:
 
 def chosen(page: Page) -> str:
     """The value of the selected category."""
-    return str(page.locator("input[name=category]:checked").evaluate_all("all => all.map(one => one.value).join()"))
+    return str(page.locator("input[name=category]:checked").evaluate_all("all => all.map(radio => radio.value).join()"))
 
 
 @pytest.mark.parametrize("way_back", ["Escape", "Backspace"])
