@@ -21,10 +21,7 @@ def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
     SpecialistVersion.objects.filter(live=True).exclude(pk=version.pk).update(live=False, pinned_by=None)
     serving = {"live": True, "live_since": timezone.now(), "pinned_by": by}
     if not SpecialistVersion.objects.usable().filter(pk=version.pk).update(**serving):
-        raise WeightsDiscarded(
-            _("Version %s was not promoted, and a later training took the place of its weights; choose another.")
-            % version
-        )
+        raise WeightsDiscarded(_("The weights of version %s were not kept. Choose another version.") % version)
 
 
 @transaction.atomic

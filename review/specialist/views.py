@@ -48,8 +48,8 @@ def deploy_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         specialist_deployment.deploy(version, by=request.user)
         messages.success(request, _("Version %s is live and stays live until you unpin it.") % version)
-    except specialist_deployment.WeightsDiscarded:
-        messages.error(request, _("What version %s had learned was not kept; choose another.") % version)
+    except specialist_deployment.WeightsDiscarded as error:
+        messages.error(request, str(error))
     return redirect("review:specialist")
 
 

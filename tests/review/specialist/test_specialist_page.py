@@ -206,7 +206,7 @@ class TestChoosingAVersion:
     def test_a_version_without_weights_cannot_be_deployed(self, lead_client: Client) -> None:
         gone, now = make_version(), make_live_version()
         content = lead_client.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
-        assert "was not kept" in plain(content)
+        assert "were not kept" in plain(content)
         assert live_version() == now
 
     def test_deploying_an_unknown_version_is_not_found(self, lead_client: Client) -> None:
