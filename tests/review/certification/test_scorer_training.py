@@ -23,12 +23,12 @@ FEWEST = 60
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def fewer_answers_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer_training, "MIN_ANSWERS", FEWEST)
 
 
 @pytest.fixture
-def telling(monkeypatch: pytest.MonkeyPatch) -> None:
+def agreement_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signals in which agreement decides whether an answer is right; answers to tickets with an even key are wrong."""
 
     def seen_of(labelled: Any, scorer: Scorer, version: Any) -> list[Signals]:
@@ -40,7 +40,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "signals_for", seen_of)
 
 
-def judged(person: User, number: int) -> None:
+def label_tickets(person: User, number: int) -> None:
     """Label tickets that are not audits; half of the answers are wrong."""
     configure_review()
     tickets = Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(audits=None).order_by("pk")[:number]
@@ -54,7 +54,7 @@ def judged(person: User, number: int) -> None:
         )
 
 
-def improve() -> Scorer | None:
+def train() -> Scorer | None:
     with leases.hold_named("certification") as lease:
         assert lease
         return scorer_training.train_scorer(
@@ -63,15 +63,15 @@ def improve() -> Scorer | None:
 
 
 @pytest.fixture
-def installed(telling: None) -> None:
+def installed(agreement_decides: None) -> None:
     certify()
     make_grid()
 
 
 def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User) -> None:
-    judged(ana, 80)
+    label_tickets(ana, 80)
     before = epoch_now()
-    scorer = improve()
+    scorer = train()
     assert scorer
     assert scorer.labels == 80
     assert Scorer.objects.get(live=True) == scorer
@@ -86,7 +86,7 @@ def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: U
 
 
 def test_a_scorer_is_not_deployed_after_its_lease_was_lost(installed: None, ana: User) -> None:
-    judged(ana, 80)
+    label_tickets(ana, 80)
     with leases.hold_named("certification") as lease:
         assert lease
         successor = overtake(Lease)
@@ -101,20 +101,20 @@ def test_a_scorer_is_not_deployed_after_its_lease_was_lost(installed: None, ana:
 
 
 def test_too_few_labels_fit_no_scorer(installed: None, ana: User) -> None:
-    judged(ana, FEWEST - 1)
-    assert improve() is None
+    label_tickets(ana, FEWEST - 1)
+    assert train() is None
     assert Scorer.objects.count() == 1
 
 
 def test_a_scorer_that_is_not_better_is_not_deployed_and_not_retried_at_once(
     installed: None, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged(ana, 80)
+    label_tickets(ana, 80)
     with monkeypatch.context() as patched:
         patched.setattr(scorer_training, "MIN_STANDARD_ERRORS", 1_000.0)
-        assert improve() is None
+        assert train() is None
     assert Scorer.objects.get().tried == FEWEST
-    assert improve() is None, "it would be better now, but there are too few new answers"
+    assert train() is None, "it would be better now, but there are too fewer_answers_needed new answers"
 
 
 def test_scorers_are_never_fitted_on_held_out_audits(installed: None, ana: User) -> None:
@@ -131,8 +131,8 @@ def test_a_scorer_that_certifies_less_does_not_replace_a_certified_one(installed
     cycle.run_certification()
     certificate = Ledger.objects.get().certificates.get(ended_at=None)
     Audit.objects.update(held_out=False)
-    judged(ana, 80)
-    assert improve() is None, "no held-out audit could certify anything for it"
+    label_tickets(ana, 80)
+    assert train() is None, "no held-out audit could certify anything for it"
     certificate.refresh_from_db()
     assert certificate.ended_at is None
     assert Scorer.objects.count() == 1
