@@ -24,7 +24,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
     """
     in_force, drafted = ContractVersion.objects.current(), drafts.contract_for(draft)
     if drafted == in_force:
-        raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
+        raise ValidationError(_("The draft %s doesn't change what models are asked.") % draft)
     contracts = ((in_force, ""), (drafted, draft.name))
     return [
         Entry(language_model, contract, label, examples)

@@ -172,7 +172,7 @@ def _summarize(run: Run, contenders: Sequence[Contender]) -> None:
     """Compute the figures once every contender has a result for every item."""
     _leave_out_erased(run, len(contenders))
     if not run.items_count:
-        _stop_run(run, _("Every text of this run was erased; there is nothing left to measure with."))
+        _stop_run(run, _("All texts of this run were erased, so there is nothing left to ask about."))
         return
     rows = {contender.pk: graded_items(contender) for contender in contenders}
     if any(len(graded) < run.items_count for graded in rows.values()):

@@ -89,7 +89,7 @@ def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
     """Count the items that each entry would be asked about. Raises NothingToRun."""
     items = benchmark_items(snapshot).count()
     if not items:
-        raise NothingToRun(_("This snapshot holds nothing on the benchmark side; choose another, or label more."))
+        raise NothingToRun(_("This snapshot has no benchmark labels; choose another, or label more tickets."))
     if not entries:
         raise NothingToRun(_("Choose at least one model."))
     if len(entries) > MOST_CONTENDERS:

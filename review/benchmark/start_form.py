@@ -186,7 +186,7 @@ class StartForm(forms.Form):
         for key in self.cleaned_data["contracts"]:
             version, label = self._contract(key)
             if version in contracts:
-                raise ValidationError(_("Under %s models would be asked what they are asked already.") % label)
+                raise ValidationError(_("%s leads to the same prompt as another chosen contract.") % label)
             contracts[version] = label
         choices = (self._models[key] for key in self.cleaned_data["models"])
         return [

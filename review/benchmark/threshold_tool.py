@@ -61,7 +61,7 @@ class ThresholdTool:
     def reason(self) -> str:
         """The reason for the gate's history."""
         passed = self.chosen.passed
-        return _("Run %(run)d, %(model)s: %(accepted)d of %(n)d pass, %(wrong)d wrong") % {
+        return _("Run %(run)d, %(model)s: %(accepted)d of %(n)d auto-accepted, %(wrong)d wrong") % {
             "run": self.contender.run_id,
             "model": self.contender,
             "accepted": passed.accepted,

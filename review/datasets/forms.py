@@ -73,7 +73,7 @@ class ExportForm(forms.Form):
         help_text=_("E-mail addresses, telephone, card and account numbers, IP addresses."),
     )
     licence = forms.CharField(
-        label=_("licence"), required=False, max_length=100, help_text=_("For the manifest, as in CC-BY-4.0.")
+        label=_("licence"), required=False, max_length=100, help_text=_("For the manifest, such as CC-BY-4.0.")
     )
 
     def clean_format(self) -> str:
@@ -99,14 +99,14 @@ class ImportForm(forms.Form):
         required=False,
         max_length=2_000,
         widget=forms.Textarea({"rows": 2}),
-        help_text=_("One a line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
+        help_text=_("One per line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
     )
     labels = forms.CharField(
         label=_("label mapping"),
         required=False,
         max_length=20_000,
         widget=forms.Textarea({"rows": 2}),
-        help_text=_("One a line, as in Payments=Billing: the file's name, then the label's full name."),
+        help_text=_("One per line, as in Payments=Billing: the file's name, then the label's full name."),
     )
     dry_run = forms.BooleanField(
         label=_("dry run"), required=False, initial=True, help_text=_("Show the result without saving anything.")
@@ -138,6 +138,6 @@ def _parse_pairs(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         left, separator, right = (part.strip() for part in line.partition("="))
         if not (left and separator):
-            raise forms.ValidationError(gettext("“%s” has no equals sign: write one pair a line.") % line)
+            raise forms.ValidationError(gettext("“%s” has no equals sign: write one pair per line.") % line)
         pairs[left] = right
     return pairs

@@ -114,9 +114,7 @@ class _LabelResolver:
         self._sentiments = _successors({pk: label.name for pk, label in sentiments.items()}, sentiments) | moods
         if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
             rejections = {"missing": quoted_list(missing), "known": quoted_list([*active, *moods])}
-            raise UnknownLabel(
-                _("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % rejections
-            )
+            raise UnknownLabel(_("The taxonomy has no label %(missing)s; known labels: %(known)s.") % rejections)
         self._categories |= {old: self._categories[new] for old, new in others.items() if new in self._categories}
         self._sentiments |= {old: self._sentiments[new] for old, new in others.items() if new in self._sentiments}
 

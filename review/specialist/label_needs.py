@@ -112,8 +112,8 @@ def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) ->
     if counts.held_out < LEAST or figure.low is None or figure.high is None:
         more = max(ceil((LEAST - counts.held_out) / rate), 1)
         message = ngettext(
-            "Needs %d more label before anything can be said.",
-            "Needs %d more labels before anything can be said.",
+            "Needs %d more label before its accuracy can be judged.",
+            "Needs %d more labels before its accuracy can be judged.",
             more,
         )
         return 1, message % more

@@ -51,7 +51,7 @@ class LiveVersion(NamedTuple):
 def _method(figures: dict[str, Any], promoted: bool) -> str:
     # A promoted version keeps the live head of an axis that was no better; only the weights know that head's recipe.
     known = RECIPES.get(figures.get("recipe", "")) if figures.get("wins") or not promoted else None
-    return str(known or _("nothing new was better, so it is as it was before"))
+    return str(known or _("unchanged, since nothing new was better"))
 
 
 class NextTraining(NamedTuple):
@@ -175,7 +175,7 @@ def expected_gain(gain: Estimate | None) -> str:
             % points
         )
     if gain.high > 0:
-        return _("The next %(more)d labels may bring nothing, and at most about %(high)s percentage points.") % points
+        return _("The next %(more)d labels may bring nothing, or up to about %(high)s percentage points.") % points
     return _("The next %(more)d labels will bring nothing that could be measured.") % points
 
 

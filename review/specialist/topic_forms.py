@@ -24,7 +24,7 @@ class NewCategoryForm(forms.ModelForm[DraftLabel]):
                 "One line on what belongs here. Models read it; a good description adds several points of accuracy."
             ),
             "examples": _(
-                "Texts that show it, one a line; models read them too. Addresses and numbers are masked, names are not."
+                "Typical texts, one per line; models read them too. Addresses and numbers are masked, names are not."
             ),
         }
 

@@ -196,4 +196,4 @@ def _comparison_line(name: str, comparison: Comparison) -> str:
     figures |= {"before": f"{comparison.accuracy_before:.1%}", "after": f"{comparison.accuracy:.1%}"}
     if comparison.wins:
         return _("%(axis)s: %(after)s right on %(items)d held-out labels, %(before)s before: better.") % figures
-    return _("%(axis)s: %(after)s right on %(items)d held-out labels, %(before)s before: stays as it is.") % figures
+    return _("%(axis)s: %(after)s right on %(items)d held-out labels, %(before)s before: unchanged.") % figures

@@ -206,7 +206,7 @@ def test_a_draft_runs_alongside_the_contract_in_force(lead_client: Client, lea: 
     both = choice(contracts=["in-force", f"draft-{draft.pk}"], confirmed="yes")
     response = lead_client.post(START, both)
     assert response.status_code == 422
-    assert "Under Finer words models would be asked what they are asked already." in plain(response.content.decode())
+    assert "Finer words leads to the same prompt as another chosen contract." in plain(response.content.decode())
     draft.instructions = "Label this ticket with care."
     draft.save()
     lead_client.post(START, both)
@@ -378,7 +378,7 @@ def test_the_page_shows_the_stored_figures(lead_client: Client, compared: Run) -
 def test_indistinguishable_models_are_not_ranked(lead_client: Client, compared: Run) -> None:
     content = read(lead_client, compared.get_absolute_url())
     verdict = plain(content.split('class="verdict"')[1].split("</section>")[0])
-    assert "between these, the items do not tell which is better: a , b ." in verdict
+    assert "these items can't tell which of them is better: a , b ." in verdict
     verdicts = [plain(cell) for cell in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
     items_needed = next(
         pair["items_needed"] for pair in compared.comparisons if {pair["only_first"], pair["only_second"]} == {0, 2}
@@ -520,7 +520,7 @@ def test_a_large_confusion_matrix_shows_the_most_confused_classes(lead_client: C
     assert sum(cell.number for row in matrix.rows for cell in row.cells) == sum(row.support for row in matrix.rows)
     content = read(lead_client, url_of(contender))
     assert content.count('<table class="matrix">') == 2
-    assert "2 labels that are mixed up less often stand under" in plain(content)
+    assert "2 labels that are confused less often are under" in plain(content)
     assert content.count("<li><a") == model_report.MOST_CONFUSED
 
 
@@ -730,7 +730,7 @@ def test_saving_a_threshold_changes_the_gate_and_records_who_and_why(
     assert gate.threshold == 0.6
     latest = gate.history.first()
     assert latest.history_user == lea
-    assert latest.history_change_reason == f"Run {compared.pk}, b: 40 of 40 pass, 2 wrong"
+    assert latest.history_change_reason == f"Run {compared.pk}, b: 40 of 40 auto-accepted, 2 wrong"
     for nonsense in ("", "x", "2"):
         lead_client.post(url_of(contender, "set_threshold"), {"threshold": nonsense})
     assert Gate.current().threshold == 0.6

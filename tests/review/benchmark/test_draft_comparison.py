@@ -200,7 +200,7 @@ def test_a_draft_that_changes_only_instructions_can_be_benchmarked(snapshot: Sna
 
 def test_a_draft_that_does_not_change_the_contract_is_refused(catalogue: None) -> None:
     draft = drafts.create("Nothing yet", None)
-    with pytest.raises(ValidationError, match="asked now"):
+    with pytest.raises(ValidationError, match="what models are asked"):
         draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
 
 
@@ -282,7 +282,7 @@ def test_the_page_of_changes_lists_the_items(client: Client, page: str, measurer
     content = client.get(page).content.decode()
     assert "What Finer billing would change" in content
     assert "first answers 3 of 5 tickets differently: 1 right only under the draft, 1 right only now." in content
-    assert "Both labels are right of 60.0% under the draft, and of 60.0% now." in content
+    assert "Both labels are right for 60.0% under the draft and for 60.0% now." in content
     for text in ("please send my money back", "Payments &gt; Refunds | Negative", "how do I change my address"):
         assert text in content
     assert "the app crashes" not in content

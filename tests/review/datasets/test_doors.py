@@ -295,7 +295,7 @@ def test_merged_and_renamed_labels_are_imported_as_their_successors(tmp_path: Pa
     forget()
     label_changes.merge(outage, technical)
     Category.objects.filter(name="Billing").update(name="Payments")
-    with pytest.raises(CommandError, match="no label 'Paymets' to put in place; there are 'Payments'"):
+    with pytest.raises(CommandError, match="no label 'Paymets'; known labels: 'Payments'"):
         call_command("import_dataset", str(path), "--label", "Billing=Paymets")
     call_command("import_dataset", str(path), "--label", "Billing = Payments")
     assert "3 records: 3 added" in capsys.readouterr().out

@@ -83,7 +83,7 @@ def test_categories_with_nearly_the_same_description_are_shown(lead_client: Clie
     Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
     (overlap,) = lead_client.get(reverse("review:confusable_categories")).context["confusable"].pairs
     assert {side.name for side in overlap.members} == {"Refunds", "Reimbursements"}
-    assert "Described almost alike" in page(lead_client)
+    assert "Nearly the same description" in page(lead_client)
 
 
 def test_the_initial_categories_are_not_confusable(lead_client: Client) -> None:

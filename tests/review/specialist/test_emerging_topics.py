@@ -91,7 +91,7 @@ def test_similar_uncertain_tickets_form_a_topic_with_words_and_texts(lead_client
     assert [topic.number for topic in emerging.topics] == [len(INSURANCE), len(SEATS)]
     assert {"insurance", "car"} <= set(emerging.topics[0].words)
     shown = page(lead_client)
-    assert "3 are in no topic" in shown
+    assert "3 belong to no topic" in shown
     assert reverse("review:topic", args=[emerging.topics[0].pk]) in shown
     assert tickets[0].get_absolute_url() in shown
     assert ODD[0] not in shown
@@ -139,7 +139,7 @@ def test_sealed_tickets_do_not_appear_in_topics(lead_client: Client) -> None:
 def test_the_page_counts_tickets_without_a_vector(lead_client: Client) -> None:
     doubted(*INSURANCE)
     hold(make_ticket("Nobody has read this one yet"), confidence=0.3)
-    assert "1 more is still to be read" in page(lead_client)
+    assert "1 more has not been read yet" in page(lead_client)
 
 
 def test_an_empty_installation_has_no_topics(lead_client: Client) -> None:

@@ -238,11 +238,11 @@ class TestTheLearningCurve:
     def test_a_flat_learning_curve_predicts_no_gain(self, lead_client: Client) -> None:
         for labels in (50, 100, 200, 400):
             trained(labels, 60)
-        assert "may bring nothing, and at most" in words(lead_client)
+        assert "may bring nothing, or up to" in words(lead_client)
 
     def test_there_is_no_learning_curve_without_benchmark_labels(self, lead_client: Client) -> None:
         trained(items=0)
-        assert "Nothing to measure with yet" in words(lead_client)
+        assert "No accuracy yet" in words(lead_client)
         assert "<svg" not in page(lead_client).split("</h1>")[1]
 
 
