@@ -91,7 +91,7 @@ class TestBeforeAnythingWasLearned:
     def test_the_page_says_how_many_labels_the_first_training_needs(self, lead_client: Client) -> None:
         configure_review(benchmark_share=0.25)
         content = words(lead_client)
-        assert "after 20 labels to learn from, of at least two categories" in content
+        assert "after 20 training labels in at least two categories" in content
         assert "25% of what people label is held out" in content
         assert "after 20 more labels" in content
         assert "Versions" not in content
@@ -113,7 +113,7 @@ class TestWhatServes:
         assert f"Version {version} is live" in content
         assert "learned from 1,234 labels" in content
         assert "Category Descriptions moved towards their examples, with a correction by all of them" in content
-        assert "Sentiment Nothing new was better, so it is as it was before" in content
+        assert "Sentiment Unchanged, since nothing new was better" in content
 
     def test_the_page_says_if_no_version_was_better(self, lead_client: Client) -> None:
         trained(promoted=False)
