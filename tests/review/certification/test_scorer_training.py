@@ -114,7 +114,7 @@ def test_a_scorer_that_is_not_better_is_not_deployed_and_not_retried_at_once(
         patched.setattr(scorer_training, "MIN_STANDARD_ERRORS", 1_000.0)
         assert train() is None
     assert Scorer.objects.get().tried == FEWEST
-    assert train() is None, "it would be better now, but there are too fewer_answers_needed new answers"
+    assert train() is None, "it would be better now, but there are too few new answers"
 
 
 def test_scorers_are_never_fitted_on_held_out_audits(installed: None, ana: User) -> None:
