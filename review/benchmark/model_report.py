@@ -75,11 +75,11 @@ class AxisReport:
 
     def __init__(self, axis: str, figures: Any, names: LabelNames) -> None:
         self.key, self.name, self._names = axis, AXIS_NAMES[axis], names
-        self._kept = figures["axes"][axis]
+        self._figures = figures["axes"][axis]
         self.share = Share.from_list(figures[axis])
-        self.macro = names.macro(axis, self._kept["macro_f1"])
-        self._support = {label: support for label, support, *_figures in self._kept["classes"]}
-        self._pairs = {(expected, answered): number for expected, answered, number in self._kept["confusion"]}
+        self.macro = names.macro(axis, self._figures["macro_f1"])
+        self._support = {label: support for label, support, *_figures in self._figures["classes"]}
+        self._pairs = {(expected, answered): number for expected, answered, number in self._figures["confusion"]}
 
     @property
     def _order(self) -> list[int]:
@@ -89,7 +89,7 @@ class AxisReport:
 
     @cached_property
     def classes(self) -> list[ClassRow]:
-        figures_by_label = {label: figures for label, *figures in self._kept["classes"]}
+        figures_by_label = {label: figures for label, *figures in self._figures["classes"]}
         return [ClassRow(pk, self._names.name(self.key, pk), *figures_by_label[pk]) for pk in self._order]
 
     @cached_property

@@ -196,12 +196,14 @@ class TestChoosingAVersion:
         assert latest.pk != earlier.pk
 
     def test_only_versions_with_weights_that_are_not_live_can_be_deployed(self, lead_client: Client) -> None:
-        gone, kept, now = make_version(figures={}), trained(), make_live_version()
+        gone, deployable, now = make_version(figures={}), trained(), make_live_version()
         content = page(lead_client)
         offered = [
-            version for version in (gone, kept, now) if reverse("review:deploy_version", args=[version.pk]) in content
+            version
+            for version in (gone, deployable, now)
+            if reverse("review:deploy_version", args=[version.pk]) in content
         ]
-        assert offered == [kept]
+        assert offered == [deployable]
 
     def test_a_version_without_weights_cannot_be_deployed(self, lead_client: Client) -> None:
         gone, now = make_version(), make_live_version()
@@ -229,9 +231,9 @@ class TestTheLearningCurve:
         for labels in (50, 100, 200, 400):
             trained(labels, round(5_000 * (1 - 2 * labels**-0.4)), 5_000)
         assert 'class="law"' in page(lead_client)
-        found = re.findall(r"about ([\d.]+) percentage points, between ([\d.]+) and (\d+\.\d)", words(lead_client))
-        assert len(found) == 2
-        gain, low, high = map(float, found[0])
+        gains = re.findall(r"about ([\d.]+) percentage points, between ([\d.]+) and (\d+\.\d)", words(lead_client))
+        assert len(gains) == 2
+        gain, low, high = map(float, gains[0])
         assert low < gain < high
         assert gain == pytest.approx(100 * (2 * 400**-0.4 - 2 * 500**-0.4), abs=0.3)
 
@@ -299,9 +301,9 @@ class TestVersions:
         made = [str(make_version()) for _time in range(5)]
         seen, url = [], PAGE
         while url:
-            found = rows(lead_client, "versions", url)
-            assert len(found) <= 2
-            seen += [row.split()[0] for row in found]
+            listed = rows(lead_client, "versions", url)
+            assert len(listed) <= 2
+            seen += [row.split()[0] for row in listed]
             following = re.search(r'rel="next" href="([^"#]*)#versions"', page(lead_client, url))
             url = PAGE + following[1] if following else ""
         assert seen == made[::-1]
