@@ -92,7 +92,7 @@ class TestBeforeAnythingWasLearned:
         configure_review(benchmark_share=0.25)
         content = words(lead_client)
         assert "after 20 training labels in at least two categories" in content
-        assert "25% of what people label is held out" in content
+        assert "25% of all labels are held out" in content
         assert "after 20 more labels" in content
         assert "Versions" not in content
 
