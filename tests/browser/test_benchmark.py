@@ -124,7 +124,7 @@ def test_answer_filters_apply_at_once(lead_page: Page, compared: Run) -> None:
 def test_later_runs_are_compared_with_the_pinned_baseline(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     lead_page.get_by_role("button", name="Set as baseline").click()
-    expect(lead_page.get_by_text("Later results are compared with careful from now on.")).to_be_visible()
+    expect(lead_page.get_by_text("Later results are now compared with careful.")).to_be_visible()
     lead_page.get_by_role("link", name="2 fixed").click()
     expect(lead_page.get_by_text("2 answers", exact=True)).to_be_visible()
 

@@ -64,7 +64,7 @@ def test_rejected_ticket_form_keeps_its_values(agent_page: Page) -> None:
     agent_page.get_by_label("External id").fill("A-1")
     agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_label("Text")).to_have_value("one\n\n  two")
-    expect(agent_page.get_by_label("External id")).to_have_accessible_description(re.compile("There is a ticket"))
+    expect(agent_page.get_by_label("External id")).to_have_accessible_description(re.compile("already exists"))
     agent_page.get_by_role("link", name="Open it").click()
     expect(agent_page).to_have_url(re.compile(f"{first.get_absolute_url()}$"))
 
@@ -74,7 +74,7 @@ def test_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").evaluate("(area, text) => { area.value = text }", "\n".join(lines))
     agent_page.get_by_role("button", name="Save ticket").click()
-    expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
+    expect(agent_page.get_by_text("Ticket saved")).to_be_visible()
     assert Ticket.objects.get().text.split("\n") == lines
 
 

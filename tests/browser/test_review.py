@@ -160,7 +160,7 @@ def test_review_works_without_javascript(no_script_page: Page) -> None:
     no_script_page.get_by_text("Find", exact=True).click()
     no_script_page.get_by_role("button", name="Accept").click()
     no_script_page.locator("summary", has_text="Skip").click()
-    no_script_page.get_by_role("button", name="I cannot tell").click()
+    no_script_page.get_by_role("button", name="I can't tell").click()
     no_script_page.locator("summary", has_text="Escalate").click()
     no_script_page.get_by_label("What should the lead look at?").fill("Tone.")
     no_script_page.get_by_role("button", name="Escalate to a lead").click()

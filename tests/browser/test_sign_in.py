@@ -46,13 +46,13 @@ def type_a_ticket(page: Page) -> None:
 
 
 def finds_what_was_typed(page: Page) -> None:
-    expect(page.get_by_text("You were signed out. Here is what you typed")).to_be_visible()
+    expect(page.get_by_text("You were signed out. Your input is restored")).to_be_visible()
     expect(page.get_by_label("Text")).to_have_value(TYPED)
     expect(page.get_by_label("Customer")).to_have_value("c@example.org")
     expect(page.get_by_label("Due")).to_have_value("2027-01-02T03:04")
     assert not Ticket.objects.exists()
     page.get_by_role("button", name="Save ticket").click()
-    expect(page.get_by_text("The ticket is stored")).to_be_visible()
+    expect(page.get_by_text("Ticket saved")).to_be_visible()
     assert Ticket.objects.get().text == TYPED.strip()
 
 
@@ -103,7 +103,7 @@ def test_signing_in_again_in_another_tab_keeps_the_typed_ticket(agent_page: Page
     agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_label("Text")).to_have_value("typed before")
     agent_page.get_by_role("button", name="Save ticket").click()
-    expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
+    expect(agent_page.get_by_text("Ticket saved")).to_be_visible()
 
 
 @pytest.mark.parametrize("door", ["/sign-in/", "/admin/login/"])

@@ -254,6 +254,6 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
 def test_the_models_page_says_how_many_examples_each_model_sees(client: Client, catalogue: None) -> None:
     client.force_login(make_user("ada", "Agent"))
     where = reverse("classifier:models")
-    assert "few-shot example" not in client.get(where).content.decode()
+    assert "solved ticket" not in client.get(where).content.decode()
     LanguageModel.objects.filter(name="qwen-3-32b").update(examples=5)
-    assert client.get(where).content.decode().count("with 5 few-shot examples") == 1
+    assert client.get(where).content.decode().count("with 5 solved tickets") == 1
