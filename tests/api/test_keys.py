@@ -117,7 +117,7 @@ def test_the_command_prints_a_key_that_works(lea: User, catalogue: None) -> None
     assert (key.name, key.user, key.scopes) == ("Nightly", lea, ["taxonomy:read", "models:read"])
     assert key.expires_at
     assert timedelta(days=29) < key.expires_at - timezone.now() <= timedelta(days=30)
-    with pytest.raises(CommandError, match="Nobody here"):
+    with pytest.raises(CommandError, match="No active user"):
         call_command("api_key", "Nightly", user="nobody", scopes=["classify"])
 
 

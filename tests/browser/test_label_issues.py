@@ -138,7 +138,7 @@ def test_every_step_works_without_javascript(no_script_page: Page) -> None:
     no_script_page.get_by_label("Category").select_option("Technical")
     no_script_page.get_by_role("button", name="Correct label", exact=True).click()
     expect(no_script_page.get_by_text("1 left")).to_be_visible()
-    no_script_page.get_by_role("button", name="I can't tell").click()
+    no_script_page.get_by_role("button", name="Not sure: ask two reviewers").click()
     expect(no_script_page.get_by_role("heading", name="No label issues")).to_be_visible()
     assert [given(number) for number in range(3)] == [
         "Billing | Neutral",

@@ -191,7 +191,7 @@ def test_in_json_lines_a_missing_key_spoils_its_record_only() -> None:
 
 
 def test_a_mapping_of_an_unknown_field_is_refused() -> None:
-    with pytest.raises(UnreadableFile, match="no field 'txt'; map one of 'text', "):
+    with pytest.raises(UnreadableFile, match="Unknown field 'txt'; map one of 'text', "):
         outcome("id,body\n", CSV, mapping={"txt": "body"})
 
 

@@ -157,7 +157,7 @@ def test_erasure_leaves_nothing_of_a_person_in_any_table(catalogue: None, ana: U
     assert others.text == "Mine is well."
     gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get(ticket=ticket).state == GoldLabel.State.RETIRED
-    with pytest.raises(CommandError, match="no such ticket"):
+    with pytest.raises(CommandError, match="No such ticket"):
         erase("--customer", CUSTOMER)
 
 

@@ -225,8 +225,8 @@ def test_models_are_compared_on_items_that_all_have_answered(transactional_db: N
         ticket, answered_by_all = with_tickets(run, 2)
         wrong: dict[str, Any] = {"category_right": False, "sentiment_right": False, "latency_ms": 1, "cost": 0}
         for contender, its in ((first, (ticket, answered_by_all)), (second, (answered_by_all,))):
-            for ticket in its:
-                item = SnapshotItem.objects.get(gold__ticket=ticket)
+            for answered in its:
+                item = SnapshotItem.objects.get(gold__ticket=answered)
                 Result.objects.create(contender=contender, item=item, failure="timeout", **wrong)
         erase(ticket, answered_by_all)
         execution.execute_run(run.pk)
