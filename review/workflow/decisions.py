@@ -238,7 +238,8 @@ def _pass_on(
 
 def _mark_answered(assignments: Sequence[Assignment], reviewer: User) -> None:
     pks = [assignment.pk for assignment in assignments]
-    execute(_ANSWERED.format(pks=placeholders(pks)), [reviewer.pk, *pks])
+    if pks:
+        execute(_ANSWERED.format(pks=placeholders(pks)), [reviewer.pk, *pks])
 
 
 _ANSWERED = "UPDATE review_assignment SET state = 'answered', reviewer_id = %s, leased_until = NULL WHERE id IN ({pks})"
