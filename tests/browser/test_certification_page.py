@@ -29,7 +29,7 @@ def headline(page: Page) -> str:
 
 
 def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> None:
-    lead_page.get_by_role("link", name="Certified auto-accept", exact=True).press("Enter")
+    lead_page.get_by_role("link", name="Auto-accept", exact=True).press("Enter")
     expect(lead_page.locator(".headline")).to_contain_text("No accuracy is certified.")
     lead_page.get_by_role("button", name="Turn on certified auto-accept").press("Enter")
     expect(lead_page.get_by_role("heading", name="Turn on certified auto-accept?")).to_be_focused()
