@@ -13,7 +13,7 @@ from review.gold import gold_labels
 from review.models import GoldLabel, Side
 from review.specialist import published_examples
 
-WORDS = "invoice refund charge login password export outage assignment plan thanks slow error crash".split()  # noqa: SIM905
+WORDS = "invoice refund charge login password export outage seat plan thanks slow error crash".split()  # noqa: SIM905
 
 
 def message(seed: int, change: int) -> str:
