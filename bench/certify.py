@@ -6,8 +6,6 @@ the held-out audits certify as much with it as with the live one. Second model f
 messages outside the pool, the same for all streams.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections.abc import Iterator, Sequence
@@ -92,7 +90,7 @@ class LiveScorer:
         self.risks = np.array([self.pool.risk(self.values, threshold) for threshold in self.test.grid])
 
     @classmethod
-    def deployed(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> LiveScorer:
+    def deployed(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> "LiveScorer":
         values = pool.values(weights)
         grid, coverage = threshold_grid(values[history].tolist())
         return cls(pool=pool, values=values, test=SequentialTest.start(grid, ERROR, risk), coverage=coverage)
@@ -136,7 +134,7 @@ class Stream:
     def labelled(self) -> Bools:
         return ~self.accepted | self.audited
 
-    def run(self) -> Stream:
+    def run(self) -> "Stream":
         for start, stop in steps(len(self.rows)):
             self._come(slice(start, stop))
             due = self.setting.learns and self.attempts < len(MARKS)

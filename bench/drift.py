@@ -6,8 +6,6 @@ auto-accepted: only wrong ones with high scores come more often, which shows les
 which only audits show. Each is measured with the drift monitor and with audits alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from collections import Counter
@@ -46,7 +44,7 @@ class Scene:
     seen: Sequence[Observation]
 
     @classmethod
-    def from_pool(cls, pool: Pool) -> Scene:
+    def from_pool(cls, pool: Pool) -> "Scene":
         """With the lowest threshold at which the error rate is BEFORE."""
         from review.certification.alarms import observation
 

@@ -5,8 +5,6 @@ The product itself classifies and decides three tickets. All others are copies o
 as the product fills it. PostgreSQL only.
 """
 
-from __future__ import annotations
-
 import time
 from functools import cache
 from typing import Any

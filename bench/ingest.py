@@ -4,8 +4,6 @@ bare encoder. `--soak` runs for that many minutes and watches memory, queue and 
 PostgreSQL: set TEST_DATABASE_URL to a server where databases can be created.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import json

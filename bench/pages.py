@@ -3,8 +3,6 @@
 PostgreSQL: set TEST_DATABASE_URL to a server where databases may be made, by a superuser of it.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import json

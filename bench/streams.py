@@ -4,8 +4,6 @@ They are real messages that no model was trained on. Streams are longer than the
 pool's figures hold for the stream.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +43,7 @@ class Pool:
     rows: Floats
 
     @classmethod
-    def from_signals(cls, answer: Ints, chance: Floats, signals: Sequence[Signals]) -> Pool:
+    def from_signals(cls, answer: Ints, chance: Floats, signals: Sequence[Signals]) -> "Pool":
         return cls(
             answer, chance, signals, np.stack([np.append(features(signal, signal.category), 1.0) for signal in signals])
         )

@@ -4,8 +4,6 @@ Keys are assigned before they are committed, so the last key is only trusted SET
 visible.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Redacts gold labels, notes and benchmark results when their tickets are erased."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A local in-memory IMAP server: `with MailServer() as server:`, then `server.deliver(message)`."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from argparse import Namespace
@@ -25,7 +23,7 @@ class MailServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()], daemon=True)
 
-    def __enter__(self) -> MailServer:
+    def __enter__(self) -> "MailServer":
         self._thread.start()
         assert self._ready.wait(10)
         return self

@@ -1,7 +1,5 @@
 """A local server that records requests, with the faults of real ones: `with Receiver(503) as receiver:`."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Callable
@@ -49,7 +47,7 @@ class Receiver:
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> "Receiver":
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 

@@ -4,8 +4,6 @@ In a test: `with OpenAIServer(reply) as server:` and ask `server.base_url`. As a
 `python -m tests.servers --delay 0.2 --rate-limit 0.05`.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import hashlib
@@ -216,7 +214,7 @@ class OpenAIServer:
         self.max_in_flight = 0
         self.base_url = ""
 
-    def __enter__(self) -> OpenAIServer:
+    def __enter__(self) -> "OpenAIServer":
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.start(), self._loop).result(5)

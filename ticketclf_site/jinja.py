@@ -1,7 +1,5 @@
 """Jinja environment of the few templates rendered with every decision, where Django's engine would be too slow."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -4,8 +4,6 @@ SQLite uses FTS5, PostgreSQL a tsvector per ticket. It is not a column of the ti
 step together with its indexes.
 """
 
-from __future__ import annotations
-
 import string
 from functools import reduce
 from typing import Any

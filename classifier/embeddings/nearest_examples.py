@@ -1,7 +1,5 @@
 """Finds the labelled examples nearest to a text."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

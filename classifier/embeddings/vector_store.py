@@ -1,7 +1,5 @@
 """Embeddings of texts, stored by the hashes of text and encoder."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Chooses the labelled examples that an endpoint is shown with each text."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice

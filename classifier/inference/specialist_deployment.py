@@ -1,7 +1,5 @@
 """Deploys versions of the specialist."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Connects to an IMAP mailbox, only at addresses that the SSRF guard allows."""
 
-from __future__ import annotations
-
 import imaplib
 import socket
 import ssl

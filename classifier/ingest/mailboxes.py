@@ -4,8 +4,6 @@ A message is marked as read only after it is stored. If a worker dies in between
 recognized by its Message-ID.
 """
 
-from __future__ import annotations
-
 import hashlib
 import imaplib
 import logging

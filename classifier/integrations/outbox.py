@@ -4,8 +4,6 @@ If a worker dies, its lease expires and the row is sent again, so a receiver may
 own batch, so a slow one delays only itself, and is paused after a failure.
 """
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Callable, Iterator, Sequence

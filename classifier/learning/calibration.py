@@ -4,8 +4,6 @@ Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural network
 "Transforming classifier scores into accurate multiclass probability estimates".
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +23,7 @@ class IsotonicSteps(NamedTuple):
     true: Floats
 
     @classmethod
-    def none(cls) -> IsotonicSteps:
+    def none(cls) -> "IsotonicSteps":
         return cls(np.zeros(0, np.float32), np.zeros(0, np.float32))
 
     def __call__(self, probabilities: Floats) -> Floats:

@@ -1,7 +1,5 @@
 """Compares a trained head with the live one on examples that neither has seen."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -35,7 +33,7 @@ class Comparison(NamedTuple):
         )
 
     @classmethod
-    def nothing(cls) -> Comparison:
+    def nothing(cls) -> "Comparison":
         return cls(0, 0.0, 0.0, 0.0, 0.0)
 
 

@@ -4,8 +4,6 @@ A label added after the training has only its prototype; a renamed label keeps w
 for their successor; labels that are not offered are ignored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,7 +47,7 @@ class HeldOutRecord:
     right: Ints
 
     @classmethod
-    def empty(cls) -> HeldOutRecord:
+    def empty(cls) -> "HeldOutRecord":
         none = np.zeros(0, np.int64)
         return cls(examples=none, labels=none, losses=np.zeros(0, np.float32), right=none)
 
@@ -72,7 +70,7 @@ class Head:
     seen: Ints
 
     @classmethod
-    def untrained(cls) -> Head:
+    def untrained(cls) -> "Head":
         """Prototypes only."""
         none = np.zeros(0, np.int64)
         return cls(

@@ -4,8 +4,6 @@ The tokenizer splits unknown words into pieces, and knows few words of other lan
 words.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

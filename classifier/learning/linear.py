@@ -1,7 +1,5 @@
 """A linear correction of prototypes: multinomial logistic regression with a normal prior centred on no correction."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +23,7 @@ class Correction(NamedTuple):
     bias: Floats
 
     @classmethod
-    def none(cls, labels: int) -> Correction:
+    def none(cls, labels: int) -> "Correction":
         return cls(np.zeros((labels, WIDTH), np.float32), np.zeros(labels, np.float32))
 
 

@@ -1,7 +1,5 @@
 """Finds the similarity below which a text counts as unfamiliar."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A label's position before it has examples, from its name, description and example texts."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from classifier.contract.types import Option

@@ -1,7 +1,5 @@
 """Trains a head: cross-validates the recipes and fits the best one to all examples."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +47,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def part(self, which: Ints) -> Examples:
+    def part(self, which: Ints) -> "Examples":
         return Examples(
             keys=self.keys[which],
             texts=[self.texts[number] for number in which],
@@ -101,7 +99,7 @@ class TrainingSet(NamedTuple):
     labels: Ints
     counted: TermCounts
 
-    def part(self, rows: Ints) -> TrainingSet:
+    def part(self, rows: Ints) -> "TrainingSet":
         return TrainingSet(self.vectors[rows], self.labels[rows], self.counted.part(rows))
 
     def sums(self, count: int) -> Floats:

@@ -1,7 +1,5 @@
 """The space in which texts are compared: centred embeddings of length one."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Serialises a trained specialist as safetensors, a format that cannot contain code."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass
@@ -35,7 +33,7 @@ class SpecialistWeights:
     novelty_threshold: float
 
     @classmethod
-    def untrained(cls) -> SpecialistWeights:
+    def untrained(cls) -> "SpecialistWeights":
         return cls(category=Head.untrained(), sentiment=Head.untrained(), novelty_threshold=-1.0)
 
 

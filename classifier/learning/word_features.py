@@ -3,8 +3,6 @@
 scikit-learn fits it. Prediction is implemented here, since loading the library costs every worker 150 MB.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections import Counter
@@ -50,7 +48,7 @@ class WordModel:
         self.bias = bias
 
     @classmethod
-    def none(cls) -> WordModel:
+    def none(cls) -> "WordModel":
         nothing = np.zeros(0, np.float32)
         return cls([], nothing, np.zeros((0, 0), np.float32), nothing)
 
@@ -80,7 +78,7 @@ class TermCounts(NamedTuple):
     terms: npt.NDArray[np.object_]
     times: Any
 
-    def part(self, rows: Ints) -> TermCounts:
+    def part(self, rows: Ints) -> "TermCounts":
         return TermCounts(self.terms, self.times[rows])
 
     def scores(self, words: WordModel) -> Floats:

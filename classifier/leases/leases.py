@@ -4,8 +4,6 @@ If a holder dies, its leases expire. If it stalls, its writes match no row once 
 each write names the owner.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager

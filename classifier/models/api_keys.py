@@ -1,7 +1,5 @@
 """API keys, their rate limits, and stored replies for idempotent requests."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
@@ -27,7 +25,7 @@ class Scope(models.TextChoices):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def usable(self) -> ApiKeyQuerySet:
+    def usable(self) -> "ApiKeyQuerySet":
         """Keys that are neither revoked nor expired and belong to an active user."""
         lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         return self.filter(lasting, revoked_at=None, user__is_active=True)

@@ -1,7 +1,5 @@
 """Audit draws: the probability with which each ticket was sampled, and the result. Rows never change."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.db.models import F, Q
 
@@ -11,7 +9,7 @@ from classifier.models.verdict import Verdict
 
 
 class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):
-    def valid(self) -> AuditDrawQuerySet:
+    def valid(self) -> "AuditDrawQuerySet":
         return self.filter(void=False)
 
 

@@ -1,7 +1,5 @@
 """Contracts (prompt and answer schema), each stored once, so that every prediction names its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -26,7 +24,7 @@ class Labels(NamedTuple):
 
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
-    def current(self) -> ContractVersion:
+    def current(self) -> "ContractVersion":
         """The contract for the current taxonomy and instructions, stored if it is new (six queries). Raises
         EmptyTaxonomy.
         """
@@ -44,8 +42,8 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
         )
 
     def get_or_create_for(
-        self, categories: Sequence[KeyedOption], sentiments: Sequence[KeyedOption], *, instructions: str = ""
-    ) -> ContractVersion:
+        self, categories: "Sequence[KeyedOption]", sentiments: "Sequence[KeyedOption]", *, instructions: str = ""
+    ) -> "ContractVersion":
         """The contract that offers these labels, stored if it is new. Labels of a draft may have no key yet."""
         terms = prompt.contract_for(_known(Category, categories), _known(Sentiment, sentiments), instructions)
         options = {"categories": _stored(categories), "sentiments": _stored(sentiments), "instructions": instructions}
@@ -82,7 +80,7 @@ class ContractVersion(models.Model):
     def __str__(self) -> str:
         return self.digest[:12]
 
-    def loaded(self) -> ContractVersion:
+    def loaded(self) -> "ContractVersion":
         """This version with `terms` and `labels`, ready for new requests. Raises ValueError if only its wording was
         stored.
         """

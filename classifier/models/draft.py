@@ -1,7 +1,5 @@
 """Drafts of the taxonomy and the instructions, to edit and measure before publishing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -20,7 +18,7 @@ def normalized_text(text: str) -> str:
 
 
 class DraftQuerySet(models.QuerySet["Draft"]):
-    def open(self) -> DraftQuerySet:
+    def open(self) -> "DraftQuerySet":
         return self.filter(published_at=None)
 
 

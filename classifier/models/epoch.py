@@ -1,7 +1,5 @@
 """Epochs: the frozen combination of models and rules under which verdicts were reached."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 
@@ -21,10 +19,10 @@ def _fresh_seed() -> str:
 
 
 class EpochQuerySet(models.QuerySet["Epoch"]):
-    def running(self) -> EpochQuerySet:
+    def running(self) -> "EpochQuerySet":
         return self.filter(ended_at=None)
 
-    def certifying(self) -> Epoch | None:
+    def certifying(self) -> "Epoch | None":
         """The running epoch in certified mode, if any."""
         running = (
             self.running()

@@ -1,7 +1,5 @@
 """Records of erasures: how much was erased where, and what could not be reached. No personal data."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -1,7 +1,5 @@
 """The gate: which models are asked, and which tickets are auto-accepted."""
 
-from __future__ import annotations
-
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -13,7 +11,7 @@ from classifier.models.specialist import SpecialistVersion
 
 
 class GateQuerySet(models.QuerySet["Gate"]):
-    def with_models(self) -> GateQuerySet:
+    def with_models(self) -> "GateQuerySet":
         """Also loads the models and their providers."""
         return self.select_related("primary__provider", "second_opinion__provider", "front__provider")
 
@@ -135,7 +133,7 @@ class Gate(models.Model):
             )
 
     @classmethod
-    def current(cls) -> Gate:
+    def current(cls) -> "Gate":
         """The single row with its models. Raises Gate.DoesNotExist before the catalogue is loaded."""
         return cls.objects.with_models().get(pk=1)
 

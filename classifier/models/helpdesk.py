@@ -1,7 +1,5 @@
 """Help desks that tickets come from, and write-backs to them."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -12,10 +10,10 @@ from classifier.security.secrets_from_env import validate_variable_name
 
 
 class HelpDeskQuerySet(models.QuerySet["HelpDesk"]):
-    def active(self) -> HelpDeskQuerySet:
+    def active(self) -> "HelpDeskQuerySet":
         return self.filter(active=True)
 
-    def writing_back(self) -> HelpDeskQuerySet:
+    def writing_back(self) -> "HelpDeskQuerySet":
         return self.active().filter(write_back=True)
 
 

@@ -1,7 +1,5 @@
 """Providers and models, which admins edit. API keys stay in the environment."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 
@@ -86,12 +84,12 @@ class Learning(models.TextChoices):
 
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
-    def zero_shot(self) -> LanguageModel:
+    def zero_shot(self) -> "LanguageModel":
         """The embedded model that needs neither a key nor labels. Raises DoesNotExist before the catalogue loads."""
         here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
         return here.filter(learning=Learning.NOTHING).earliest("pk")
 
-    def fallback(self) -> LanguageModel:
+    def fallback(self) -> "LanguageModel":
         """The best model that needs no key: the specialist once a version is live, else the zero-shot model (one
         query).
         """
@@ -100,7 +98,7 @@ class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
         here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
         return here.order_by("-learning", "pk")[0]
 
-    def with_keys(self) -> list[LanguageModel]:
+    def with_keys(self) -> "list[LanguageModel]":
         """Models that can answer now: not those without a key, behind a local server, or still untrained."""
         language_models = self.select_related("provider").exclude(
             provider__kind=Provider.Kind.CHAT, provider__api_key_env=""

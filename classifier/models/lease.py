@@ -1,7 +1,5 @@
 """Rows that one worker at a time holds, by the database's clock."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 

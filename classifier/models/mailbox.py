@@ -1,7 +1,5 @@
 """Mailboxes whose messages become tickets. `available_at` says when a worker may check one."""
 
-from __future__ import annotations
-
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +10,7 @@ from classifier.security.secrets_from_env import validate_variable_name
 
 
 class MailboxQuerySet(LeasableQuerySet["Mailbox"]):
-    def due(self) -> MailboxQuerySet:
+    def due(self) -> "MailboxQuerySet":
         """Active mailboxes that a worker may check now."""
         return self.filter(active=True).free()
 

@@ -3,8 +3,6 @@
 The rows are the queue: `available_at` says when a worker may take a waiting request.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, Self
 from uuid import uuid4
@@ -114,10 +112,10 @@ def all_event_kinds() -> list[str]:
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
-    def active(self) -> WebhookQuerySet:
+    def active(self) -> "WebhookQuerySet":
         return self.filter(active=True)
 
-    def wanting(self, kind: str) -> list[Webhook]:
+    def wanting(self, kind: str) -> "list[Webhook]":
         """Active webhooks that subscribe to this kind of event (one query)."""
         return [webhook for webhook in self.active() if kind in webhook.kinds]
 

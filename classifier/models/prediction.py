@@ -1,7 +1,5 @@
 """Models' answers and failures. Rows never change, except that merging labels moves references."""
 
-from __future__ import annotations
-
 import math
 
 from django.db import models
@@ -84,7 +82,7 @@ class Prediction(ModelCall):
     def displayed_confidence(self) -> str:
         return round_down(self.confidence)
 
-    def same_label(self, other: Prediction) -> bool:
+    def same_label(self, other: "Prediction") -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)
 
 

@@ -1,7 +1,5 @@
 """Heartbeats of the running processes."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from django.db import models
@@ -12,7 +10,7 @@ ALIVE = timedelta(seconds=60)
 
 
 class ProcessHeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
-    def alive(self) -> ProcessHeartbeatQuerySet:
+    def alive(self) -> "ProcessHeartbeatQuerySet":
         return self.filter(beat_at__gte=timezone.now() - ALIVE)
 
 

@@ -1,7 +1,5 @@
 """Scorers and scores: the estimated probability that an answer is right."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +12,7 @@ from classifier.scoring.signals import Signals
 
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):
-    def live_for(self, language_model: LanguageModel) -> Scorer:
+    def live_for(self, language_model: LanguageModel) -> "Scorer":
         """The model's live scorer; creates the built-in one if none has been fitted."""
         scorer = self.filter(language_model=language_model, live=True).first()
         if scorer is None:

@@ -1,7 +1,5 @@
 """Running totals of large tables, updated chunk by chunk as rows arrive."""
 
-from __future__ import annotations
-
 from django.db import models
 
 

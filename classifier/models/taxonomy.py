@@ -1,7 +1,5 @@
 """Categories and sentiments, which admins edit. Labels in use are retired or merged, never deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -23,12 +21,12 @@ def _no_separator(name: str) -> None:
 
 
 class LabelQuerySet(models.QuerySet["Sentiment"]):
-    def active(self) -> LabelQuerySet:
+    def active(self) -> "LabelQuerySet":
         return self.filter(retired=False)
 
 
 class CategoryQuerySet(models.QuerySet["Category"]):
-    def active(self) -> CategoryQuerySet:
+    def active(self) -> "CategoryQuerySet":
         return self.filter(retired=False)
 
     def paths(self) -> dict[int, str]:
@@ -118,7 +116,7 @@ class Category(Label):
         if not self.retired and twins.exists():
             raise ValidationError({"name": _("A category with this name already exists here.")})
 
-    def answers_for(self, expected: Category) -> bool:
+    def answers_for(self, expected: "Category") -> bool:
         """Whether this category counts as correct where `expected` is: the same one or a descendant (one query per
         level).
         """

@@ -1,7 +1,5 @@
 """Tickets and their states. The rows are the work queue: `available_at` says when a worker may take a new one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -41,14 +39,14 @@ class MessageField(models.TextField[str, str]):
 
 
 class TicketQuerySet(LeasableQuerySet["Ticket"]):
-    def new(self) -> TicketQuerySet:
+    def new(self) -> "TicketQuerySet":
         return self.filter(state=Ticket.State.NEW)
 
-    def waiting(self) -> TicketQuerySet:
+    def waiting(self) -> "TicketQuerySet":
         """New tickets that a worker may take."""
         return self.new().free()
 
-    def in_state(self, state: str) -> TicketQuerySet:
+    def in_state(self, state: str) -> "TicketQuerySet":
         return self.filter(state=state)
 
     def sources(self, most: int = 50) -> list[str]:
@@ -59,7 +57,7 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
             sources.append(source)
         return sources
 
-    def search(self, typed: str) -> TicketQuerySet:
+    def search(self, typed: str) -> "TicketQuerySet":
         """The latest tickets that contain all these words or words that begin with them; all tickets if nothing typed
         is a word.
         """
@@ -71,7 +69,7 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
         number = self.order_by()[:most].count()
         return str(number) if number < most else f"{most - 1:,}+"
 
-    def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
+    def bulk_create(self, objs: "Iterable[Ticket]", *args: Any, **kwargs: Any) -> "list[Ticket]":
         """Like Django's; announces the arrival after the commit, as `save` does."""
         created = super().bulk_create(objs, *args, **kwargs)
         if created:
@@ -86,11 +84,11 @@ class TicketPage:
     as the first.
     """
 
-    tickets: list[Ticket]
+    tickets: "list[Ticket]"
     next_before: int | None
 
     @classmethod
-    def load(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> TicketPage:
+    def load(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> "TicketPage":
         """The tickets whose key is below `before`; anything but a number means the first page."""
         if before.isdecimal() and len(before) < 19:
             tickets = tickets.filter(pk__lt=int(before))

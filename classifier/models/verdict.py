@@ -1,7 +1,5 @@
 """Verdicts: what the gate decided about each ticket, and why."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +24,7 @@ class Reason(models.TextChoices):
 
 
 class VerdictQuerySet(models.QuerySet["Verdict"]):
-    def current(self) -> VerdictQuerySet:
+    def current(self) -> "VerdictQuerySet":
         return self.filter(current=True)
 
 

@@ -1,7 +1,5 @@
 """Draws the random audits of certified auto-accept, in the transaction that saves the verdicts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from classifier.models import AuditDraw, Epoch, GateMode, Verdict

@@ -8,8 +8,6 @@ Where a score decides, the specialist version of the scorer is asked, which is f
 covers must not change with later training, least of all on audits.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Sequence

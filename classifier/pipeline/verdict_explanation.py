@@ -1,7 +1,5 @@
 """Explains why the gate auto-accepted a ticket or sent it to review."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, cast

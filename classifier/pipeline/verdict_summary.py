@@ -1,7 +1,5 @@
 """Summarises a verdict for the API and the `classify` command."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ A ticket that nothing depends on is deleted. Others keep their row with a placeh
 certificates stay valid. Snapshots, exported files and trained models that contain the text are reported.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Replaces erased texts, and finds text that quotes them. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass, field

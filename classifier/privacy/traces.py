@@ -1,7 +1,5 @@
 """Redacts copies of a ticket's text outside its own tables: label examples, stored replies, sessions and logs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -8,8 +8,6 @@ accuracy. Newton's method on the penalised likelihood: le Cessie and van Houweli
 logistic regression".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,7 +44,7 @@ class ScorerWeights:
     both: Floats
 
     @classmethod
-    def built_in(cls) -> ScorerWeights:
+    def built_in(cls) -> "ScorerWeights":
         return cls(category=BUILT_IN, sentiment=BUILT_IN, offsets={}, both=np.array([1.0, 0.0]))
 
     def as_json(self) -> dict[str, object]:
@@ -54,7 +52,7 @@ class ScorerWeights:
         return rows | {"offsets": {str(key): float(offset) for key, offset in self.offsets.items()}}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, object]) -> ScorerWeights:
+    def from_json(cls, stored: Mapping[str, object]) -> "ScorerWeights":
         """Raises ValueError if the data is not what `as_json` returns."""
         wanted = {"category": (WIDTH,), "sentiment": (WIDTH,), "both": (2,)}
         try:
@@ -89,7 +87,7 @@ class JudgedAnswers:
     def __len__(self) -> int:
         return len(self.signals)
 
-    def part(self, rows: Sequence[int]) -> JudgedAnswers:
+    def part(self, rows: Sequence[int]) -> "JudgedAnswers":
         fields = ("signals", "categories", "category_right", "sentiment_right")
         return JudgedAnswers(**{name: [getattr(self, name)[row] for row in rows] for name in fields})
 

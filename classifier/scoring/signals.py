@@ -3,8 +3,6 @@
 The specialist predicts every ticket, so its agreement with the answering model is always known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -53,7 +51,7 @@ class Signals(NamedTuple):
         return self._asdict() | {"category": self.category._asdict(), "sentiment": self.sentiment._asdict()}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, object]) -> Signals:
+    def from_json(cls, stored: Mapping[str, object]) -> "Signals":
         axes = {name: AxisSignals(**stored[name]) for name in ("category", "sentiment")}  # type: ignore[arg-type]  # stored by as_json
         return cls(**{**stored, **axes})  # type: ignore[arg-type]  # stored by as_json
 

@@ -1,7 +1,5 @@
 """Compares a draft with the taxonomy and instructions it started from and with the current ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -33,7 +31,7 @@ class LabelState(NamedTuple):
     examples: str
     position: int
 
-    def differing(self, other: LabelState) -> list[str]:
+    def differing(self, other: "LabelState") -> list[str]:
         """The names of the values that differ."""
         return [name for name in self._fields if getattr(self, name) != getattr(other, name)]
 

@@ -3,8 +3,6 @@
 Benchmark, preview and publication use the same plan.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Highlights words in untrusted text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from django import template

@@ -1,7 +1,5 @@
 """The label that currently applies to a ticket."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from classifier.models import Category, Prediction, Sentiment, Ticket

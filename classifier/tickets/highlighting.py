@@ -1,7 +1,5 @@
 """Splits a text at spans to highlight words. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 

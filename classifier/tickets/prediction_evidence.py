@@ -1,7 +1,5 @@
 """Evidence for predictions on the ticket page: influential words and the nearest labelled tickets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 

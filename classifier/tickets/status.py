@@ -1,7 +1,5 @@
 """The status of a ticket as pages may show it: a sealed ticket reveals no predictions or decisions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +24,7 @@ class TicketStatus:
     """Only where the label is a prediction."""
 
     @classmethod
-    def for_ticket(cls, ticket: Ticket) -> TicketStatus:
+    def for_ticket(cls, ticket: Ticket) -> "TicketStatus":
         """The ticket must come from `with_labels`."""
         if ticket.state == Ticket.State.NEW:
             return cls(instead=_("waiting for classification"))

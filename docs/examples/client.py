@@ -5,8 +5,6 @@ result = client.classify("My invoice #9922 has the wrong tax rate.")
 print(result["category"], result["sentiment"], result["review_flag"])
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

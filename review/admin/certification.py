@@ -1,7 +1,5 @@
 """Django admin of the accuracy target, certificates, alarms, audits and ledgers."""
 
-from __future__ import annotations
-
 from django.contrib import admin
 
 from classifier.admin.history import SingletonAdmin

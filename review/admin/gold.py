@@ -1,7 +1,5 @@
 """Django admin of gold labels, snapshots and benchmark runs."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from django import forms

@@ -1,7 +1,5 @@
 """The pinned baseline: one result that later results are compared with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

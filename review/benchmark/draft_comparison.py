@@ -1,7 +1,5 @@
 """Effect of a taxonomy draft: a model's answers under the draft compared with those under the contract in force."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

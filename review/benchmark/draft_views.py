@@ -1,7 +1,5 @@
 """View of the items that a model answers differently under a draft."""
 
-from __future__ import annotations
-
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse

@@ -4,8 +4,6 @@ Each result is stored as soon as it arrives, so an interrupted run resumes where
 requests that were in flight.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """Benchmark models on a labelled file, without storing anything."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple

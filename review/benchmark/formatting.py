@@ -1,7 +1,5 @@
 """Figures as the benchmark pages show them: percentages, gate outcomes and label names."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ class Share:
     figure: Estimate
 
     @classmethod
-    def from_list(cls, values: Sequence[Any]) -> Share:
+    def from_list(cls, values: Sequence[Any]) -> "Share":
         return cls(Estimate(*values))
 
     @property

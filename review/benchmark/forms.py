@@ -1,7 +1,5 @@
 """Forms of a benchmark run's pages: filter answers, set a threshold, dispute a label."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

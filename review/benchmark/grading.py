@@ -1,7 +1,5 @@
 """Grade an answer: right if it is the expected label or one below it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from classifier.models import Category, Sentiment

@@ -1,7 +1,5 @@
 """Warn about contracts whose examples are nearly the same as benchmark texts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _

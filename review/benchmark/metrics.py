@@ -3,8 +3,6 @@
 Estimates are lists of four: the value, both ends of its 95% interval, and the number of items.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple

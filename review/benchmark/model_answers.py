@@ -1,7 +1,5 @@
 """List a contender's answers next to the expected labels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Detailed report on one contender: figures by class, confusion matrix and calibration."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property

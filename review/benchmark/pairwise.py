@@ -1,7 +1,5 @@
 """Word pairwise comparisons of contenders, for pages and the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Progress of benchmark runs and their contenders."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

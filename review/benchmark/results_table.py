@@ -1,7 +1,5 @@
 """Results of a finished run: its contenders side by side, and their pairwise comparisons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Start, stop and resume benchmark runs, estimate their cost, and load the built-in items."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from decimal import Decimal

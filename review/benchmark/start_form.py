@@ -1,7 +1,5 @@
 """Form that starts a benchmark run: which models, under which contracts, on which snapshot."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal

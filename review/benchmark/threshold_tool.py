@@ -1,7 +1,5 @@
 """The threshold tool: what each threshold would auto-accept of a contender's answers."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _

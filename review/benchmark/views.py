@@ -1,7 +1,5 @@
 """Views of the benchmark: runs, their results, answers and the threshold."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse, QueryDict

@@ -1,7 +1,5 @@
 """Set the accuracy target."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """E-mail the leads about alarms, where e-mail is set up."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

@@ -4,8 +4,6 @@ A change across all tickets suspends the certificate: nothing is auto-accepted, 
 is audited until the audits clear or confirm the alarm. Too many errors among audits revoke the certificate at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from django.contrib.auth.models import User

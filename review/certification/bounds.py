@@ -3,8 +3,6 @@
 Hájek (1971): the ratio estimate under unequal sampling probabilities.
 """
 
-from __future__ import annotations
-
 import math
 
 from review.certification.sequential_test import DrawBatch

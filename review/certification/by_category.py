@@ -4,8 +4,6 @@ A category's test counts the tickets that were predicted as it, from the first d
 choose where it starts would certify too often.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from classifier.models import Category

@@ -1,7 +1,5 @@
 """Grant and end certificates, and pass them on to the gate through its epoch."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db import transaction

@@ -1,7 +1,5 @@
 """Charts of error and evidence by coverage. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Run one cycle of certification: alarms, ledger, certificate, e-mails, scorer training and rejudging."""
 
-from __future__ import annotations
-
 from django.db import transaction
 from django.utils import timezone
 

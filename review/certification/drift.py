@@ -8,8 +8,6 @@ Shin, Ramdas and Rinaldo (2023), "E-detectors: a nonparametric framework for seq
 "Continuous inspection schemes".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -150,7 +148,7 @@ class DriftMonitor:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> DriftMonitor:
+    def from_json(cls, stored: Mapping[str, Any]) -> "DriftMonitor":
         """The inverse of `as_json`; a new monitor for an empty mapping."""
         if not stored:
             return cls()

@@ -3,8 +3,6 @@
 The epoch's models answer the tickets of those audits again, remote ones within their budget; people review nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The evidence of one epoch as columns, for the certification page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +39,17 @@ class EvidenceColumns:
     """Whether there are more draws than were read."""
 
     @classmethod
-    def latest(cls, ledger: Ledger) -> EvidenceColumns:
+    def latest(cls, ledger: Ledger) -> "EvidenceColumns":
         """The latest draws (two queries)."""
         return cls._load(ledger, "-pk")
 
     @classmethod
-    def earliest(cls, ledger: Ledger) -> EvidenceColumns:
+    def earliest(cls, ledger: Ledger) -> "EvidenceColumns":
         """The earliest draws, so that what they certify stays certified (two queries)."""
         return cls._load(ledger, "pk")
 
     @classmethod
-    def _load(cls, ledger: Ledger, order: str) -> EvidenceColumns:
+    def _load(cls, ledger: Ledger, order: str) -> "EvidenceColumns":
         draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by(order)
         read = list(draws.values_list(*_DRAW_FIELDS, *_AUDIT_FIELDS)[: MAX_DRAWS + 1])
         earlier = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong", "category"))

@@ -3,8 +3,6 @@
 It contains no ticket texts and no names of people.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ Its content follows from the draws and audits alone, so it can be rebuilt at any
 error, so postponing hard ones cannot help to certify.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

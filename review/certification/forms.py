@@ -1,7 +1,5 @@
 """Forms of the certification page. People enter shares in percent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -111,7 +109,7 @@ class ModeForm(forms.Form):
         """
         return self.data.get("mode-mode") == GateMode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
 
-    def unanswered(self) -> ModeForm:
+    def unanswered(self) -> "ModeForm":
         """The same choices in a fresh form, which shows no error about the missing reason."""
         return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
 
@@ -131,7 +129,7 @@ class WhatIfForm(forms.Form):
     risk = Percent(0.1, 50, label=_("Risk, %"))
 
     @classmethod
-    def from_query(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, TargetAndRisk]:
+    def from_query(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> "tuple[WhatIfForm, TargetAndRisk]":
         """The form, and the target and risk sent, or the current ones if these are missing or invalid."""
         current = TargetAndRisk(accuracy_target.target, accuracy_target.risk)
         form = cls(data if "target" in data else None, initial=current._asdict(), auto_id="id_what_if_%s")

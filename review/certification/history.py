@@ -1,7 +1,5 @@
 """Past certificates and alarms, page by page, and notices of alarms that need attention."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -39,7 +37,7 @@ class History:
     alarms_before: int | None
 
     @classmethod
-    def load(cls, certificates_before: str = "", alarms_before: str = "") -> History:
+    def load(cls, certificates_before: str = "", alarms_before: str = "") -> "History":
         """The pages before these keys; the first page if a key is invalid (two queries)."""
         certificates, next_certificate = _page(Certificate.objects.select_related("ledger"), certificates_before)
         raised, next_alarm = _page(Alarm.objects.select_related("seen_by"), alarms_before)
@@ -83,14 +81,14 @@ class AlarmNotice:
         return drift.CLEARING_AUDITS
 
     @classmethod
-    def all(cls) -> list[AlarmNotice]:
+    def all(cls) -> "list[AlarmNotice]":
         """Open alarms, and confirmed ones that no one has acknowledged (one query, and two per alarm)."""
         needs_attention = Q(state=Alarm.State.OPEN) | Q(state=Alarm.State.CONFIRMED, seen_by=None)
         alarms_to_show = Alarm.objects.filter(needs_attention).select_related("seen_by").order_by("-pk")
         return [cls.for_alarm(alarm) for alarm in alarms_to_show[:MAX_NOTICES]]
 
     @classmethod
-    def for_alarm(cls, alarm: Alarm) -> AlarmNotice:
+    def for_alarm(cls, alarm: Alarm) -> "AlarmNotice":
         """Two queries."""
         first = AuditDraw.objects.filter(pk=alarm.since).values_list("verdict__created_at", flat=True).first()
         auto_accepted = len(alarms.auto_accepted_since(alarm))

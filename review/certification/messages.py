@@ -1,7 +1,5 @@
 """The state of certification in plain words."""
 
-from __future__ import annotations
-
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _

@@ -1,7 +1,5 @@
 """Recompute certificates from exported evidence alone. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

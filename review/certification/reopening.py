@@ -1,7 +1,5 @@
 """Send tickets that were auto-accepted since a change back to review."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db import transaction

@@ -1,7 +1,5 @@
 """Everything that the certification page shows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -31,7 +29,7 @@ class RecentTraffic(NamedTuple):
     looked_at: Share
 
     @classmethod
-    def latest(cls, since: datetime | None) -> RecentTraffic:
+    def latest(cls, since: datetime | None) -> "RecentTraffic":
         """The latest verdicts, none before `since` (one query)."""
         latest = Verdict.objects.current().order_by("-pk")
         rows = latest.values_list("auto_accepted", "audit_draw__audited", "created_at")[:RECENT]
@@ -59,7 +57,7 @@ class ThresholdCharts:
     evidence: charts.EvidenceChart
 
     @classmethod
-    def from_steps(cls, steps: list[ThresholdStep], limit: float) -> ThresholdCharts:
+    def from_steps(cls, steps: list[ThresholdStep], limit: float) -> "ThresholdCharts":
         points = [ThresholdPoint(step.coverage, _interval(step.wrong), step.evidence, step.certified) for step in steps]
         return cls(steps=steps, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
 
@@ -89,7 +87,7 @@ class CertificationReport:
     charts: ThresholdCharts | None
 
     @classmethod
-    def current(cls) -> CertificationReport:
+    def current(cls) -> "CertificationReport":
         """A fixed number of bounded queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         status = CertificationStatus.current()
         progress, threshold = status.progress, status.threshold

@@ -5,8 +5,6 @@ is better if its log loss on held-out folds is lower by more than chance, and if
 much of it as all audits have certified of the live one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -167,7 +165,7 @@ class Progress(NamedTuple):
     less_needed: float
 
     @classmethod
-    def from_test(cls, test: SequentialTest, coverage: Sequence[float]) -> Progress:
+    def from_test(cls, test: SequentialTest, coverage: Sequence[float]) -> "Progress":
         needed = test.clean_audits_to_next()
         return cls(coverage[test.certified - 1] if test.certified else 0.0, -np.inf if needed is None else -needed)
 

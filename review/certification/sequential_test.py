@@ -15,8 +15,6 @@ correction.
 - Angelopoulos et al. (2021), "Learn then test": the fixed sequence.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,19 +60,19 @@ class DrawBatch(NamedTuple):
     wrong: npt.NDArray[np.bool_]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[tuple[float, float, float, float, bool, bool]]) -> DrawBatch:
+    def from_rows(cls, rows: Sequence[tuple[float, float, float, float, bool, bool]]) -> "DrawBatch":
         columns = np.array(rows, np.float64).reshape(len(rows), 6).T
         value, share, floor, fully_audited, audited, wrong = columns
         return cls(value, share, floor, fully_audited, audited.astype(bool), wrong.astype(bool))
 
     @classmethod
-    def audits(cls, values: Sequence[float], wrong: Sequence[bool]) -> DrawBatch:
+    def audits(cls, values: Sequence[float], wrong: Sequence[bool]) -> "DrawBatch":
         """Audits that were all drawn with the same probability, whatever their scores."""
         ones = np.ones(len(values))
         fully_audited, every = np.full(len(values), -np.inf), np.ones(len(values), bool)
         return cls(np.array(values, np.float64), ones, ones, fully_audited, every, np.array(wrong, bool))
 
-    def part(self, where: slice) -> DrawBatch:
+    def part(self, where: slice) -> "DrawBatch":
         value, share, floor, fully_audited, audited, wrong = self
         return DrawBatch(value[where], share[where], floor[where], fully_audited[where], audited[where], wrong[where])
 
@@ -109,10 +107,10 @@ class SequentialTest:
     tickets: int = 0
 
     @classmethod
-    def start(cls, grid: Sequence[float], error: float, risk: float) -> SequentialTest:
+    def start(cls, grid: Sequence[float], error: float, risk: float) -> "SequentialTest":
         return cls(np.array(grid, np.float64), error, risk, np.zeros((len(grid), len(BETS))), [None] * len(grid))
 
-    def copy(self) -> SequentialTest:
+    def copy(self) -> "SequentialTest":
         return SequentialTest(self.grid, self.error, self.risk, self.wealth.copy(), list(self.reached), self.tickets)
 
     @property

@@ -1,7 +1,5 @@
 """The stage of certification, its evidence, and what the next step takes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,7 +29,7 @@ class LedgerProgress:
     test: SequentialTest
 
     @classmethod
-    def for_ledger(cls, ledger: Ledger) -> LedgerProgress:
+    def for_ledger(cls, ledger: Ledger) -> "LedgerProgress":
         """Two queries."""
         evidence = EvidenceColumns.latest(ledger)
         return cls(ledger=ledger, evidence=evidence, test=evidence.replay(ledger))
@@ -65,7 +63,7 @@ class CertificationStatus:
     scored_tickets: int = 0
 
     @classmethod
-    def current(cls) -> CertificationStatus:
+    def current(cls) -> "CertificationStatus":
         """At most ten queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         gate, accuracy_target = Gate.current(), AccuracyTarget.current()
         if gate.mode != GateMode.CERTIFIED:

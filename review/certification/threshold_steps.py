@@ -1,7 +1,5 @@
 """What audits found at each threshold of the grid, and how much of its evidence is there."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from review.benchmark.formatting import Share

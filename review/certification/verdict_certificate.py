@@ -1,7 +1,5 @@
 """The certificate that a ticket was auto-accepted under, for its page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db.models import Q

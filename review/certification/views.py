@@ -1,7 +1,5 @@
 """The certification page and its actions."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse, StreamingHttpResponse

@@ -1,7 +1,5 @@
 """Replay the recorded evidence for other accuracy targets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.utils.formats import number_format

@@ -1,7 +1,5 @@
 """Export a snapshot's records and manifest in any format."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Forms of the datasets pages: create a snapshot, export it, import labels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import forms

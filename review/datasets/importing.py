@@ -1,7 +1,5 @@
 """Import labels from files as gold labels, skipping known texts and rejecting conflicts and unknown labels."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Views for datasets: create and export snapshots, import labels."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse

@@ -1,7 +1,5 @@
 """Assigns texts to duplicate groups, at a cost independent of the groups' sizes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

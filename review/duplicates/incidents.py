@@ -3,8 +3,6 @@
 Groups depend on texts alone, so they reveal nothing about a model's answers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any

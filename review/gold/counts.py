@@ -1,7 +1,5 @@
 """Counts gold labels by side and state."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from review.models import GoldLabel, Side

@@ -3,8 +3,6 @@
 Until both have answered, the dispute can be withdrawn, which restores the label.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.models import User

@@ -1,7 +1,5 @@
 """Turns decisions into gold labels and assigns each a side: benchmark or training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count

@@ -1,7 +1,5 @@
 """Creates snapshots of gold labels, for benchmarks and data sets."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -165,7 +163,7 @@ def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
     return [[pk, name, descriptions[pk]] for pk, name in names.items()]
 
 
-def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> tuple[str, dict[str, Any]]:
+def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash") -> tuple[str, dict[str, Any]]:
     """The SHA-256 of the content, and counts by category, sentiment, side and origin. Raises EmptySnapshot."""
     counts = Counter[tuple[str, Any]]()
     for _gold, *values in rows.iterator(CHUNK):
@@ -179,7 +177,7 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash)
     return content.hexdigest(), of_kind
 
 
-def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
+def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> "hashlib._Hash":
     """A hash of labels, contract and filters, so that snapshots with different manifests have different digests."""
     manifest = names | {"contract": contract.digest, "filters": filters.as_dict()}
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
@@ -189,7 +187,7 @@ def _bytes(values: Sequence[Any]) -> bytes:
     return json.dumps(values, default=str).encode()
 
 
-def _store_items(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
+def _store_items(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash") -> str:
     """Store the items and return the SHA-256 of what was stored."""
     position = 0
     for chunk in chunked(rows.iterator(CHUNK), CHUNK):

@@ -1,7 +1,5 @@
 """Assignments: one answer wanted from one person for a ticket. The open ones are the queue."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -17,25 +15,25 @@ _OPEN = Q(state="open")
 
 
 class AssignmentQuerySet(models.QuerySet["Assignment"]):
-    def open(self) -> AssignmentQuerySet:
+    def open(self) -> "AssignmentQuerySet":
         return self.filter(state=Assignment.State.OPEN)
 
-    def of_latest_round(self) -> AssignmentQuerySet:
+    def of_latest_round(self) -> "AssignmentQuerySet":
         later = self.model._default_manager.filter(ticket=models.OuterRef("ticket"), round__gt=models.OuterRef("round"))
         return self.exclude(models.Exists(later))
 
-    def in_lane(self, lane: str) -> AssignmentQuerySet:
+    def in_lane(self, lane: str) -> "AssignmentQuerySet":
         return self.filter(lane=lane)
 
-    def free(self, now: datetime) -> AssignmentQuerySet:
+    def free(self, now: datetime) -> "AssignmentQuerySet":
         """Not leased: never taken, or its lease has run out."""
         return self.open().filter(Q(reviewer=None) | Q(leased_until__lte=now))
 
-    def held_by(self, reviewer: User | int) -> AssignmentQuerySet:
+    def held_by(self, reviewer: User | int) -> "AssignmentQuerySet":
         """The assignment that this person holds, at most one; an expired lease counts until someone else takes it."""
         return self.open().filter(reviewer=reviewer)
 
-    def answerable_by(self, reviewer: User | int) -> AssignmentQuerySet:
+    def answerable_by(self, reviewer: User | int) -> "AssignmentQuerySet":
         """Without those that this person is excluded from, has skipped, or has answered under another assignment of the
         same ticket.
         """
@@ -45,13 +43,13 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         beside = ~Q(purpose=Assignment.Purpose.REVIEW) & models.Exists(answered)
         return self.exclude(excluded_reviewer=reviewer).exclude(skipped_by=reviewer).exclude(beside)
 
-    def for_bulk(self) -> AssignmentQuerySet:
+    def for_bulk(self) -> "AssignmentQuerySet":
         """Open agent reviews with a visible suggestion."""
         return self.open().filter(
             lane=Assignment.Lane.AGENTS, purpose=Assignment.Purpose.REVIEW, blind=False, category__isnull=False
         )
 
-    def free_for_bulk(self, reviewer: User, now: datetime) -> AssignmentQuerySet:
+    def free_for_bulk(self, reviewer: User, now: datetime) -> "AssignmentQuerySet":
         """Those of them that no one else holds."""
         return self.for_bulk().filter(Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now))
 

@@ -1,7 +1,5 @@
 """Accuracy target, audits, ledgers, certificates and alarms."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -78,7 +76,7 @@ class AccuracyTarget(models.Model):
         return str(_("accuracy target"))
 
     @classmethod
-    def current(cls) -> AccuracyTarget:
+    def current(cls) -> "AccuracyTarget":
         """The one row, made with its defaults where it is missing."""
         return cls.objects.get_or_create(pk=1)[0]
 
@@ -89,10 +87,10 @@ class AccuracyTarget(models.Model):
 
 
 class AuditQuerySet(models.QuerySet["Audit"]):
-    def pending(self) -> AuditQuerySet:
+    def pending(self) -> "AuditQuerySet":
         return self.filter(judged_at=None)
 
-    def judged(self) -> AuditQuerySet:
+    def judged(self) -> "AuditQuerySet":
         return self.filter(judged_at__isnull=False)
 
 

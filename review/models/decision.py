@@ -1,7 +1,5 @@
 """Decisions of reviewers, append-only. Undoing one adds another; only merging labels changes a reference."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -24,19 +22,19 @@ class SkipReason(models.TextChoices):
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
-    def effective(self) -> DecisionQuerySet:
+    def effective(self) -> "DecisionQuerySet":
         """Decisions in effect: neither undone nor themselves an undo."""
         # As a join, PostgreSQL would estimate that nearly everything is undone, and choose a bad plan.
         undone = Exists(Decision.objects.filter(undoes=OuterRef("pk")))
         return self.filter(~undone).exclude(verdict=Decision.Verdict.UNDONE)
 
-    def labelled(self) -> DecisionQuerySet:
+    def labelled(self) -> "DecisionQuerySet":
         return self.filter(verdict__in=LABELLED)
 
-    def by(self, reviewer: User) -> DecisionQuerySet:
+    def by(self, reviewer: User) -> "DecisionQuerySet":
         return self.filter(reviewer=reviewer)
 
-    def with_labels(self) -> DecisionQuerySet:
+    def with_labels(self) -> "DecisionQuerySet":
         return self.select_related("category", "sentiment", "reviewer")
 
 
@@ -121,5 +119,5 @@ class Decision(models.Model):
         """Category and sentiment as text; empty where none was given."""
         return f"{self.category} | {self.sentiment}" if self.category_id else ""
 
-    def same_label(self, other: Decision | Prediction) -> bool:
+    def same_label(self, other: "Decision | Prediction") -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)

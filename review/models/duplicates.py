@@ -1,7 +1,5 @@
 """Duplicate groups, and the index by which a new text finds its own."""
 
-from __future__ import annotations
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _

@@ -4,8 +4,6 @@ Each label is assigned once to one of two sides, together with its near-duplicat
 prompts and training; models learn from the training side.
 """
 
-from __future__ import annotations
-
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -19,21 +17,21 @@ from review.models.duplicates import DuplicateGroup, Side
 
 
 class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
-    def usable(self) -> GoldLabelQuerySet:
+    def usable(self) -> "GoldLabelQuerySet":
         """Labels that benchmarks or training may use now."""
         return self.filter(
             state=GoldLabel.State.ACTIVE, group__isnull=False, category__retired=False, sentiment__retired=False
         )
 
-    def on_side(self, side: str) -> GoldLabelQuerySet:
+    def on_side(self, side: str) -> "GoldLabelQuerySet":
         return self.filter(group__side=side)
 
-    def for_training(self) -> GoldLabelQuerySet:
+    def for_training(self) -> "GoldLabelQuerySet":
         """The usable ones of the training side, without held-out audits."""
         held_out = Audit.objects.filter(ticket=OuterRef("ticket"), held_out=True)
         return self.usable().on_side(Side.TRAINING).exclude(Exists(held_out))
 
-    def needing_review(self) -> GoldLabelQuerySet:
+    def needing_review(self) -> "GoldLabelQuerySet":
         """Active labels that the taxonomy has outdated: a label is retired, or the category was split."""
         split = Exists(Category.objects.active().filter(parent=OuterRef("pk")))
         categories = Category.objects.filter(Q(retired=True) | split).values("pk")

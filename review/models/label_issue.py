@@ -1,7 +1,5 @@
 """Label issues: gold labels that a model trained without them disagrees with."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
@@ -12,7 +10,7 @@ from review.models.gold import GoldLabel
 
 
 class LabelIssueQuerySet(models.QuerySet["LabelIssue"]):
-    def waiting(self) -> LabelIssueQuerySet:
+    def waiting(self) -> "LabelIssueQuerySet":
         """Issues of labels in use that no one has checked since the label was given, lowest self-confidence first."""
         return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("self_confidence", "pk")
 

@@ -1,7 +1,5 @@
 """A person's keyboard shortcuts on the review screen."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +19,7 @@ class Preferences(models.Model):
         return str(self.user)
 
     @classmethod
-    def for_user(cls, user: User) -> Preferences:
+    def for_user(cls, user: User) -> "Preferences":
         """The person's preferences, or unsaved defaults."""
         return cls.objects.filter(pk=user.pk).first() or cls(user=user)
 

@@ -1,7 +1,5 @@
 """How the review queue is run: one row that admins edit."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from datetime import timedelta
@@ -83,7 +81,7 @@ class ReviewSettings(models.Model):
         return str(_("review settings"))
 
     @classmethod
-    def current(cls) -> ReviewSettings:
+    def current(cls) -> "ReviewSettings":
         """The one row, made with its defaults where it is missing."""
         return cls.objects.get_or_create(pk=1)[0]
 

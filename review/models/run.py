@@ -1,7 +1,5 @@
 """Benchmark runs: models under contracts that answer the benchmark side of a snapshot."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -19,7 +17,7 @@ from review.models.snapshot import Snapshot, SnapshotItem
 
 
 class RunQuerySet(LeasableQuerySet["Run"]):
-    def waiting(self) -> RunQuerySet:
+    def waiting(self) -> "RunQuerySet":
         """Running, and not leased by a live worker."""
         return self.filter(state=Run.State.RUNNING).free()
 

@@ -1,7 +1,5 @@
 """Snapshots: gold labels as they stood at one moment, never changed afterwards, and named by their content."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.models import User

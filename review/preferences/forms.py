@@ -1,7 +1,5 @@
 """The form for keyboard shortcuts, and the actions' names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

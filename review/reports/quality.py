@@ -1,7 +1,5 @@
 """Agreement and activity of reviewers, for leads. Every query reads a bounded number of rows."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

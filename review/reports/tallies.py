@@ -1,7 +1,5 @@
 """Incremental counts of decisions and of benchmark results and their cost."""
 
-from __future__ import annotations
-
 from django.db.models import Count, QuerySet, Sum
 
 from classifier.tallies import CountedTable, Counts

@@ -1,7 +1,5 @@
 """The lead's page: inbox, agreement between reviewers, activity of agents."""
 
-from __future__ import annotations
-
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache

@@ -1,7 +1,5 @@
 """Previews and makes bulk decisions: which tickets get which label, which are left out, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,7 +74,7 @@ class Preview:
         """The only group; None if there is none or more than one."""
         return self.groups[0] if len(self.groups) == 1 else None
 
-    def confirmed(self, token: str) -> Preview:
+    def confirmed(self, token: str) -> "Preview":
         """Only the group that the person confirmed; all others are left out as changed."""
         others = [assignment for group in self.groups if group.token != token for assignment in group.selected]
         left_out = self.left_out | {Exclusion.CHANGED: others} if others else self.left_out

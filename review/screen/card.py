@@ -1,7 +1,5 @@
 """Collects what the review screen shows of one ticket, in a fixed number of queries."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field

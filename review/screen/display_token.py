@@ -1,7 +1,5 @@
 """Signs what a person was shown into the page, so that the decision records it even if the ticket changes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,7 +44,7 @@ class DisplayToken:
         review_settings: ReviewSettings,
         *,
         has_no_duplicates: bool = False,
-    ) -> DisplayToken:
+    ) -> "DisplayToken":
         visible = verdict if not assignment.blind else None
         return cls(
             assignment=assignment.pk,
@@ -60,7 +58,7 @@ class DisplayToken:
         )
 
     @classmethod
-    def parse(cls, token: str, reviewer: User) -> DisplayToken:
+    def parse(cls, token: str, reviewer: User) -> "DisplayToken":
         """Raises InvalidToken."""
         try:
             display_token = cls(**dict(zip(cls.__slots__, signing.loads(token, salt=_SALT), strict=True)))

@@ -1,7 +1,5 @@
 """The labels on offer: the first few by shortcut, all of them by typing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,7 +36,7 @@ class Options:
     sentiments: tuple[Option, ...]
 
     @classmethod
-    def current(cls) -> Options:
+    def current(cls) -> "Options":
         """Load the active labels in order (one query)."""
         rows = queries.active_labels()
         nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]

@@ -3,8 +3,6 @@
 With the ORM, building these queries took longer than running them, and most of the time of a decision.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 

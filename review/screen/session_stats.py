@@ -1,7 +1,5 @@
 """A person's statistics for the day, shown above the review screen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import median
 

@@ -1,7 +1,5 @@
 """Finds similar solved tickets to show beside the suggestion."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from django.db.models.functions import Substr

@@ -1,7 +1,5 @@
 """Submits answers and undos, and words their outcomes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from uuid import UUID
 

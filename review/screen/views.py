@@ -1,7 +1,5 @@
 """The review screen: one ticket at a time; each response already holds the next ticket."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from uuid import uuid4

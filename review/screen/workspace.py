@@ -1,7 +1,5 @@
 """Loads what every card needs: review settings, the person's shortcuts and the labels on offer."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ class Workspace(NamedTuple):
     options: Options
 
     @classmethod
-    def load(cls, reviewer: User) -> Workspace:
+    def load(cls, reviewer: User) -> "Workspace":
         """Two queries."""
         sql = _SETTINGS_AND_SHORTCUTS.format(columns=columns(ReviewSettings, "d"))
         for review_settings, (changed_keys, keys_on) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):

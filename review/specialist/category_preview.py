@@ -1,7 +1,5 @@
 """Preview which recent tickets a new category would take from the existing ones."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace

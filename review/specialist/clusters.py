@@ -8,8 +8,6 @@ the library that has it (scipy) would cost a web process 150 MB.
 - Monroe, Colaresi and Quinn (2008), "Fightin' words": log-odds of words with a prior.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Confusable categories: pairs that models confuse in both directions, or whose descriptions are nearly the same."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Draw the chart of the learning curve. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
@@ -34,7 +32,7 @@ class Scales:
     low: float
 
     @classmethod
-    def over(cls, points: Sequence[Point], more: int = LABELS_AHEAD) -> Scales:
+    def over(cls, points: Sequence[Point], more: int = LABELS_AHEAD) -> "Scales":
         """Scales that fit these points with their intervals, and `more` labels."""
         most = max((point.labels for point in points), default=0) + more
         step = next(size for size in _round_sizes() if most <= STEPS * size)

@@ -1,7 +1,5 @@
 """Emerging topics: clusters of recent tickets that models were unsure about, and drafting a category from one."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Compute the figures of a training: per axis, per label, and on the benchmark labels."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Content of the label issues page, which hides who labelled a text and when so as not to bias the reviewer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,7 +30,7 @@ class RemainingCount(NamedTuple):
     is_capped: bool
 
     @classmethod
-    def load(cls) -> RemainingCount:
+    def load(cls) -> "RemainingCount":
         number = label_issues.pending().order_by()[: label_issues.COUNTED].count()
         return cls(min(number, label_issues.COUNTED - 1), number == label_issues.COUNTED)
 
@@ -47,17 +45,17 @@ class LabelIssueCard:
     suggested: LabelPair
 
     @classmethod
-    def first(cls) -> LabelIssueCard | None:
+    def first(cls) -> "LabelIssueCard | None":
         """The pending issue with the lowest self-confidence; None if nothing is pending (one or two queries)."""
         return cls._from(label_issues.pending())
 
     @classmethod
-    def by_pk(cls, pk: int) -> LabelIssueCard | None:
+    def by_pk(cls, pk: int) -> "LabelIssueCard | None":
         """This issue, even if it has been checked; None if its label is no longer in use."""
         return cls._from(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
 
     @classmethod
-    def _from(cls, wanted: LabelIssueQuerySet) -> LabelIssueCard | None:
+    def _from(cls, wanted: LabelIssueQuerySet) -> "LabelIssueCard | None":
         label_issue = wanted.select_related("gold").first()
         if label_issue is None:
             return None

@@ -1,7 +1,5 @@
 """Views for label issues: check one label at a time and keep, correct or dispute it."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from django.contrib import messages

@@ -1,7 +1,5 @@
 """Label issues: gold labels that a model which wasn't trained on them disagrees with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

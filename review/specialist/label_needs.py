@@ -1,7 +1,5 @@
 """Accuracy of the specialist by label, and which labels need more examples most."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil

@@ -7,8 +7,6 @@ logarithmic scales. The fit weights each point by its precision.
 - Figueroa et al. (2012), "Predicting sample size required for classification performance".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt

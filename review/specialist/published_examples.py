@@ -1,7 +1,5 @@
 """Publish training labels as the examples that models learn from and are shown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from django.db import transaction

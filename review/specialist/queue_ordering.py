@@ -1,7 +1,5 @@
 """Reorder the review queue so that the labels that would teach the specialist most come first."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 

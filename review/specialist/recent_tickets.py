@@ -1,7 +1,5 @@
 """The latest tickets with their vectors. Sealed tickets are excluded: listing them would reveal a model's answer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Self-confidence of gold labels: the probability of a label by a model that wasn't trained on it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

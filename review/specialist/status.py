@@ -1,7 +1,5 @@
 """Status of the specialist for its page: live version, next training, learning curve and label needs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +37,7 @@ class LiveVersion(NamedTuple):
     methods: list[tuple[str, str]]
 
     @classmethod
-    def load(cls) -> LiveVersion | None:
+    def load(cls) -> "LiveVersion | None":
         """One query."""
         version = SpecialistVersion.objects.without_weights().select_related("pinned_by").filter(live=True).first()
         if version is None:
@@ -62,7 +60,7 @@ class NextTraining(NamedTuple):
     is_running: bool
 
     @classmethod
-    def load(cls, last: SpecialistVersion | None) -> NextTraining:
+    def load(cls, last: SpecialistVersion | None) -> "NextTraining":
         """At most eight queries, which stop counting once a training is due."""
         if leases.is_held(training.LEASE):
             return cls(_("Training is running. Check back in a minute."), can_start=False, is_running=True)
@@ -135,7 +133,7 @@ class LearningProgress(NamedTuple):
     axes: list[AxisCurve]
 
     @classmethod
-    def load(cls) -> LearningProgress:
+    def load(cls) -> "LearningProgress":
         """One query."""
         latest = SpecialistVersion.objects.order_by("-pk")
         versions = list(latest.values_list("pk", "trained_at", "labels", "figures__benchmark")[:MOST_POINTS])
@@ -195,7 +193,7 @@ class SpecialistStatus:
     """In percent."""
 
     @classmethod
-    def load(cls) -> SpecialistStatus:
+    def load(cls) -> "SpecialistStatus":
         """A constant number of queries."""
         last = SpecialistVersion.objects.without_weights().order_by("-pk").first()
         return cls(

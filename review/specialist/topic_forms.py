@@ -1,7 +1,5 @@
 """Form for a new category made from an emerging topic."""
 
-from __future__ import annotations
-
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _

@@ -1,7 +1,5 @@
 """Views for emerging topics, new categories drafted from them, and confusable categories."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec

@@ -1,7 +1,5 @@
 """Train the specialist, compare it with the live version, and deploy it if it is better."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Training data of the specialist: examples with their vectors, and the labels on offer."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

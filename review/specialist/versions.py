@@ -1,7 +1,5 @@
 """Paginated list of specialist versions with their figures, latest first."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,7 +47,7 @@ class VersionPage:
     next_before: int | None
 
     @classmethod
-    def before(cls, before: str = "") -> VersionPage:
+    def before(cls, before: str = "") -> "VersionPage":
         """The versions with keys below `before`; an invalid key means the first page (one query)."""
         versions = SpecialistVersion.objects.without_weights().order_by("-pk")
         if before.isdecimal() and len(before) < 19:

@@ -1,7 +1,5 @@
 """Views for the specialist page: status, training, deploying and unpinning versions."""
 
-from __future__ import annotations
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse

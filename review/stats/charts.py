@@ -1,7 +1,5 @@
 """Charts of a benchmark. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt

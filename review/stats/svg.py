@@ -3,8 +3,6 @@
 Lengths are in pixels before scaling. Values run from left to right and from bottom to top.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

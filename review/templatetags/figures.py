@@ -1,7 +1,5 @@
 """Shares and their intervals, as pages show them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django import template

@@ -1,7 +1,5 @@
 """Audits: tickets drawn at random, labelled by people who did not see the model's answer."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 from django.dispatch import Signal

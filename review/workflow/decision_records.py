@@ -1,7 +1,5 @@
 """Builds and writes the rows of decisions; always part of a caller's transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Reads the first words of tickets without loading their texts, which may be long."""
 
-from __future__ import annotations
-
 from django.db.models.functions import Substr
 
 from classifier.text import excerpt

@@ -1,7 +1,5 @@
 """Relabels a settled ticket, for example after a label issue; always part of a caller's transaction."""
 
-from __future__ import annotations
-
 from uuid import uuid4
 
 from django.contrib.auth.models import User

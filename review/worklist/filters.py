@@ -1,7 +1,5 @@
 """Filters of the queue's table, read from the query string."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

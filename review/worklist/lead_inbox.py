@@ -1,7 +1,5 @@
 """A lead's inbox: escalations and disagreements between two anonymous labels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Orders and pages the queue along its indexes, without sorting it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -3,8 +3,6 @@
 No index covers verdicts, so a page searches at most LOOKED_THROUGH decisions; if few match, `next_before` continues.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +57,7 @@ class DecisionPage:
     next_before: int | None
 
     @classmethod
-    def load(cls, reviewer: User, *, kind: str = "", before: str = "") -> DecisionPage:
+    def load(cls, reviewer: User, *, kind: str = "", before: str = "") -> "DecisionPage":
         """Load decisions of this kind with keys below `before`; invalid values mean all kinds and the first page."""
         everything = Decision.objects.by(reviewer).order_by("-pk")
         if before.isdecimal() and len(before) < 19:

@@ -1,7 +1,5 @@
 """The columns of the queue's table."""
 
-from __future__ import annotations
-
 import math
 from datetime import datetime
 from typing import Any

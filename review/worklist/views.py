@@ -1,7 +1,5 @@
 """The queue as a table, and bulk accept."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

@@ -1,7 +1,5 @@
 """Gauges read from the database, each by one bounded query on an index."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any

@@ -3,8 +3,6 @@
 Only memory and CPU time are those of the process that answers. The proxy in front counts requests and their times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest

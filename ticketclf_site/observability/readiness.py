@@ -1,7 +1,5 @@
 """Whether this process can serve requests, and what is missing; no message names a secret."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from django.db import DatabaseError, connection

@@ -3,8 +3,6 @@
 Each event is rebuilt from an allow-list: no exception message, variable, body or query string.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sentry_sdk

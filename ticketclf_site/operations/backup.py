@@ -3,8 +3,6 @@
 SQLite uses its online backup, PostgreSQL `pg_dump` and `pg_restore`, which must be at least as new as the server.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Adapters of the account library: no sign-up, one authentication backend, encrypted second-factor secrets."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -1,7 +1,5 @@
 """After signing in again, return people to their page with what they had typed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sign-in for the site and the admin: a password, then the second factor, if any."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login

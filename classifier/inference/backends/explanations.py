@@ -1,7 +1,5 @@
 """Explains the embedded model's answers by words that are really in the text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum

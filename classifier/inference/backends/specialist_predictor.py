@@ -1,7 +1,5 @@
 """What the specialist predicts for tickets that another model answers, so that their agreement is always known."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple

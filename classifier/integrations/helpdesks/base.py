@@ -1,7 +1,5 @@
 """The interface of a help-desk adapter, and helpers for verifying, reading and writing. Pure."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Writes the latest label and state of tickets back to the help desks that they came from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from classifier.integrations.helpdesks.base import ApiAccess

@@ -1,7 +1,5 @@
 """Records events and queues their deliveries, in the transaction that causes them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Builds what webhooks and help desks receive about tickets: never the text, and no label while a ticket is sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Synthetic texts and vectors with known labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """In score mode, tickets are auto-accepted if their answers are probably right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

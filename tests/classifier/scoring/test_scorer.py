@@ -1,7 +1,5 @@
 """Scorer weights stay near the built-in ones with few labels and reach the truth with many."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Signals become numbers around zero; missing ones are neutral and extreme ones bounded."""
 
-from __future__ import annotations
-
 import json
 import math
 

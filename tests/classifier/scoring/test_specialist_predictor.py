@@ -1,7 +1,5 @@
 """The specialist predictor with the real encoder, trained and untrained."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

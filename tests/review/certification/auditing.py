@@ -1,7 +1,5 @@
 """Make tickets arrive at a certified gate, and audit them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import count
 from typing import Any

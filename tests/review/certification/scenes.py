@@ -1,7 +1,5 @@
 """Bring certification to each of its stages, as reviewers would."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.models import User

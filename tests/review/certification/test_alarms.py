@@ -1,7 +1,5 @@
 """An alarm stops auto-accept until audits clear or confirm it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

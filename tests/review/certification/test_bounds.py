@@ -1,7 +1,5 @@
 """The estimated error rate, and the fewest audits that can certify, against published figures."""
 
-from __future__ import annotations
-
 import math
 from itertools import product
 

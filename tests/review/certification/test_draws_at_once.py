@@ -1,7 +1,5 @@
 """Workers that draw concurrently, while people answer, draw once for each ticket."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pytest

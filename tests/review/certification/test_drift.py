@@ -1,7 +1,5 @@
 """The drift monitor and the audit detector stay quiet while nothing changes, and detect changes soon."""
 
-from __future__ import annotations
-
 import json
 import math
 import random

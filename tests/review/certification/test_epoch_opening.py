@@ -1,7 +1,5 @@
 """A new epoch is judged by held-out audits of earlier ones."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

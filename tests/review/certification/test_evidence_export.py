@@ -1,7 +1,5 @@
 """The exported evidence is complete: every certificate can be recomputed from it."""
 
-from __future__ import annotations
-
 import json
 from io import StringIO
 from pathlib import Path

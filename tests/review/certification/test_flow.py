@@ -1,7 +1,5 @@
 """From the first ticket to a certificate, and to its end."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pytest

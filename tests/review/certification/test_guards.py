@@ -1,7 +1,5 @@
 """Guards of the certificate: nothing can make the evidence look better than it is."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A new scorer is fitted on labelled tickets, and deployed only if it is better."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The bets against a threshold: their mean over everything that can happen, and what they certify."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """Labels to learn from: gold labels whose texts tell what they are about."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping
 

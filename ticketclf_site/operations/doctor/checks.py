@@ -1,7 +1,5 @@
 """Check an installation and say what to do about each problem."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ticketclf_site.operations.doctor import database, deployment, service

@@ -1,7 +1,5 @@
 """Check the database: connection, version, migrations, disk space and clock."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Check the environment: secrets, hosts, encryption, folders, e-mail."""
 
-from __future__ import annotations
-
 import os
 import smtplib
 from collections.abc import Iterator

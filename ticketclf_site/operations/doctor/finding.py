@@ -1,7 +1,5 @@
 """A finding of `doctor`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

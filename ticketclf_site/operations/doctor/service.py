@@ -1,7 +1,5 @@
 """Check the running service: workers, queue, active models, webhooks and help desks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from django.utils import timezone
