@@ -96,7 +96,7 @@ class LiveScorer:
         return cls(pool=pool, values=values, test=SequentialTest.start(grid, ERROR, risk), coverage=coverage)
 
     @property
-    def passes_from(self) -> float:
+    def threshold(self) -> float:
         return np.inf if self.test.threshold is None else self.test.threshold
 
     @property
@@ -154,7 +154,7 @@ class Stream:
         live = self.live
         value = live.values[self.rows[turn]]
         floor = np.full(len(value), audit_share(turn.start, EARLY, LATE))
-        accepted = value >= live.passes_from
+        accepted = value >= live.threshold
         share = np.where(~accepted & (value >= live.audits_from), 1.0, floor)
         audited = self.lottery[turn] < share
         self.accepted[turn], self.audited[turn] = accepted, audited
@@ -188,7 +188,7 @@ class Stream:
     def _coverage(self) -> tuple[float, float]:
         values = self.live.values
         best = self.live.pool.furthest(values, ERROR)
-        return float((values >= self.live.passes_from).mean()), float((values >= best).mean())
+        return float((values >= self.live.threshold).mean()), float((values >= best).mean())
 
 
 def steps(tickets: int) -> Iterator[tuple[int, int]]:

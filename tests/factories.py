@@ -83,7 +83,9 @@ def configure_review(*, blind_share: float = 0, double_share: float = 0, **value
     return ReviewSettings.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
 
 
-def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any) -> list[Assignment]:
+def send_to_review(
+    *tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any
+) -> list[Assignment]:
     """Have the gate send new tickets to review, with a prediction each; return their open assignments.
 
     `second` is the category that a second model chooses; further values are set on the predictions.

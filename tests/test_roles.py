@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from classifier.models import Ticket
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
@@ -113,7 +113,7 @@ def people(roles: None, tom: User, ana: User, lea: User, admin: User) -> dict[st
 @pytest.fixture
 def ticket(catalogue: None) -> Ticket:
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     return assignment.ticket
 
 

@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from classifier import form_recovery
 from classifier.models import Ticket
-from tests.factories import PASSWORD, configure_review, hold, make_ticket, make_user
+from tests.factories import PASSWORD, configure_review, make_ticket, make_user, send_to_review
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -336,7 +336,7 @@ def test_a_page_fragment_is_never_replaced_by_the_sign_in_page(
 
 def test_the_inbox_focuses_the_link_to_the_review_queue(client: Client, ana: User) -> None:
     configure_review()
-    hold(make_ticket(), make_ticket())
+    send_to_review(make_ticket(), make_ticket())
     sign_in(client)
     page = client.get(INBOX).content.decode()
     assert f'<a class="button" href="{reverse("review:screen")}" autofocus>Review 2 tickets</a>' in page
@@ -349,7 +349,7 @@ def test_the_review_link_needs_permission_and_waiting_tickets(client: Client, an
     reader = make_user("reader")
     reader.user_permissions.add(Permission.objects.get(codename="view_ticket"))
     configure_review()
-    hold(make_ticket())
+    send_to_review(make_ticket())
     client.force_login(reader)
     page = client.get(INBOX).content.decode()
     assert "Review 1 ticket" not in page

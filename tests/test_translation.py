@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = Path("ticketclf_site/locale/de/LC_MESSAGES")
@@ -70,7 +70,7 @@ def test_translations_keep_their_placeholders() -> None:
 
 def test_pages_are_shown_in_the_language_of_the_browser(client: Client, ana: User, catalogue: None) -> None:
     configure_review()
-    hold(make_ticket("Hello"))
+    send_to_review(make_ticket("Hello"))
     client.force_login(ana)
     german = {"Accept-Language": "de"}
     assert "Übernehmen" in client.get("/review/", headers=german).content.decode()

@@ -67,7 +67,7 @@ class ContractVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Epoch)
 class EpochAdmin(ReadOnlyAdmin):
-    list_display = ("language_model", "contract", "mode", "threshold", "passes_from", "started_at", "ended_at")
+    list_display = ("language_model", "contract", "mode", "threshold", "certified_threshold", "started_at", "ended_at")
     list_select_related = ("language_model", "contract")
 
 

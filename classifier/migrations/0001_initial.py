@@ -674,7 +674,7 @@ class Migration(migrations.Migration):
                 ('front_threshold', models.FloatField(null=True)),
                 ('key', models.CharField(help_text='All of the above as text; identifies the current epoch.', max_length=200)),
                 ('seed', models.CharField(default=classifier.models.epoch._fresh_seed, help_text='Seed of the random draws.', max_length=64)),
-                ('passes_from', models.FloatField(null=True)),
+                ('certified_threshold', models.FloatField(null=True)),
                 ('audits_from', models.FloatField(null=True)),
                 ('audit_share', models.FloatField(default=1.0)),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
@@ -863,7 +863,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('value', models.FloatField(help_text='The score compared with the thresholds, in [0, 1].')),
-                ('passes_from', models.FloatField(help_text='The certified threshold at the time.', null=True)),
+                ('certified_threshold', models.FloatField(help_text='The certified threshold at the time.', null=True)),
                 ('audits_from', models.FloatField(help_text='Every ticket from this score to the certified threshold was audited.')),
                 ('floor', models.FloatField(help_text='The minimum probability of an audit at the time.')),
                 ('share', models.FloatField(help_text='The probability of an audit for this ticket.')),

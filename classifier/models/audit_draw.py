@@ -23,7 +23,7 @@ class AuditDraw(models.Model):
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="draws")
     score = models.ForeignKey(Score, models.RESTRICT, related_name="+")
     value = models.FloatField(help_text="The score compared with the thresholds, in [0, 1].")
-    passes_from = models.FloatField(null=True, help_text="The certified threshold at the time.")
+    certified_threshold = models.FloatField(null=True, help_text="The certified threshold at the time.")
     audits_from = models.FloatField(help_text="Every ticket from this score to the certified threshold was audited.")
     floor = models.FloatField(help_text="The minimum probability of an audit at the time.")
     share = models.FloatField(help_text="The probability of an audit for this ticket.")

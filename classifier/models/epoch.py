@@ -35,8 +35,8 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
 class Epoch(models.Model):
     """A frozen combination of models, contract and the rule that decides auto-accept.
 
-    In certified mode the thresholds move with the evidence: `passes_from` is the lowest certified score; every other
-    ticket at or above `audits_from` is audited, and `audit_share` is the audited share of the rest.
+    In certified mode the thresholds move with the evidence: `certified_threshold` is the lowest certified score; every
+    other ticket at or above `audits_from` is audited, and `audit_share` is the audited share of the rest.
     """
 
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+")
@@ -50,7 +50,7 @@ class Epoch(models.Model):
     front_threshold = models.FloatField(null=True)
     key = models.CharField(max_length=200, help_text="All of the above as text; identifies the current epoch.")
     seed = models.CharField(max_length=64, default=_fresh_seed, help_text="Seed of the random draws.")
-    passes_from = models.FloatField(null=True)
+    certified_threshold = models.FloatField(null=True)
     audits_from = models.FloatField(null=True)
     audit_share = models.FloatField(default=1.0)
     started_at = models.DateTimeField(auto_now_add=True)
@@ -86,7 +86,7 @@ class Epoch(models.Model):
         if self.mode == GateMode.CONFIDENCE:
             assert self.threshold is not None  # noqa: S101 - a constraint sees to it
             return confidence >= self.threshold
-        least = self.passes_from if self.mode == GateMode.CERTIFIED else self.threshold
+        least = self.certified_threshold if self.mode == GateMode.CERTIFIED else self.threshold
         return least is not None and value is not None and value >= least
 
     def draw(self, ticket_pk: int) -> float:

@@ -31,7 +31,7 @@ def _draws(epoch: Epoch, verdicts: Sequence[Verdict]) -> Iterator[AuditDraw]:
             epoch=epoch,
             score=verdict.score,
             value=value,
-            passes_from=epoch.passes_from,
+            certified_threshold=epoch.certified_threshold,
             audits_from=epoch.audits_from,
             floor=epoch.audit_share,
             share=share,

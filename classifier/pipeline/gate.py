@@ -169,7 +169,7 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
         return Reason.PROMPT_INJECTION
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
-    uncertified = epoch.mode == GateMode.CERTIFIED and epoch.passes_from is None
+    uncertified = epoch.mode == GateMode.CERTIFIED and epoch.certified_threshold is None
     return Reason.NOT_CERTIFIED if uncertified else Reason.BELOW_THRESHOLD
 
 
@@ -183,7 +183,7 @@ def decide(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None
         second_opinion=second if isinstance(second, Prediction) else None,
         failure=first if isinstance(first, Failure) else None,
         score=scored.score,
-        threshold=epoch.passes_from if epoch.mode == GateMode.CERTIFIED else epoch.threshold,
+        threshold=epoch.certified_threshold if epoch.mode == GateMode.CERTIFIED else epoch.threshold,
         auto_accepted=auto_accepted,
         reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, scored, second),
     )

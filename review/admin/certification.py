@@ -14,7 +14,7 @@ class AccuracyTargetAdmin(SingletonAdmin):
 
 @admin.register(Certificate)
 class CertificateAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "ledger", "passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
+    list_display = ("pk", "ledger", "threshold", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
     list_filter = ("ended_by",)
 
 

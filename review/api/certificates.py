@@ -29,7 +29,7 @@ class CertificateOut(Schema):
     """Tickets with at least this score were certified for auto-accept, from `granted_at` to `ended_at`."""
 
     id: int
-    passes_from: float
+    threshold: float
     target: float
     coverage: float
     audits: int
@@ -88,7 +88,7 @@ def list_alarms(request: ApiRequest, response: HttpResponse, params: PageQuery) 
 
 
 def _certificates(certificates: Sequence[Certificate]) -> list[dict[str, Any]]:
-    fields = ("passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
+    fields = ("threshold", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
     return [
         {"id": certificate.pk, "target": 1 - certificate.ledger.error}
         | {name: getattr(certificate, name) for name in fields}

@@ -78,7 +78,7 @@ def _detect(ledger: Ledger, certificate: Certificate, at: int) -> Alarm | None:
     """Raise an alarm if audits of auto-accepted tickets find too many errors, or if the drift monitor saw a change."""
     latest = Audit.objects.filter(epoch=ledger.epoch_id).order_by("-draw").values_list("draw", flat=True)
     oldest = latest[MAX_AUDITS_CHECKED - 1 : MAX_AUDITS_CHECKED].first() or 1
-    audits = list(_answered_audits(ledger, certificate.passes_from, after=oldest - 1))
+    audits = list(_answered_audits(ledger, certificate.threshold, after=oldest - 1))
     detector = drift.audit_error_detector([draw.wrong is True for draw in audits], ledger.error)
     change_point = detector.change_point(drift.QUIET_AUDITS)
     if change_point is not None:
@@ -101,7 +101,7 @@ def _draw_number(ledger: Ledger, ticket: int) -> int:
 def _raise_alarm(ledger: Ledger, kind: Alarm.Kind, *, since: int, at: int, figures: dict[str, int]) -> Alarm:
     """Store the alarm and stop auto-accept."""
     alarm = Alarm.objects.create(epoch_id=ledger.epoch_id, kind=kind, since=since, at=at, figures=figures)
-    Epoch.objects.filter(pk=ledger.epoch_id).update(passes_from=None)
+    Epoch.objects.filter(pk=ledger.epoch_id).update(certified_threshold=None)
     events.publish(EventKind.ALARM, {"alarm": alarm.pk, "kind": alarm.kind, "model": ledger.epoch.language_model.name})
     return alarm
 
@@ -110,7 +110,7 @@ def _resolve(ledger: Ledger, certificate: Certificate, alarm: Alarm) -> Alarm:
     """Confirm or clear the alarm once the audits since then settle it."""
     if alarm.kind == Kind.ERRORS:
         return _confirm(ledger, alarm)
-    audits = list(_answered_audits(ledger, certificate.passes_from, after=alarm.at))
+    audits = list(_answered_audits(ledger, certificate.threshold, after=alarm.at))
     worse = drift.confirms_change([draw.wrong is True for draw in audits], ledger.error)
     alarm.figures = {"audits": len(audits), "errors": sum(draw.wrong is True for draw in audits)}
     alarm.save(update_fields=["figures"])
@@ -122,7 +122,7 @@ def _resolve(ledger: Ledger, certificate: Certificate, alarm: Alarm) -> Alarm:
 def _confirm(ledger: Ledger, alarm: Alarm) -> Alarm:
     """Revoke the certificate and end the epoch, so that later tickets are judged by new audits only."""
     epoch_opening.close_ledgers([ledger.pk], Certificate.End.ALARM)
-    Epoch.objects.filter(pk=ledger.epoch_id).update(ended_at=timezone.now(), passes_from=None)
+    Epoch.objects.filter(pk=ledger.epoch_id).update(ended_at=timezone.now(), certified_threshold=None)
     # The confirmation is e-mailed as well.
     alarm.emailed_at = None
     return _close(alarm, State.CONFIRMED)
@@ -142,10 +142,10 @@ def _close(alarm: Alarm, state: Alarm.State) -> Alarm:
     return alarm
 
 
-def _answered_audits(ledger: Ledger, passes_from: float, after: int = 0) -> Iterator[EvidenceDraw]:
-    """Answered audits of tickets that score at least `passes_from`, in the order of the draws."""
+def _answered_audits(ledger: Ledger, threshold: float, after: int = 0) -> Iterator[EvidenceDraw]:
+    """Answered audits of tickets that score at least `threshold`, in the order of the draws."""
     for draw in ledger_draws(ledger, after=after, audited_only=True):
-        if draw.wrong is not None and draw.value >= passes_from:
+        if draw.wrong is not None and draw.value >= threshold:
             yield draw
 
 

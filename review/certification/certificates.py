@@ -39,14 +39,14 @@ def update_certificate(ledger_pk: int) -> SequentialTest | None:
 def _grant_or_end(ledger: Ledger, test: SequentialTest) -> None:
     """Grant a certificate for the current threshold, and end one that differs from it."""
     current = ledger.certificates.filter(ended_at=None).first()
-    if current and current.passes_from != test.threshold:
-        corrected = test.threshold is None or test.threshold > current.passes_from
+    if current and current.threshold != test.threshold:
+        corrected = test.threshold is None or test.threshold > current.threshold
         end_certificate(current, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
-    if test.threshold is not None and (current is None or current.passes_from != test.threshold):
+    if test.threshold is not None and (current is None or current.threshold != test.threshold):
         audits, errors = audit_counts(ledger, test.threshold)
         granted = Certificate.objects.create(
             ledger=ledger,
-            passes_from=test.threshold,
+            threshold=test.threshold,
             coverage=ledger.coverage[test.certified - 1],
             audits=audits,
             errors=errors,
@@ -88,21 +88,21 @@ def _payload(certificate: Certificate) -> dict[str, Any]:
         "about": ledger.about,
         "target": round(1 - ledger.error, 6),
         "risk": ledger.target_risk,
-        "passes_from": certificate.passes_from,
+        "threshold": certificate.threshold,
         "coverage": certificate.coverage,
         "audits": certificate.audits,
         "errors": certificate.errors,
     }
 
 
-def _update_gate(epoch: Epoch, ledger: Ledger, passes_from: float | None, test: SequentialTest) -> None:
+def _update_gate(epoch: Epoch, ledger: Ledger, certified_threshold: float | None, test: SequentialTest) -> None:
     place = min((test.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
     accuracy_target = AccuracyTarget.current()
     seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__language_model=epoch.language_model_id)[
         :10_000
     ].count()
     values = {
-        "passes_from": passes_from,
+        "certified_threshold": certified_threshold,
         "audits_from": ledger.grid[place],
         "audit_share": audit_share(seen, accuracy_target.early_share, accuracy_target.late_share),
     }
@@ -117,10 +117,10 @@ def rejudge_waiting(epoch: Epoch) -> int:
     Their draw is voided and a new one made. That biases nothing: whether someone has started on a ticket does not
     depend on whether its answer is right.
     """
-    if epoch.passes_from is None:
+    if epoch.certified_threshold is None:
         return 0
     waiting = Audit.objects.pending().filter(
-        epoch=epoch, draw__void=False, draw__value__gte=epoch.passes_from, draw__verdict__auto_accepted=False
+        epoch=epoch, draw__void=False, draw__value__gte=epoch.certified_threshold, draw__verdict__auto_accepted=False
     )
     pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:BATCH_SIZE])
     return _rejudge(epoch, pks) if pks else 0

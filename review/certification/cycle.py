@@ -44,4 +44,4 @@ def _close_ended_ledgers() -> None:
         ended = Ledger.objects.filter(closed_at=None)
     epoch_opening.close_ledgers(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
     if Gate.objects.exclude(mode=GateMode.CERTIFIED).exists():
-        running.update(ended_at=timezone.now(), passes_from=None)
+        running.update(ended_at=timezone.now(), certified_threshold=None)

@@ -17,7 +17,7 @@ MAX_DRAWS = 20_000
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-_DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited")
+_DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited")
 _AUDIT_FIELDS = ("audit__category_right", "audit__sentiment_right", "verdict__prediction__category")
 
 
@@ -98,10 +98,10 @@ def _carried_row(value: float, wrong: bool, category: int | None) -> list[Any]:
 
 
 def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
-    audits_from, passes_from, audited, category_right, sentiment_right, category = rest
+    audits_from, certified_threshold, audited, category_right, sentiment_right, category = rest
     is_wrong = was_wrong(about, category_right, sentiment_right)
     pending, wrong = audited and is_wrong is None, audited and is_wrong is not False
-    fully_audited = fully_audited_from(audits_from, passes_from)
+    fully_audited = fully_audited_from(audits_from, certified_threshold)
     return [
         *(value, share, floor, fully_audited, audited, wrong, pk, category or 0, pending),
         *(audited and not category_right, audited and not sentiment_right),

@@ -105,15 +105,17 @@ def ledger_draws(
         draws = draws.filter(pk__lt=before)
     if audited_only:
         draws = draws.filter(audited=True)
-    names = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited")
+    names = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited")
     right_names = ("audit__category_right", "audit__sentiment_right")
-    for pk, value, share, floor, audits_from, passes_from, audited, *right in draws.values_list(*names, *right_names):
+    for pk, value, share, floor, audits_from, certified_threshold, audited, *right in draws.values_list(
+        *names, *right_names
+    ):
         yield EvidenceDraw(
             pk=pk,
             value=value,
             share=share,
             floor=floor,
-            fully_audited=fully_audited_from(audits_from, passes_from),
+            fully_audited=fully_audited_from(audits_from, certified_threshold),
             audited=audited,
             wrong=was_wrong(ledger.about, *right) if audited else None,
         )

@@ -21,7 +21,7 @@ class Recount:
 
     certificate: int
     ledger: int
-    passes_from: float
+    threshold: float
     audits: int
     errors: int
     counted_audits: int
@@ -69,7 +69,7 @@ def _by_ledger(lines: Iterable[Line]) -> list[_Evidence]:
 
 
 def _recount_certificate(evidence: _Evidence, certificate: Line) -> Recount:
-    terms, least = evidence.terms, certificate["passes_from"]
+    terms, least = evidence.terms, certificate["threshold"]
     test = SequentialTest.start(terms["grid"], terms["error"], terms["risk"])
     test.add(
         DrawBatch.audits([audit["value"] for audit in evidence.carried], [audit["wrong"] for audit in evidence.carried])
@@ -83,7 +83,7 @@ def _recount_certificate(evidence: _Evidence, certificate: Line) -> Recount:
     return Recount(
         certificate=certificate["certificate"],
         ledger=terms["ledger"],
-        passes_from=least,
+        threshold=least,
         audits=certificate["audits"],
         errors=certificate["errors"],
         counted_audits=len(answered) + len(carried),
@@ -94,7 +94,7 @@ def _recount_certificate(evidence: _Evidence, certificate: Line) -> Recount:
 
 def draw_row(draw: Line) -> tuple[float, float, float, float, bool, bool]:
     """A draw as a row of the test; an unanswered audit counts as wrong."""
-    fully_audited = fully_audited_from(draw["audits_from"], draw["passes_from"])
+    fully_audited = fully_audited_from(draw["audits_from"], draw["certified_threshold"])
     return draw["value"], draw["share"], draw["floor"], fully_audited, draw["audited"], draw["wrong"] is not False
 
 

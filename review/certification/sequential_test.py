@@ -77,9 +77,9 @@ class DrawBatch(NamedTuple):
         return DrawBatch(value[where], share[where], floor[where], fully_audited[where], audited[where], wrong[where])
 
 
-def fully_audited_from(audits_from: float, passes_from: float | None) -> float:
+def fully_audited_from(audits_from: float, certified_threshold: float | None) -> float:
     """The score from which everything was audited; infinite if anything was auto-accepted."""
-    return audits_from if passes_from is None else math.inf
+    return audits_from if certified_threshold is None else math.inf
 
 
 def threshold_grid(values: Sequence[float]) -> tuple[list[float], list[float]]:

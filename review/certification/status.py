@@ -95,7 +95,7 @@ class CertificationStatus:
     def threshold(self) -> float | None:
         """The certified threshold (even if suspended); else the next one to certify."""
         if self.certificate:
-            return self.certificate.passes_from
+            return self.certificate.threshold
         return float(self.progress.ledger.grid[self.progress.next_index]) if self.progress else None
 
     @property

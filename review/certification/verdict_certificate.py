@@ -19,7 +19,7 @@ def explain_certificate(verdict: Verdict, **_signal: Any) -> list[str]:
         return []
     in_force = Q(ended_at=None) | Q(ended_at__gte=verdict.created_at)
     certificates = Certificate.objects.filter(
-        in_force, ledger__epoch=verdict.epoch_id, passes_from=verdict.threshold, granted_at__lte=verdict.created_at
+        in_force, ledger__epoch=verdict.epoch_id, threshold=verdict.threshold, granted_at__lte=verdict.created_at
     )
     certificate = certificates.select_related("ledger").order_by("-pk").first()
     return [_certificate_terms(certificate), evidence_summary(certificate)] if certificate else []

@@ -323,7 +323,7 @@ class Migration(migrations.Migration):
             name='Certificate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('passes_from', models.FloatField()),
+                ('threshold', models.FloatField()),
                 ('coverage', models.FloatField()),
                 ('audits', models.PositiveIntegerField()),
                 ('errors', models.PositiveIntegerField()),

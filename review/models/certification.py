@@ -186,7 +186,7 @@ class Certificate(models.Model):
         CORRECTED = "corrected", _("its audits were corrected")
 
     ledger = models.ForeignKey(Ledger, models.PROTECT, related_name="certificates")
-    passes_from = models.FloatField()
+    threshold = models.FloatField()
     coverage = models.FloatField()
     audits = models.PositiveIntegerField()
     errors = models.PositiveIntegerField()

@@ -23,7 +23,7 @@ from review.benchmark import runs
 from review.gold import snapshots
 from tests import servers
 from tests.conftest import UseServer
-from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.factories import configure_review, make_ticket, make_user, send_to_review
 from tests.servers import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -87,7 +87,7 @@ def test_the_commands_of_the_api_docs_work_as_printed(live_server: LiveServer, k
     """Each block of the page, in a shell, in order."""
     Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     runs.load_built_in()
     snapshots.create_snapshot()
     page = (ROOT / "docs" / "api.md").read_text()

@@ -11,7 +11,7 @@ from review.benchmark import execution, runs
 from review.gold import snapshots
 from review.models import AccuracyTarget, Assignment, Certificate, Decision, Run
 from tests.api.caller import Caller, caller, problem
-from tests.factories import configure_review, hold, make_gold, make_ticket
+from tests.factories import configure_review, make_gold, make_ticket, send_to_review
 from tests.review.certification.scenes import recorded
 
 LABEL = {"category": "Billing", "sentiment": "Neutral"}
@@ -20,7 +20,7 @@ LABEL = {"category": "Billing", "sentiment": "Neutral"}
 @pytest.fixture
 def assignment(lead_api: Caller) -> Assignment:
     configure_review()
-    return hold(make_ticket())[0]
+    return send_to_review(make_ticket())[0]
 
 
 def test_a_decision_settles_the_ticket_in_its_reviewers_name(lead_api: Caller, assignment: Assignment) -> None:
@@ -39,7 +39,7 @@ def test_a_decision_settles_the_ticket_in_its_reviewers_name(lead_api: Caller, a
 
 def test_label_equal_to_a_hidden_suggestion_is_corrected_not_accepted(lead_api: Caller, ana: User) -> None:
     configure_review()
-    assignments = hold(make_ticket("One"), make_ticket("Two"))
+    assignments = send_to_review(make_ticket("One"), make_ticket("Two"))
     prediction = assignments[0].ticket.predictions.get()
     label = {"category": prediction.category.name, "sentiment": prediction.sentiment.name}
     verdicts = [

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from review.gold import snapshots
 from tests.api.caller import caller
-from tests.factories import configure_review, hold, make_gold, make_ticket
+from tests.factories import configure_review, make_gold, make_ticket, send_to_review
 
 PROMISED = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
@@ -41,7 +41,7 @@ def connected() -> Iterator[None]:
 @pytest.fixture
 def key(catalogue: None, admin: User) -> str:
     configure_review()
-    hold(make_ticket())
+    send_to_review(make_ticket())
     make_gold()
     snapshots.create_snapshot()
     return caller(admin, per_minute=0).shown

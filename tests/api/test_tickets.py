@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from classifier.models import Ticket
 from review.workflow import decisions
 from tests.api.caller import Caller, problem
-from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict, send_to_review
 
 ODD = {"text": "a\0b \ud800 c", "external_id": "\0\udfff", "customer": "\0", "channel": "\0", "language": "\0"}
 
@@ -90,7 +90,7 @@ def test_a_list_is_narrowed_by_state_and_time(lead_api: Caller) -> None:
     configure_review()
     old = make_ticket("Old", received_at=datetime(2020, 1, 1, tzinfo=UTC))
     held = make_ticket("Held")
-    hold(held)
+    send_to_review(held)
     assert [ticket["id"] for ticket in lead_api.get("/tickets", state="new").json()["items"]] == [old.pk]
     assert [ticket["id"] for ticket in lead_api.get("/tickets", since="2021-01-01T00:00:00+02:00").json()["items"]] == [
         held.pk
@@ -118,7 +118,7 @@ def test_a_tickets_effective_label_is_returned(lead_api: Caller) -> None:
 
 def test_a_sealed_ticket_reveals_no_predictions(lead_api: Caller) -> None:
     configure_review(blind_share=1)
-    (assignment,) = hold(make_ticket(), reasoning="It is about a secret.")
+    (assignment,) = send_to_review(make_ticket(), reasoning="It is about a secret.")
     assert assignment.ticket.__class__.objects.get().sealed
     for path in ("", "/predictions", "/decisions"):
         answer = lead_api.get(f"/tickets/{assignment.ticket_id}{path}")
@@ -132,7 +132,9 @@ def test_lists_cost_the_same_number_of_queries_however_long_they_are(lead_api: C
     configure_review()
     numbers = {}
     for length, more in ((3, 3), (30, 27)):
-        decisions.decide_many(hold(*[make_ticket(f"{length} {number}") for number in range(more)]), lead_api.key.user)
+        decisions.decide_many(
+            send_to_review(*[make_ticket(f"{length} {number}") for number in range(more)]), lead_api.key.user
+        )
         lead_api.get("/models")  # its use is written down now, and not again for a minute
         for path in ("/tickets", "/decisions"):
             with CaptureQueriesContext(connection) as queries:

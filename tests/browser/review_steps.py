@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Category
 from review.models import Decision
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 TEXTS = [
     "My card was charged twice for the same invoice.",
@@ -22,7 +22,7 @@ def make_six_tickets() -> None:
     """Put six tickets into the queue, in the order of TEXTS."""
     configure_review()
     for number, text in enumerate(TEXTS):
-        hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
+        send_to_review(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
 
 
 def open_first_ticket(page: Page) -> None:

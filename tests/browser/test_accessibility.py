@@ -17,7 +17,15 @@ from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.conftest import Console
-from tests.factories import configure_review, hold, make_example, make_gold, make_label_issue, make_ticket, make_topic
+from tests.factories import (
+    configure_review,
+    make_example,
+    make_gold,
+    make_label_issue,
+    make_ticket,
+    make_topic,
+    send_to_review,
+)
 from tests.review.certification.scenes import alarmed, certified, passing
 from tests.review.specialist.test_specialist_page import course
 
@@ -49,20 +57,20 @@ def all_pages(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     sender = {"customer": "c" * 254, "channel": "d" * 40}
     done = make_ticket("My invoice is wrong.", **sender)
-    hold(done, category=billing)
+    send_to_review(done, category=billing)
     settle(done, lea)
     evidence: dict[str, Any] = {"words": [[0, 9], [29, 60]], "near": [make_example(f"Near: {HOSTILE}", ticket=done).pk]}
-    (hostile,) = hold(make_ticket(HOSTILE, **sender), category=billing, confidence=0.1, **evidence)
-    hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
-    (escalated,) = hold(make_ticket("Somebody will sue."), category=billing)
+    (hostile,) = send_to_review(make_ticket(HOSTILE, **sender), category=billing, confidence=0.1, **evidence)
+    send_to_review(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
+    (escalated,) = send_to_review(make_ticket("Somebody will sue."), category=billing)
     decisions.escalate(escalated, ana, note="Legal.", key=uuid4())
     configure_review(double_share=1)
     sentiment = done.predictions.first().sentiment
-    first, second = hold(make_ticket("Two people see it differently."))
+    first, second = send_to_review(make_ticket("Two people see it differently."))
     decisions.decide(first, ana, Label(billing, sentiment), key=uuid4())
     decisions.decide(second, ben, Label(technical, sentiment), key=uuid4())
     configure_review(blind_share=1)
-    (blind,) = hold(make_ticket("Nobody says what this is."))
+    (blind,) = send_to_review(make_ticket("Nobody says what this is."))
     ended, under_way = benchmark_runs()
     contender = ended.contenders.get()
     make_label_issue(make_gold(HOSTILE + " again"), "Account")

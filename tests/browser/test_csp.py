@@ -36,7 +36,7 @@ from review.specialist import emerging_topics
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.browser.conftest import Console, OpenPage
-from tests.factories import PASSWORD, hold, make_gold, make_label_issue, make_ticket, make_topic, make_user
+from tests.factories import PASSWORD, make_gold, make_label_issue, make_ticket, make_topic, make_user, send_to_review
 from tests.review.certification.scenes import recorded
 from tests.review.specialist.test_specialist_page import course
 from tests.test_roles import ACCESS_BY_URL
@@ -69,7 +69,7 @@ def furnished(transactional_db: None, catalogue: None, admin: User) -> None:
     TOTP.activate(make_user("protected"), generate_totp_secret())
     SocialAccount.objects.create(user=User.objects.get(username="protected"), provider="sso", uid="42")
     Erasure.objects.create(kind=Erasure.Kind.ERASED, remains=["snapshot f799cd88bcbd"])
-    (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
+    (assignment,) = send_to_review(make_ticket("<script>alert(1)</script>"))
     connected(assignment.ticket)
     prediction = assignment.ticket.predictions.get()
     decisions.decide(assignment, admin, Label(prediction.category, prediction.sentiment), key=uuid4())
@@ -131,7 +131,7 @@ def test_admin_pages_keep_to_the_policy(furnished: None, admin_page: Page, admin
 
 
 def test_app_pages_keep_to_the_policy(furnished: None, admin_page: Page, console: Console) -> None:
-    (assignment,) = hold(make_ticket("One more to review."))
+    (assignment,) = send_to_review(make_ticket("One more to review."))
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
     digest = contender.run.snapshot.short

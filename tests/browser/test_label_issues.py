@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from review.models import GoldLabel, LabelIssue, Preferences
 from tests.browser.accessibility import page_problems
 from tests.browser.conftest import Console, OpenPage
-from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket
+from tests.factories import configure_review, make_gold, make_label_issue, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -171,7 +171,9 @@ def test_label_issue_page_is_accessible_in_every_state(label_issue_page: Page) -
 
 def test_incidents_are_accessible(agent_page: Page) -> None:
     configure_review()
-    hold(*[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)])
+    send_to_review(
+        *[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)]
+    )
     agent_page.goto("/review/queue/")
     expect(agent_page.get_by_role("heading", name="Arrived together")).to_be_visible()
     assert check(agent_page, "queue") == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from tests.browser.conftest import OpenPage
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, escalate
 
 pytestmark = pytest.mark.browser
@@ -26,14 +26,16 @@ def lead_page(lead_page: Page) -> Page:
 def make_disagreement(first: User, second: User, text: str) -> Ticket:
     configure_review(double_share=1)
     ticket = make_ticket(text)
-    for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
+    for assignment, person, category in zip(
+        send_to_review(ticket), (first, second), ("Billing", "Technical"), strict=True
+    ):
         answer(assignment, person, category)
     configure_review()
     return ticket
 
 
 def test_lead_works_through_the_inbox(lead_page: Page, ana: User, ben: User) -> None:
-    escalate(hold(make_ticket("I will see you in court."))[0], ana)
+    escalate(send_to_review(make_ticket("I will see you in court."))[0], ana)
     make_disagreement(ana, ben, "Is it the card or the login?")
     lead_page.get_by_role("link", name="Lead", exact=True).click()
     row = lead_page.get_by_role("listitem").filter(has_text="I will see you in court.")
@@ -58,7 +60,7 @@ def test_lead_works_through_the_inbox_without_javascript(
     catalogue: None, open_page: OpenPage, ana: User, lea: User
 ) -> None:
     configure_review()
-    escalate(hold(make_ticket("I will see you in court."))[0], ana)
+    escalate(send_to_review(make_ticket("I will see you in court."))[0], ana)
     page = open_page(lea, java_script_enabled=False)
     page.goto("/review/lead/")
     page.get_by_role("button", name="Open").click()
@@ -69,8 +71,8 @@ def test_lead_works_through_the_inbox_without_javascript(
 
 def test_agent_reopens_a_decision(agent_page: Page, ana: User) -> None:
     configure_review()
-    answer(hold(make_ticket("Where is my refund?"))[0], ana, "Technical")
-    answer(hold(make_ticket("Where is my parcel?"))[0], ana, "Technical")
+    answer(send_to_review(make_ticket("Where is my refund?"))[0], ana, "Technical")
+    answer(send_to_review(make_ticket("Where is my parcel?"))[0], ana, "Technical")
     agent_page.get_by_role("link", name="My decisions").click()
     row = agent_page.get_by_role("listitem").filter(has_text="Where is my refund?")
     row.get_by_role("button", name="Reopen").press("Enter")
@@ -84,8 +86,8 @@ def test_agent_reopens_a_decision(agent_page: Page, ana: User) -> None:
 
 @pytest.mark.parametrize("address", ["/review/lead/", "/review/my-decisions/"])
 def test_hostile_text_does_not_break_the_layout(lead_page: Page, lea: User, ana: User, address: str) -> None:
-    escalate(hold(make_ticket(HOSTILE))[0], lea)
-    answer(hold(make_ticket(HOSTILE))[0], lea, note=HOSTILE)
+    escalate(send_to_review(make_ticket(HOSTILE))[0], lea)
+    answer(send_to_review(make_ticket(HOSTILE))[0], lea, note=HOSTILE)
     make_disagreement(lea, ana, HOSTILE)
     lead_page.goto(address)
     for direction in ("ltr", "rtl"):
@@ -99,7 +101,7 @@ def test_hostile_text_does_not_break_the_layout(lead_page: Page, lea: User, ana:
 def test_interval_chart_needs_no_inline_style(lead_page: Page, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for category in ["Billing", "Technical", "Account"] * 4:
-        for assignment, person in zip(hold(make_ticket()), (ana, ben), strict=True):
+        for assignment, person in zip(send_to_review(make_ticket()), (ana, ben), strict=True):
             answer(assignment, person, category)
     lead_page.goto("/review/lead/")
     drawn = lead_page.locator(".interval").first

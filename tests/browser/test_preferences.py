@@ -6,14 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from review.models import Decision
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
 
 def test_changed_shortcut_works_on_the_review_screen(agent_page: Page) -> None:
     configure_review()
-    hold(make_ticket("The first one."), make_ticket("The second one."))
+    send_to_review(make_ticket("The first one."), make_ticket("The second one."))
     agent_page.goto("/review/preferences/")
     agent_page.get_by_label("Sentiment 3").click()
     agent_page.keyboard.type("k")

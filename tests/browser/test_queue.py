@@ -10,7 +10,7 @@ from classifier.models import Category
 from review.models import Assignment, Decision
 from review.workflow import leases
 from tests.browser.accessibility import page_problems
-from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -24,9 +24,11 @@ def waiting(catalogue: None) -> None:
     configure_review()
     billing, technical, account = (Category.objects.get(name=name) for name in ("Billing", "Technical", "Account"))
     for place, text in enumerate(REFUNDS):
-        hold(make_ticket(text, language="en"), category=billing, confidence=0.2 + place / 10)
-    hold(make_ticket("Is it the printer or the driver?"), category=technical, second=account, confidence=0.1)
-    hold(*[make_ticket(f"Change the owner, no. {number}") for number in range(30)], category=account, confidence=0.8)
+        send_to_review(make_ticket(text, language="en"), category=billing, confidence=0.2 + place / 10)
+    send_to_review(make_ticket("Is it the printer or the driver?"), category=technical, second=account, confidence=0.1)
+    send_to_review(
+        *[make_ticket(f"Change the owner, no. {number}") for number in range(30)], category=account, confidence=0.8
+    )
 
 
 def rows(page: Page) -> Locator:
@@ -174,7 +176,9 @@ def check(page: Page, where: str) -> list[str]:
 
 @pytest.mark.usefixtures("waiting")
 def test_queue_pages_are_accessible_in_every_state(agent_page: Page, ben: User) -> None:
-    hostile, leased = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
+    hostile, leased = send_to_review(
+        make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1
+    )
     leases.lease_ticket(ben, leased.ticket)
     problems = []
     for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):

@@ -18,7 +18,7 @@ from tests.browser.review_steps import (
     turn_off_shortcuts,
     verdicts,
 )
-from tests.factories import configure_review, hold, make_example, make_ticket
+from tests.factories import configure_review, make_example, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +72,7 @@ def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:
 
 def test_controls_stay_in_place_from_ticket_to_ticket(review_page: Page) -> None:
     long = make_ticket("A very long message. " * 300)
-    hold(long, confidence=0.05)
+    send_to_review(long, confidence=0.05)
     open_first_ticket(review_page)
     expect(review_page.locator("#card .text")).to_contain_text("A very long message.")
     controls = [
@@ -103,7 +103,7 @@ def test_typing_a_note_triggers_no_shortcuts(review_page: Page) -> None:
 
 def test_near_duplicates_are_decided_and_undone_together(review_page: Page) -> None:
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
-    hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
+    send_to_review(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
     open_first_ticket(review_page)
     review_page.keyboard.press("Enter")
     expect(review_page.get_by_text("8 near-duplicates waiting")).to_be_visible()
@@ -122,7 +122,7 @@ def test_near_duplicates_are_decided_and_undone_together(review_page: Page) -> N
 def test_blind_ticket_shows_no_suggestion_before_or_after_the_answer(agent_page: Page, console: Console) -> None:
     console.forgive("422")
     configure_review(blind_share=1)
-    hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
+    send_to_review(make_ticket("Only the message is here."), reasoning="Surely a secret.")
     open_first_ticket(agent_page)
     expect(agent_page.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
     assert "Surely a secret" not in agent_page.content()
@@ -198,8 +198,8 @@ def marks(page: Page) -> list[str]:
 
 def test_highlighting_shortcut_applies_to_later_tickets_too(agent_page: Page) -> None:
     configure_review()
-    hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
-    hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
+    send_to_review(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
+    send_to_review(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
     open_first_ticket(agent_page)
     toggle = agent_page.get_by_role("button", name="Highlight words")
     expect(toggle).to_have_attribute("aria-pressed", "true")
@@ -224,8 +224,8 @@ def beside_solved(solved: int) -> Ticket:
     texts = [f"Charged {number} times." for number in range(solved)]
     near = [make_example(text, ticket=make_ticket(text)).pk for text in texts]
     first = make_ticket("I was charged twice.")
-    hold(first, confidence=0.1, near=near, words=[[6, 13]])
-    hold(make_ticket("something quite different"), confidence=0.2)
+    send_to_review(first, confidence=0.1, near=near, words=[[6, 13]])
+    send_to_review(make_ticket("something quite different"), confidence=0.2)
     return first
 
 

@@ -17,7 +17,7 @@ from tests.browser.review_steps import (
     turn_off_shortcuts,
     verdicts,
 )
-from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +41,7 @@ def review_page(agent_page: Page) -> Page:
 def two_opinions() -> None:
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
-    hold(make_ticket("They differ about this."), category=billing, second=technical)
+    send_to_review(make_ticket("They differ about this."), category=billing, second=technical)
 
 
 def labels() -> list[str]:
@@ -271,7 +271,7 @@ def test_expired_lease_is_announced(review_page: Page, console: Console) -> None
 
 def test_polling_for_work_changes_nothing_until_there_is_some(agent_page: Page) -> None:
     configure_review()
-    hold(make_ticket("The only one."))
+    send_to_review(make_ticket("The only one."))
     agent_page.clock.install()
     open_first_ticket(agent_page)
     agent_page.keyboard.press("Enter")
@@ -282,7 +282,7 @@ def test_polling_for_work_changes_nothing_until_there_is_some(agent_page: Page) 
     with agent_page.expect_response("**/review/"):
         agent_page.clock.run_for(21_000)
     expect(undo).to_be_focused()
-    hold(make_ticket("One more."))
+    send_to_review(make_ticket("One more."))
     agent_page.clock.run_for(21_000)
     expect(agent_page.locator("#card .text")).to_have_text("One more.")
     expect(agent_page.locator("#heading")).to_be_focused()
@@ -303,7 +303,7 @@ def test_error_gets_the_focus_without_moving_the_page(agent_page: Page, console:
     parent = Category.objects.create(name="Much " * 15)
     for number in range(5):
         Category.objects.create(name=f"alike {number} " + "and long " * 5, parent=parent)
-    hold(make_ticket("Only the message is here."))
+    send_to_review(make_ticket("Only the message is here."))
     open_first_ticket(agent_page)
     controls = ["#card .text", ".accept", "#find", "summary", "input[name=sentiment]"]
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from classifier.models import Category
 from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.review_steps import open_first_ticket
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def two_opinions(agent_page: Page) -> Page:
     """One ticket that two models label differently."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
-    hold(make_ticket("They differ about this."), category=billing, second=technical)
+    send_to_review(make_ticket("They differ about this."), category=billing, second=technical)
     return agent_page
 
 
@@ -50,7 +50,7 @@ def nested() -> None:
 def test_long_names_keep_the_buttons_in_view(agent_page: Page) -> None:
     nested()
     configure_review()
-    hold(make_ticket("Where do I send it?"))
+    send_to_review(make_ticket("Where do I send it?"))
     open_first_ticket(agent_page)
     assert agent_page.evaluate("scrollY") == 0
     box = agent_page.locator(".accept").bounding_box()
@@ -74,9 +74,9 @@ def top(locator: Locator) -> float:
 
 def test_near_duplicate_offer_is_readable_and_moves_nothing_in_a_narrow_window(agent_page: Page) -> None:
     configure_review()
-    hold(make_ticket("Something else altogether."), confidence=0.01)
+    send_to_review(make_ticket("Something else altogether."), confidence=0.01)
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
-    hold(*alike, confidence=0.02)
+    send_to_review(*alike, confidence=0.02)
     agent_page.set_viewport_size({"width": 360, "height": 800})
     open_first_ticket(agent_page)
     before = top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))

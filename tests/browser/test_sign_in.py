@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from classifier.models import Ticket
 from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.conftest import Console, OpenPage
-from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def test_sign_in_and_one_key_lead_to_the_first_ticket(
     visitor_page: Page, roles: None, catalogue: None, ana: User
 ) -> None:
     configure_review()
-    hold(make_ticket("The first one."), make_ticket("The second one."))
+    send_to_review(make_ticket("The first one."), make_ticket("The second one."))
     visitor_page.goto("/")
     sign_in(visitor_page)
     expect(visitor_page.get_by_role("link", name="Review 2 tickets")).to_be_focused()

@@ -17,7 +17,7 @@ from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
 from review.workflow.decision_records import Label
-from tests.factories import hold
+from tests.factories import send_to_review
 
 
 def label(category: str = "Billing", sentiment: str = "Neutral") -> Label:
@@ -49,7 +49,7 @@ def reclassify(ticket: Ticket, **values: Any) -> list[Assignment]:
     """Classify the ticket again with another model; returns its open assignments."""
     queue_reclassification(ticket)
     language_model = LanguageModel.objects.exclude(pk__in=ticket.predictions.values("language_model")).first()
-    return hold(ticket, language_model=language_model, **values)
+    return send_to_review(ticket, language_model=language_model, **values)
 
 
 def queue_reclassification(*tickets: Ticket) -> None:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from classifier.models import Prediction, Ticket
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel
-from tests.factories import configure_review, hold, make_prediction, make_ticket
+from tests.factories import configure_review, make_prediction, make_ticket, send_to_review
 from tests.review.actions import answer
 from ticketclf_site.operations import backup
 
@@ -96,7 +96,7 @@ def _on_server(*statements: str) -> None:
 def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -> Rows:
     """All rows of an installation with tickets, a decision and a gold label."""
     configure_review()
-    assignments = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
+    assignments = send_to_review(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
     answer(assignments[0], ana)
     gold_labels.collect_from_decisions()
     assert (GoldLabel.objects.filter(ticket__isnull=False).count(), Decision.objects.count()) == (1, 1)

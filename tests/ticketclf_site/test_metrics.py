@@ -27,7 +27,7 @@ from classifier.models import ContractVersion, Failure, LanguageModel, Predictio
 from classifier.pipeline import runner
 from classifier.taxonomy import initial_data
 from tests.conftest import UseServer
-from tests.factories import configure_review, hold, make_prediction, make_ticket
+from tests.factories import configure_review, make_prediction, make_ticket, send_to_review
 from tests.review.actions import answer
 from tests.servers import OpenAIServer
 from ticketclf_site.processes import registry
@@ -77,7 +77,7 @@ def test_events_are_counted(primary: UseServer, ana: User) -> None:
             "kind": FailureKind.TIMEOUT,
         }
         Failure.objects.create(ticket=make_ticket("Hello?"), detail="late", cost=1, **failed)
-    (assignment,) = hold(make_ticket("Where is my invoice?"))
+    (assignment,) = send_to_review(make_ticket("Where is my invoice?"))
     decision = answer(assignment, ana, "Billing")
     registry.beat("worker")
     count_all()

@@ -77,7 +77,7 @@ def _certificate() -> Iterator[Metric]:
     epoch = Epoch.objects.running().filter(mode=GateMode.CERTIFIED).first()
     in_force = Certificate.objects.filter(ledger__epoch=epoch, ended_at=None).first() if epoch else None
     yield _gauge("certificate_in_force", "1 while a certificate allows auto-accept.", float(in_force is not None))
-    yield _gauge("certificate_threshold", "Lowest auto-accepted score.", in_force and in_force.passes_from)
+    yield _gauge("certificate_threshold", "Lowest auto-accepted score.", in_force and in_force.threshold)
     yield _gauge("epoch_age_seconds", "Age of the current epoch.", epoch and epoch.started_at)
     yield _gauge("alarms_open", "Open alarms.", Alarm.objects.filter(state=Alarm.State.OPEN))
     yield _gauge(

@@ -48,6 +48,6 @@ def _line(count: Recount) -> str:
     word = "agrees" if count.agrees else "DIFFERS"
     holds = "certified" if count.holds else "not certified"
     return (
-        f"#{count.certificate} from {count.passes_from:.4f} on: granted on {count.audits} audits with "
+        f"#{count.certificate} from {count.threshold:.4f} on: granted on {count.audits} audits with "
         f"{count.errors} errors, counted {count.counted_audits} with {count.counted_errors}, {holds}: {word}"
     )

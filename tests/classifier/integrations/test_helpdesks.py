@@ -21,7 +21,7 @@ from classifier import tasks
 from classifier.integrations import outbox
 from classifier.integrations.helpdesks.write_back import ROUTE, build_request
 from classifier.models import HelpDesk, Ticket, WriteBack
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.receivers import Receiver
 from tests.review.actions import answer, undo
 
@@ -293,7 +293,7 @@ def stored(kind: str) -> Ticket:
     """A ticket from the help desk that needs review."""
     configure_review()
     ticket = make_ticket(source="support", external_id=CASES[kind].external_id)
-    hold(ticket)
+    send_to_review(ticket)
     return ticket
 
 
@@ -364,7 +364,7 @@ def test_a_decision_made_during_a_write_back_is_written_afterwards(ana: User) ->
 def test_sealed_labels_are_not_written_back(receiver: Receiver) -> None:
     make_help_desk("zammad", receiver)
     configure_review(blind_share=1)
-    hold(make_ticket(source="support", external_id="81"))
+    send_to_review(make_ticket(source="support", external_id="81"))
     write_back()
     assert receiver.got[0].json == {"state": "needs_review"}
 
@@ -377,7 +377,7 @@ def test_faults_are_retried_and_deleted_tickets_are_not() -> None:
         assert WriteBack.objects.get().state == WriteBack.State.WAITING
         write_back()
         assert WriteBack.objects.get().state == WriteBack.State.DELIVERED
-        hold(make_ticket(source="support", external_id="82"))
+        send_to_review(make_ticket(source="support", external_id="82"))
         write_back()
         assert WriteBack.objects.get(ticket__external_id="82").state == WriteBack.State.GIVEN_UP
 
@@ -385,16 +385,16 @@ def test_faults_are_retried_and_deleted_tickets_are_not() -> None:
 def test_only_help_desks_with_write_back_are_written_to(receiver: Receiver) -> None:
     make_help_desk("zammad", receiver, write_back=False)
     configure_review()
-    hold(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))
+    send_to_review(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))
     assert not WriteBack.objects.exists()
     HelpDesk.objects.update(write_back=True)
-    hold(make_ticket(source="support", external_id="82"), make_ticket(source="support"))
+    send_to_review(make_ticket(source="support", external_id="82"), make_ticket(source="support"))
     assert WriteBack.objects.get().ticket.external_id == "82"
 
 
 def test_an_id_cannot_lead_to_another_address(receiver: Receiver) -> None:
     make_help_desk("zammad", receiver)
     configure_review()
-    hold(make_ticket(source="support", external_id="../users/1?x=#"))
+    send_to_review(make_ticket(source="support", external_id="../users/1?x=#"))
     write_back()
     assert receiver.got[0].path == "/api/v1/tickets/..%2Fusers%2F1%3Fx%3D%23"

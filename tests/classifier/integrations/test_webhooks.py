@@ -28,7 +28,7 @@ from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhoo
 from classifier.models.outbox import EventKind
 from classifier.models.ticket import state_changed
 from classifier.security.secrets_from_env import MissingSecret
-from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict, send_to_review
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import run_concurrently
 from tests.stalling import is_untouched
@@ -57,11 +57,11 @@ def make_webhook(receiver: Receiver | None = None, **values: Any) -> Webhook:
     return Webhook.objects.create(**{"name": "CRM", "url": url, "secret_env": "HOOK_SECRET"} | values)
 
 
-def send_to_review(number: int = 1) -> list[Event]:
-    """Send this many tickets to review; returns their events."""
+def publish_events(number: int = 1) -> list[Event]:
+    """The events of this many tickets that were sent to review."""
     configure_review()
     before = Event.objects.count()
-    hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + index}") for index in range(number)])
+    send_to_review(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + index}") for index in range(number)])
     return list(Event.objects.order_by("pk")[before:])
 
 
@@ -85,7 +85,7 @@ def verified(got: Got, secret: str = SECRET) -> bool:
 
 def test_events_are_signed_and_omit_the_ticket_text(receiver: Receiver) -> None:
     make_webhook(receiver)
-    (event,) = send_to_review()
+    (event,) = publish_events()
     deliver()
     deliver()
     (got,) = receiver.got
@@ -109,7 +109,7 @@ def test_each_webhook_receives_only_its_chosen_events(receiver: Receiver) -> Non
     make_webhook(receiver, name="all")
     make_webhook(receiver, name="certificates", kinds=[EventKind.GRANTED])
     make_webhook(receiver, name="off", active=False)
-    send_to_review()
+    publish_events()
     assert list(Delivery.objects.values_list("destination__name", flat=True)) == ["all"]
 
 
@@ -146,7 +146,7 @@ def test_rolled_back_changes_are_not_sent(receiver: Receiver) -> None:
     state_changed.connect(stops)
     try:
         with pytest.raises(ZeroDivisionError):
-            send_to_review()
+            publish_events()
     finally:
         state_changed.disconnect(stops)
     assert written == [1]
@@ -160,7 +160,7 @@ def test_a_worker_is_woken_after_the_commit(
     monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
     make_webhook(receiver)
     with django_capture_on_commit_callbacks(execute=True):
-        send_to_review()
+        publish_events()
     assert tasks.send_deliveries in nudged
     nudged.clear()
     tasks.sweep()
@@ -183,7 +183,7 @@ def test_a_failed_delivery_is_retried_with_the_same_id(fault: str) -> None:
     reply, status, pause = FAULTS[fault]
     with Receiver(reply, 200) as receiver:
         make_webhook(receiver)
-        send_to_review()
+        publish_events()
         deliver()
         delivery = Delivery.objects.get()
         assert (delivery.state, delivery.attempts, delivery.status) == (Delivery.State.WAITING, 1, status)
@@ -204,7 +204,7 @@ def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver) ->
     with Receiver(Reply(hangs=True)) as slow:
         failing = make_webhook(slow, name="a slow one")
         make_webhook(receiver, name="another")
-        send_to_review(20)
+        publish_events(20)
         deliver()
         assert len(slow.got) == outbox.BATCH_SIZE
         failing.refresh_from_db()
@@ -219,18 +219,18 @@ def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver) ->
 def test_deleted_destinations_receive_nothing() -> None:
     with Receiver(410) as receiver:
         webhook = make_webhook(receiver)
-        send_to_review()
+        publish_events()
         deliver()
         webhook.refresh_from_db()
         assert not webhook.active
         assert Delivery.objects.get().state == Delivery.State.GIVEN_UP
-        assert not send_to_review()
+        assert not publish_events()
 
 
 def test_a_delivery_fails_after_the_last_try_and_can_be_replayed(receiver: Receiver, admin_client: Client) -> None:
     receiver.answers[0] = Reply(status=500)
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     tries = 0
     while Delivery.objects.get().state == Delivery.State.WAITING:
         deliver()
@@ -249,7 +249,7 @@ def test_a_delivery_fails_after_the_last_try_and_can_be_replayed(receiver: Recei
 
 def test_a_killed_workers_delivery_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     with monkeypatch.context() as killed:
         killed.setattr(outbox, "as_completed", _killed)
         with pytest.raises(KeyboardInterrupt):
@@ -269,7 +269,7 @@ def _killed(*_given: Any) -> None:
 
 def test_a_worker_that_lost_its_lease_changes_nothing(receiver: Receiver) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
 
     def overtaken(_delivery: Delivery) -> outbox.OutgoingRequest:
         time_passes()
@@ -283,7 +283,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(receiver: Receiver) -> Non
 
 def test_a_worker_that_lost_its_lease_leaves_its_successors_lease_alone(receiver: Receiver) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     successors: list[Delivery] = []
 
     def overtaken(_delivery: Delivery) -> outbox.OutgoingRequest:
@@ -300,7 +300,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successors_lease_alone(receiver
 
 def test_a_delivery_resent_while_in_progress_is_sent_again_afterwards(receiver: Receiver) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     resent: list[int] = []
 
     def resend_meanwhile(delivery: Delivery) -> outbox.OutgoingRequest:
@@ -319,7 +319,7 @@ def test_a_delivery_resent_while_in_progress_is_sent_again_afterwards(receiver: 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_send_nothing_twice(receiver: Receiver) -> None:
     make_webhook(receiver)
-    number = len(send_to_review(30))
+    number = len(publish_events(30))
 
     def work() -> None:
         while deliver():
@@ -341,7 +341,7 @@ def test_without_a_usable_secret_nothing_is_sent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, value: str, says: str
 ) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     monkeypatch.setenv("HOOK_SECRET", value)
     deliver()
     assert receiver.got == []
@@ -352,7 +352,7 @@ def test_without_a_usable_secret_nothing_is_sent(
 
 def test_internal_addresses_are_not_called(receiver: Receiver, settings: Settings) -> None:
     make_webhook(receiver)
-    send_to_review()
+    publish_events()
     settings.INTERNAL_HOSTS = []
     deliver()
     assert receiver.got == []
@@ -375,7 +375,7 @@ def test_the_payload_of_a_sealed_ticket_has_no_label() -> None:
 
 def test_old_events_and_deliveries_are_deleted(receiver: Receiver) -> None:
     make_webhook(receiver)
-    send_to_review(2)
+    publish_events(2)
     deliver()
     Event.objects.filter(pk=Event.objects.first().pk).update(created_at=timezone.now() - timedelta(days=31))
     delete_old()
@@ -446,6 +446,6 @@ def test_an_unresolvable_host_is_an_error_and_no_crash(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     make_webhook(url="https://hooks.invalid/x")
-    send_to_review()
+    publish_events()
     deliver()
     assert "Name or service not known" in Delivery.objects.get().error

@@ -118,7 +118,7 @@ def test_unstored_texts_are_auto_accepted_only_by_a_certificate(embedded_gate: G
     Gate.objects.update(mode=GateMode.CERTIFIED)
     (verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert not verdict.auto_accepted
-    Epoch.objects.update(passes_from=0.0)
+    Epoch.objects.update(certified_threshold=0.0)
     (verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert verdict.auto_accepted
 

@@ -11,7 +11,7 @@ from classifier.models import Gate, GateMode, Ticket, Verdict
 from classifier.pipeline import verdict_explanation
 from review.certification import certificates
 from review.models import Certificate
-from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict, send_to_review
 from tests.review.actions import answer
 from tests.review.certification.auditing import SURE, UNSURE, arrive, certify, make_grid, open_audits
 from tests.review.certification.scenes import certified, passing
@@ -97,7 +97,7 @@ def test_agents_see_no_verdict_explanations(client: Client, ana: User) -> None:
 def test_a_ticket_without_an_answer_has_no_explanation(lead_client: Client) -> None:
     configure_review()
     assert verdict_explanation.explain_verdict(make_ticket()) is None
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     assert verdict_explanation.explain_verdict(assignment.ticket) is not None or assignment.blind
 
 

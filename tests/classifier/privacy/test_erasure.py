@@ -47,12 +47,12 @@ from tests.background import queued
 from tests.conftest import UseServer
 from tests.factories import (
     configure_review,
-    hold,
     make_example,
     make_prediction,
     make_ticket,
     make_verdict,
     make_version,
+    send_to_review,
 )
 from tests.review.actions import answer
 from tests.review.certification.auditing import SURE, arrive, audit, certify, make_grid, open_audits
@@ -90,7 +90,7 @@ def settled(person: User) -> Ticket:
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
     asked = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.current()}
     Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **asked)
-    (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
+    (assignment,) = send_to_review(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
     answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
     gold_labels.collect_from_decisions()
     snapshot = snapshots.create_snapshot()

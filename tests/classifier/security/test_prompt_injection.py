@@ -247,7 +247,7 @@ def test_a_suspected_injection_needs_review_and_is_never_audited(embedded_gate: 
     """Suspicion is known before the audit draw, so the certificate covers only the other tickets."""
     Gate.objects.update(mode=GateMode.CERTIFIED)
     epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.current())
-    Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, passes_from=0.0)
+    Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, certified_threshold=0.0)
     epoch = Epoch.objects.get(pk=epoch.pk)
     labelled = [
         TicketOutcome(ticket, make_prediction(ticket)) for ticket in (make_ticket(ORDERED), make_ticket("Where is it?"))

@@ -17,7 +17,7 @@ from classifier.models import Category, Gate, HelpDesk, Sentiment, Ticket, Webho
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.api.caller import Caller
-from tests.factories import configure_review, hold, make_language_model, make_ticket
+from tests.factories import configure_review, make_language_model, make_ticket, send_to_review
 from tests.receivers import Receiver
 from tests.servers import OpenAIServer, answer
 
@@ -46,7 +46,7 @@ def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
     fields = {"category_field": "category", "sentiment_field": "sentiment", "state_field": "state"}
     back = {"write_back": True, "base_url": receiver.url, "token_env": "SECRET", "secret_env": "SECRET"}
     HelpDesk.objects.create(kind="zammad", name="Zammad", slug="support", **fields, **back)
-    (assignment,) = hold(make_ticket(source="support", external_id="7"), category=others["Billing"])
+    (assignment,) = send_to_review(make_ticket(source="support", external_id="7"), category=others["Billing"])
     return assignment.ticket
 
 

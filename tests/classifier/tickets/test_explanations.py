@@ -9,7 +9,7 @@ from django.test import Client
 
 from classifier.models import Category, LanguageModel, Ticket
 from classifier.taxonomy import label_changes
-from tests.factories import configure_review, hold, make_example, make_prediction, make_ticket, make_version
+from tests.factories import configure_review, make_example, make_prediction, make_ticket, make_version, send_to_review
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -37,7 +37,7 @@ def other_language_model() -> LanguageModel:
 def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     make_prediction(ticket, language_model=other_language_model(), words=[[9, 12]])
-    hold(ticket, words=[TWICE, CHARGED, AGAIN])
+    send_to_review(ticket, words=[TWICE, CHARGED, AGAIN])
     about, _history = parts(agent_client, ticket)
     assert (
         "&lt;b&gt;I&lt;/b&gt; was <mark>charged</mark> <mark>twice</mark>, again <mark>charged</mark>.</div>" in about
@@ -47,7 +47,7 @@ def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent_client
 
 def test_a_text_without_decisive_words_shows_no_highlights(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
-    hold(ticket)
+    send_to_review(ticket)
     page = "".join(parts(agent_client, ticket))
     assert "<mark>" not in page
     assert "carried" not in page
@@ -55,7 +55,7 @@ def test_a_text_without_decisive_words_shows_no_highlights(agent_client: Client)
 
 def test_each_prediction_of_the_history_shows_its_own_words_once(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
-    hold(ticket, words=[CHARGED, TWICE, AGAIN])
+    send_to_review(ticket, words=[CHARGED, TWICE, AGAIN])
     make_prediction(ticket, language_model=other_language_model(), words=[[0, 3]])
     _about, history = parts(agent_client, ticket)
     highlighted = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
@@ -66,7 +66,7 @@ def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent_client: Cl
     near, nearest, ticket = make_ticket("Near."), make_ticket("Nearest."), make_ticket(TEXT)
     examples = [make_example("Nearest.", ticket=nearest), make_example("Imported."), make_example("Near.", ticket=near)]
     itself = make_example(TEXT, ticket=ticket)
-    hold(ticket, near=[itself.pk, *(example.pk for example in examples), 999_999])
+    send_to_review(ticket, near=[itself.pk, *(example.pk for example in examples), 999_999])
     _about, history = parts(agent_client, ticket)
     (links,) = re.findall(r"Nearest labelled tickets: (.*?)</p>", history)
     assert re.findall(r'<a href="(.*?)">(.*?)</a>', links) == [
@@ -92,7 +92,7 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent_client: Client, dja
 def test_the_history_shows_the_specialist_version_that_answered(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     version = make_version()
-    hold(ticket, version=version)
+    send_to_review(ticket, version=version)
     make_prediction(ticket, language_model=other_language_model())
     _about, history = parts(agent_client, ticket)
     assert history.count("specialist version") == 1
@@ -104,7 +104,7 @@ def test_sealed_tickets_show_no_words_neighbours_or_versions(agent_client: Clien
     near = make_ticket("Near.")
     ticket = make_ticket(TEXT)
     version = make_version()
-    hold(ticket, words=[CHARGED], near=[make_example("Near.", ticket=near).pk], version=version)
+    send_to_review(ticket, words=[CHARGED], near=[make_example("Near.", ticket=near).pk], version=version)
     page = "".join(parts(agent_client, ticket))
     for secret in ("<mark>", "Influential", "Nearest", near.get_absolute_url(), "specialist version"):
         assert secret not in page, secret
@@ -112,7 +112,7 @@ def test_sealed_tickets_show_no_words_neighbours_or_versions(agent_client: Clien
 
 def test_tickets_to_be_classified_again_lose_their_highlights(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
-    hold(ticket, words=[CHARGED], category=Category.objects.get(name="Billing"))
+    send_to_review(ticket, words=[CHARGED], category=Category.objects.get(name="Billing"))
     label_changes.classify_again(Ticket.objects.all())
     about, history = parts(agent_client, ticket)
     assert "<mark>" not in about

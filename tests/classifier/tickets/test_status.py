@@ -15,7 +15,7 @@ from classifier.models import Category, Sentiment, Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
 from review.workflow.decision_records import Label, Presented
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -41,7 +41,9 @@ def decided(assignment: Assignment, person: User, category: str, **values: Any) 
 def sealed(catalogue: None, ana: User, ben: User) -> Ticket:
     """A sealed ticket: one reviewer has labelled it, another has escalated it with a note."""
     configure_review(double_share=1)
-    first, second = hold(make_ticket("Only the message."), confidence=0.62, reasoning="A secret of the model.")
+    first, second = send_to_review(
+        make_ticket("Only the message."), confidence=0.62, reasoning="A secret of the model."
+    )
     decided(first, ben, "Account", note="A secret of Ben.")
     decisions.escalate(second, ana, note="A secret of Ana.", key=uuid4())
     return first.ticket
@@ -70,8 +72,8 @@ def test_a_sealed_tickets_page_says_why_and_who_has_decided(agent_client: Client
 def test_a_sealed_tickets_page_does_not_depend_on_the_prediction(agent_client: Client) -> None:
     configure_review(blind_share=1)
     alike: dict[str, Any] = {"text": "The same.", "received_at": timezone.now()}
-    (sure,) = hold(make_ticket(pk=1_001, **alike), confidence=0.84)
-    (torn,) = hold(
+    (sure,) = send_to_review(make_ticket(pk=1_001, **alike), confidence=0.84)
+    (torn,) = send_to_review(
         make_ticket(pk=1_002, **alike),
         confidence=0.1,
         category=Category.objects.get(name="General"),
@@ -87,7 +89,7 @@ def test_a_sealed_tickets_page_does_not_depend_on_the_prediction(agent_client: C
 
 def test_a_settled_ticket_shows_what_people_say_not_the_model(agent_client: Client, ben: User) -> None:
     configure_review()
-    (assignment,) = hold(make_ticket(), confidence=0.62)
+    (assignment,) = send_to_review(make_ticket(), confidence=0.62)
     decided(assignment, ben, "Account")
     row = page(agent_client, INBOX)
     assert "Account</span>" in row
@@ -102,7 +104,7 @@ def test_a_settled_ticket_shows_what_people_say_not_the_model(agent_client: Clie
 
 def test_a_ticket_is_unsealed_once_everybody_has_answered(agent_client: Client, ben: User) -> None:
     configure_review(blind_share=1)
-    (assignment,) = hold(make_ticket(), confidence=0.62)
+    (assignment,) = send_to_review(make_ticket(), confidence=0.62)
     decided(assignment, ben, "Account", note="An owner writes.")
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     for shown in (
@@ -119,7 +121,7 @@ def test_a_ticket_is_unsealed_once_everybody_has_answered(agent_client: Client, 
 
 def test_the_history_shows_who_decided_what_and_why(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     shown = Presented(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
     decisions.escalate(assignment, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
@@ -136,7 +138,7 @@ def test_the_history_shows_who_decided_what_and_why(agent_client: Client, ana: U
 
 def test_the_history_keeps_and_marks_undone_decisions(agent_client: Client, ben: User) -> None:
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     decision = decided(assignment, ben, "Account")
     decisions.undo(decision, ben, key=uuid4())
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
@@ -146,7 +148,7 @@ def test_the_history_keeps_and_marks_undone_decisions(agent_client: Client, ben:
 
 def test_a_long_history_costs_no_more_queries(agent_client: Client, ben: User, django_assert_num_queries: Any) -> None:
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     for _time in range(10):
         decisions.undo(decided(assignment, ben, "Account"), ben, key=uuid4())
     # Session, user, two for permissions, ticket, verdict with its answers, three for history, decisions, gate.
@@ -156,12 +158,12 @@ def test_a_long_history_costs_no_more_queries(agent_client: Client, ben: User, d
 
 def test_a_ticket_page_offers_its_review_to_those_who_may(agent_client: Client, tom: User) -> None:
     configure_review()
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     take = f'action="{reverse("review:take", args=[assignment.ticket_id])}"'
     assert take in page(agent_client, assignment.ticket.get_absolute_url())
     tom.user_permissions.add(Permission.objects.get(codename="view_ticket"))
     decided(assignment, User.objects.get(username="ana"), "Account")
     assert take not in page(agent_client, assignment.ticket.get_absolute_url())
     agent_client.force_login(tom)
-    (other,) = hold(make_ticket())
+    (other,) = send_to_review(make_ticket())
     assert "Review this ticket" not in page(agent_client, other.ticket.get_absolute_url())

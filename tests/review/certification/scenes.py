@@ -42,19 +42,19 @@ def passing(number: int) -> list[Ticket]:
 def alarmed(**values: Any) -> Alarm:
     """Raise an alarm that began with the first auto-accepted ticket."""
     epoch = epoch_now()
-    first = AuditDraw.objects.filter(epoch=epoch, passes_from__isnull=False).earliest("pk")
+    first = AuditDraw.objects.filter(epoch=epoch, certified_threshold__isnull=False).earliest("pk")
     last = AuditDraw.objects.filter(epoch=epoch).latest("pk")
-    Epoch.objects.filter(pk=epoch.pk).update(passes_from=None)
+    Epoch.objects.filter(pk=epoch.pk).update(certified_threshold=None)
     return Alarm.objects.create(**{"epoch": epoch, "kind": "agreement", "since": first.pk, "at": last.pk} | values)
 
 
 def recorded() -> None:
     """Create a row of every table of certification, without audits by people."""
     epoch = begun()
-    passes_from = epoch.ledgers.get().grid[0]
-    Epoch.objects.filter(pk=epoch.pk).update(passes_from=passes_from)
+    threshold = epoch.ledgers.get().grid[0]
+    Epoch.objects.filter(pk=epoch.pk).update(certified_threshold=threshold)
     Certificate.objects.create(
-        ledger=epoch.ledgers.get(), passes_from=passes_from, coverage=0.4, audits=150, errors=0, until=0
+        ledger=epoch.ledgers.get(), threshold=threshold, coverage=0.4, audits=150, errors=0, until=0
     )
     passing(30)
     alarmed()

@@ -42,7 +42,7 @@ def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> Non
     arrive(*[SURE] * 60)
     cycle.run_certification()
     assert not Alarm.objects.exists()
-    assert epoch_now().passes_from == certified.passes_from
+    assert epoch_now().certified_threshold == certified.threshold
 
 
 def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everything(
@@ -53,7 +53,7 @@ def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everyth
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.state) == (Alarm.Kind.AGREEMENT, Alarm.State.OPEN)
     assert AuditDraw.objects.get(pk=alarm.since).verdict.ticket in changed
-    assert epoch_now().passes_from is None
+    assert epoch_now().certified_threshold is None
     tickets = arrive(*[SURE] * 5)
     assert not Verdict.objects.filter(ticket__in=tickets, auto_accepted=True).exists()
     assert len(open_audits(tickets)) == 5
@@ -68,7 +68,7 @@ def test_clean_audits_clear_the_alarm_and_resume_auto_accept(certified: Certific
     cycle.run_certification()
     alarm = Alarm.objects.get()
     assert (alarm.state, alarm.figures) == (Alarm.State.CLEARED, {"audits": 12, "errors": 0})
-    assert epoch_now().passes_from == certified.passes_from
+    assert epoch_now().certified_threshold == certified.threshold
     cycle.run_certification()
     assert Alarm.objects.count() == 1, "a cleared change must not raise another alarm"
 
@@ -86,7 +86,7 @@ def test_audits_with_errors_confirm_the_alarm_and_end_the_epoch(certified: Certi
     assert certified.ended_by == Certificate.End.ALARM
     after = epoch_now()
     assert after != before
-    assert after.passes_from is None
+    assert after.certified_threshold is None
     assert Epoch.objects.get(pk=before.pk).ended_at
     make_grid()
     ledger = Ledger.objects.get(closed_at=None)
@@ -157,7 +157,7 @@ def test_a_confirmed_alarm_is_emailed_again_and_sent_to_webhooks(
     events = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
     assert [event.kind for event in events] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
     granted, raised, revoked = (event.data for event in events)
-    assert (granted["certificate"], granted["passes_from"]) == (certified.pk, certified.passes_from)
+    assert (granted["certificate"], granted["threshold"]) == (certified.pk, certified.threshold)
     assert (granted["target"], granted["risk"], granted["errors"]) == (0.8, 0.05, 0)
     assert raised["kind"] == "agreement"
     assert (revoked["certificate"], revoked["reason"]) == (certified.pk, "alarm")
@@ -177,6 +177,6 @@ def test_a_failed_email_is_retried_and_stops_nothing(
         cycle.run_certification()
     assert "could not be e-mailed" in caplog.text
     assert Alarm.objects.get().emailed_at is None
-    assert epoch_now().passes_from is None
+    assert epoch_now().certified_threshold is None
     alarm_emails.send_pending()
     assert Alarm.objects.get().emailed_at

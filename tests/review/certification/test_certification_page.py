@@ -313,7 +313,7 @@ class TestEvidence:
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)
         ]
         batch = DrawBatch.from_rows([draw_row(line) for line in answered])
-        wrong = bounds.estimated_error(batch, granted["passes_from"])
+        wrong = bounds.estimated_error(batch, granted["threshold"])
         assert wrong.estimate is not None
         assert f"{100 * wrong.estimate:.1f}%" in shown
 

@@ -76,9 +76,9 @@ def test_more_evidence_certifies_a_lower_threshold(ana: User) -> None:
     latest = Certificate.objects.get(ended_at=None)
     first.refresh_from_db()
     assert first.ended_by == Certificate.End.EXTENDED
-    assert latest.passes_from < first.passes_from
+    assert latest.threshold < first.threshold
     assert latest.coverage > first.coverage
-    assert epoch_now().passes_from == latest.passes_from
+    assert epoch_now().certified_threshold == latest.threshold
 
 
 def test_tickets_waiting_for_an_audit_are_auto_accepted_once_certified(ana: User) -> None:
@@ -128,7 +128,7 @@ def test_corrected_audits_can_end_the_certificate(ana: User, lea: User) -> None:
     cycle.run_certification()
     certificate.refresh_from_db()
     assert certificate.ended_by == Certificate.End.CORRECTED
-    assert epoch_now().passes_from is None
+    assert epoch_now().certified_threshold is None
 
 
 def test_a_new_target_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) -> None:

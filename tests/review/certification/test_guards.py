@@ -244,7 +244,7 @@ def test_retiring_a_label_ends_the_epoch_and_its_certificate(ana: User) -> None:
     before.refresh_from_db()
     assert after != before
     assert before.ended_at
-    assert after.passes_from is None
+    assert after.certified_threshold is None
     cycle.run_certification()
     assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
 
@@ -255,12 +255,12 @@ def test_a_new_scorer_starts_an_epoch_without_a_certificate(ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
     cycle.run_certification()
     first = Scorer.objects.get()
-    assert epoch_now().passes_from is not None
+    assert epoch_now().certified_threshold is not None
     Scorer.objects.update(live=False)
     Scorer.objects.create(
         language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
     )
-    assert epoch_now().passes_from is None
+    assert epoch_now().certified_threshold is None
     assert [verdict.auto_accepted for verdict in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
 
 

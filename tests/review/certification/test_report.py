@@ -153,7 +153,7 @@ class TestSteps:
         certificate = certified(ana)
         steps = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))
         assert [step.threshold for step in steps] == ledger().grid
-        assert min(step.threshold for step in steps if step.certified) == certificate.passes_from
+        assert min(step.threshold for step in steps if step.certified) == certificate.threshold
         assert [step.evidence == 1 for step in steps] == [step.certified for step in steps]
         assert steps[0].audits == ENOUGH
 
@@ -169,7 +169,7 @@ class TestWhatIf:
         certificate = certified(ana)
         tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.8, 0.05)
         assert tried.chosen.in_force
-        assert (tried.chosen.threshold, tried.chosen.coverage) == (certificate.passes_from, certificate.coverage)
+        assert (tried.chosen.threshold, tried.chosen.coverage) == (certificate.threshold, certificate.coverage)
 
     def test_another_target_may_spend_only_the_remaining_risk(self, ana: User) -> None:
         certified(ana)
@@ -183,7 +183,7 @@ class TestWhatIf:
         assert tried.threshold is not None
         AccuracyTarget.objects.update(target=0.9)
         cycle.run_certification()
-        assert epoch_now().passes_from == tried.threshold
+        assert epoch_now().certified_threshold == tried.threshold
 
     def test_stricter_targets_take_more_audits(self, ana: User) -> None:
         begun()

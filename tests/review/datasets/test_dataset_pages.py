@@ -18,7 +18,7 @@ from review.datasets.formats.registry import FORMATS
 from review.gold import gold_labels, snapshots
 from review.gold.snapshots import SnapshotFilters
 from review.models import Assignment, GoldLabel, Snapshot
-from tests.factories import hold, make_ticket
+from tests.factories import make_ticket, send_to_review
 from tests.review.actions import answer
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -30,7 +30,7 @@ EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
 @pytest.fixture
 def decided(single_reviews: None, ana: User) -> None:
     for text in ("<script>alert(1)</script> broke", "=1+1"):
-        answer(hold(make_ticket(text))[0], ana, "Technical", "Negative")
+        answer(send_to_review(make_ticket(text))[0], ana, "Technical", "Negative")
 
 
 def content(response: Any) -> bytes:

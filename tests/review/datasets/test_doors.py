@@ -20,7 +20,7 @@ from review.datasets.reading import read
 from review.datasets.record import Record
 from review.gold import gold_labels, snapshots
 from review.models import DuplicateGroup, GoldLabel, Snapshot, SnapshotItem
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -32,7 +32,7 @@ TEXTS = ["Where is my invoice?", "=HYPERLINK(1)", "Write to jo@example.org, 4111
 def decided(ana: User, catalogue: None) -> None:
     configure_review(benchmark_share=0.5)
     for text in TEXTS:
-        answer(hold(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
+        answer(send_to_review(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
     gold_labels.collect_from_decisions()
 
 
@@ -85,7 +85,7 @@ def test_the_commands_say_how_to_install_pyarrow(tmp_path: Path, request: pytest
 def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: User) -> None:
     before = {format: export(tmp_path, format).read_bytes() for format in FORMATS}
     snapshot = Snapshot.objects.get()
-    answer(hold(make_ticket("something new"))[0], ana, "Billing")
+    answer(send_to_review(make_ticket("something new"))[0], ana, "Billing")
     Category.objects.filter(name="Account").update(name="Accounts", description="Changed.")
     gold_labels.collect_from_decisions()
     after = {format: export(tmp_path, format, snapshot=snapshot.short).read_bytes() for format in FORMATS}
@@ -148,7 +148,7 @@ def test_the_count_of_chat_examples_excludes_the_benchmark_side(tmp_path: Path, 
 def test_records_erased_since_the_snapshot_are_left_out_and_counted(tmp_path: Path, ana: User, capsys: Any) -> None:
     configure_review(benchmark_share=0)
     for text in (*TEXTS, "Forget me, please."):
-        answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
+        answer(send_to_review(make_ticket(text))[0], ana, "Account", "Negative")
     gold_labels.collect_from_decisions()
     snapshot = snapshots.create_snapshot()
     erasure.erase(Ticket.objects.filter(text="Forget me, please."))

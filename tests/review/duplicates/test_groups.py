@@ -17,7 +17,7 @@ from review.duplicates import minhash
 from review.duplicates.groups import duplicate_groups_for
 from review.duplicates.minhash import MIN_SIMILARITY, bands, shingles, similarity
 from review.models import Assignment, Band
-from tests.factories import hold, make_ticket
+from tests.factories import make_ticket, send_to_review
 from tests.review.actions import reclassify
 
 OUTAGE = "Nothing loads since this morning and our whole team is waiting. Please fix this outage as soon as possible."
@@ -117,16 +117,16 @@ def groups(tickets: list[Ticket]) -> list[int]:
 @pytest.mark.usefixtures("single_reviews")
 def test_tickets_of_one_batch_are_grouped_with_each_other() -> None:
     tickets = [make_ticket(text) for text in (OUTAGE, LOGIN, f"{OUTAGE}!!", INVOICE, LOGIN.upper(), f"Hi. {OUTAGE}")]
-    hold(*tickets)
+    send_to_review(*tickets)
     assert groups(tickets) == [0, 1, 0, 3, 1, 0]
 
 
 @pytest.mark.usefixtures("single_reviews")
 def test_later_ticket_joins_the_existing_group() -> None:
     first, second, other = (make_ticket(text) for text in (OUTAGE, f"Hello! {OUTAGE}", LOGIN))
-    hold(first)
-    hold(other)
-    hold(second)
+    send_to_review(first)
+    send_to_review(other)
+    send_to_review(second)
     assert groups([first, second, other]) == [0, 0, 2]
 
 
@@ -135,7 +135,7 @@ def test_every_ticket_is_similar_to_the_first_of_its_group() -> None:
     words = [word * 2 for word in ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")]
     drifting = [" ".join(["zulu"] * step + words[step:]) for step in range(len(words))]
     tickets = [make_ticket(text) for text in drifting]
-    hold(*tickets)
+    send_to_review(*tickets)
     for ticket, first in zip(tickets, groups(tickets), strict=True):
         assert similarity_of(ticket.text, tickets[first].text) >= MIN_SIMILARITY
     assert len(set(groups(tickets))) > 1
@@ -144,7 +144,7 @@ def test_every_ticket_is_similar_to_the_first_of_its_group() -> None:
 @pytest.mark.usefixtures("single_reviews")
 def test_reopened_ticket_keeps_its_group() -> None:
     first, second = make_ticket(OUTAGE), make_ticket(f"{OUTAGE} Thanks")
-    before = {assignment.ticket_id: assignment.group_id for assignment in hold(first, second)}
+    before = {assignment.ticket_id: assignment.group_id for assignment in send_to_review(first, second)}
     (assignment,) = reclassify(second)
     assert assignment.group_id == before[second.pk]
     assert groups([first, second]) == [0, 0]
@@ -153,7 +153,7 @@ def test_reopened_ticket_keeps_its_group() -> None:
 @pytest.mark.usefixtures("single_reviews")
 def test_only_the_first_ticket_of_a_burst_is_indexed() -> None:
     tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(30)]
-    hold(*tickets)
+    send_to_review(*tickets)
     assert list(Band.objects.values_list("ticket", flat=True)) == [tickets[0].pk] * minhash.BANDS
 
 
@@ -164,11 +164,11 @@ def test_crowded_band_keeps_the_latest_groups(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(duplicate_groups, "TICKETS", replace(duplicate_groups.TICKETS, covered=0.99))
     tickets = [make_ticket(f"{OUTAGE} {name}") for name in ("Amy", "Bob", "Cecilia", "Dominic")]
     for ticket in tickets:
-        hold(ticket)
+        send_to_review(ticket)
     uses = Counter(Band.objects.values_list("value", flat=True))
     assert max(uses.values()) == 2
     again = make_ticket(f"{OUTAGE} Dominic")
-    hold(again)
+    send_to_review(again)
     assert groups([*tickets, again]) == [0, 1, 2, 3, 3]
 
 
@@ -180,5 +180,5 @@ def test_grouping_takes_as_many_queries_for_many_tickets_as_for_one() -> None:
             duplicate_groups_for(tickets)
         return len(captured)
 
-    hold(make_ticket(OUTAGE))
+    send_to_review(make_ticket(OUTAGE))
     assert queries(1) == queries(60) <= 5

@@ -15,7 +15,7 @@ from django.utils import timezone
 from classifier.models import Category, Ticket
 from review.models import Assignment, Decision
 from review.workflow import leases
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import assert_consistent, skip
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -33,7 +33,7 @@ def burst(text: str, number: int, received_at: datetime | None = None) -> list[A
     """Create tickets that differ only in a number and arrived together."""
     when = {"received_at": received_at} if received_at else {}
     tickets = [make_ticket(text.format(number=place), **when) for place in range(number)]
-    return hold(*tickets, category=Category.objects.get(name="Billing"))
+    return send_to_review(*tickets, category=Category.objects.get(name="Billing"))
 
 
 def section(client: Client) -> str:
@@ -145,7 +145,7 @@ def test_incidents_reveal_nothing_of_the_predictions(agent_client: Client) -> No
     billing.name = "Zanzibar"
     billing.save()
     tickets = [make_ticket(CHARGE.format(number=place)) for place in range(5)]
-    hold(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
+    send_to_review(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
     incidents = section(agent_client)
     assert "5 similar" in incidents
     assert not re.search("Zanzibar|secret|0.43", incidents)

@@ -15,7 +15,7 @@ from review.screen import bulk
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo
 from review.workflow.leases import NotAvailable
-from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.factories import configure_review, make_ticket, make_user, send_to_review
 from tests.review.actions import answer, assert_consistent, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -32,7 +32,7 @@ def third_agent(db: None) -> User:
 def gold_label(ana: User, catalogue: None) -> GoldLabel:
     """A label by Ana: Account."""
     configure_review()
-    answer(hold(make_ticket())[0], ana, "Account")
+    answer(send_to_review(make_ticket())[0], ana, "Account")
     gold_labels.collect_from_decisions()
     return GoldLabel.objects.get()
 
@@ -189,7 +189,7 @@ def test_disputed_ticket_cannot_be_opened_by_the_disputer_or_accepted_in_bulk(
 
 def test_confirmed_label_keeps_its_origin(ana: User, ben: User, third_agent: User) -> None:
     configure_review(blind_share=1)
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     Assignment.objects.update(share=0.095)
     answer(assignment, ana, "Account")
     gold_labels.collect_from_decisions()

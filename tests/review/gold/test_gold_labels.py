@@ -25,7 +25,7 @@ from review.duplicates import groups, minhash
 from review.gold import gold_labels
 from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel, ReviewSettings
 from review.workflow import decisions, leases
-from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict, send_to_review
 from tests.review.actions import answer, expire_leases, run_concurrently, undo
 from tests.review.certification.auditing import (
     SURE,
@@ -54,7 +54,7 @@ def single_reviews(catalogue: None) -> ReviewSettings:
 def settled(text: str, person: User, *label: str, **values: Any) -> Ticket:
     """A ticket that people have settled."""
     ticket = make_ticket(text, **values)
-    answer(hold(ticket)[0], person, *label)
+    answer(send_to_review(ticket)[0], person, *label)
     return ticket
 
 
@@ -98,7 +98,7 @@ def test_gold_label_keeps_its_text_when_the_ticket_changes(ana: User) -> None:
 
 def test_gold_label_counts_the_people_who_agree(ana: User, ben: User) -> None:
     configure_review(double_share=1)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     for person in (ana, ben):
         answer(leases.lease_next(person), person, "Account")
     gold_labels.collect_from_decisions()
@@ -108,7 +108,7 @@ def test_gold_label_counts_the_people_who_agree(ana: User, ben: User) -> None:
 
 def test_adjudicated_gold_label_keeps_the_share_of_double_labelling(ana: User, ben: User, lea: User) -> None:
     configure_review(double_share=1)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     Assignment.objects.update(share=0.05)
     for person, category in ((ana, "Account"), (ben, "Technical")):
         answer(leases.lease_next(person), person, category)
@@ -161,7 +161,7 @@ def test_ticket_drawn_later_has_the_probability_of_that_draw() -> None:
 
 def test_an_unsettled_ticket_has_no_gold_label(ana: User) -> None:
     configure_review(double_share=1)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     answer(leases.lease_next(ana), ana, "Account")
     gold_labels.collect_from_decisions()
     assert not GoldLabel.objects.exists()
@@ -369,7 +369,7 @@ def test_near_duplicate_gold_labels_share_a_group() -> None:
 
 
 def test_expired_leases_leave_no_gold_labels(ana: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     expire_leases(leases.lease_next(ana))
     assert gold_labels.collect_from_decisions() == 0
 
@@ -377,7 +377,7 @@ def test_expired_leases_leave_no_gold_labels(ana: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_first_collection_reads_all_decisions(catalogue: None, ana: User) -> None:
     configure_review()
-    assignments = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
+    assignments = send_to_review(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
     for start in range(0, len(assignments), decisions.MOST_AT_ONCE):
         decisions.decide_many(assignments[start : start + decisions.MOST_AT_ONCE], ana)
     assert gold_labels.collect_from_decisions() == GoldLabel.objects.count() == gold_labels.CHUNK + 50

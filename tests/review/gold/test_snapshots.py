@@ -14,7 +14,7 @@ from review.gold import gold_labels, snapshots
 from review.gold.snapshots import EmptySnapshot, SnapshotFilters
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.workflow import decisions
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, run_concurrently
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -27,7 +27,7 @@ def single_reviews(catalogue: None) -> None:
 
 def decide(*texts: str, by: User, category: str = "Account") -> None:
     for text in texts:
-        answer(hold(make_ticket(text, language="en", source="mail"))[0], by, category)
+        answer(send_to_review(make_ticket(text, language="en", source="mail"))[0], by, category)
 
 
 def test_snapshot_copies_the_current_labels(ana: User) -> None:
@@ -121,7 +121,7 @@ def test_filters_select_matching_labels(ana: User, filters: SnapshotFilters, lab
     runs.load_built_in()
     decide("Where is my invoice?", by=ana)
     ticket = make_ticket("The export is slow.", language="en", source="mail")
-    (assignment,) = hold(ticket)
+    (assignment,) = send_to_review(ticket)
     decisions.decide_many([assignment], ana)
     if not labels:
         with pytest.raises(EmptySnapshot):

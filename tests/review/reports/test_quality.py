@@ -15,7 +15,7 @@ from review.stats import agreement, intervals
 from review.stats.intervals import Estimate
 from review.workflow import decisions
 from review.workflow.decision_records import Presented
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, skip, undo
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
@@ -27,7 +27,7 @@ def label_twice(people: tuple[User, User], first: tuple[str, str], second: tuple
     """A ticket that two people label independently."""
     configure_review(double_share=1)
     ticket = make_ticket()
-    for assignment, person, name in zip(hold(ticket), people, (first, second), strict=True):
+    for assignment, person, name in zip(send_to_review(ticket), people, (first, second), strict=True):
         answer(assignment, person, *name)
     return ticket
 
@@ -40,7 +40,7 @@ def review_once(person: User, *, blind: bool, accept: bool) -> Decision:
     """One person reviews a ticket that the model labels Billing."""
     configure_review(blind_share=1 if blind else 0)
     ticket = make_ticket()
-    (assignment,) = hold(
+    (assignment,) = send_to_review(
         ticket, category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Negative")
     )
     shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
@@ -78,7 +78,7 @@ def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> Non
 
 def test_ticket_with_one_label_is_no_pair(ana: User) -> None:
     configure_review(double_share=1)
-    answer(hold(make_ticket())[0], ana)
+    answer(send_to_review(make_ticket())[0], ana)
     assert quality_report().pairs == 0
 
 
@@ -201,11 +201,11 @@ def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
 def test_anchoring_counts_only_single_reviews(ana: User, ben: User) -> None:
     """Leaves out bulk decisions, double labels, undone ones and tickets without a suggestion."""
     configure_review()
-    decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
+    decisions.decide_many(send_to_review(make_ticket("one"), make_ticket("two")), ana)
     label_twice((ana, ben), BILLING, BILLING)
     undo(review_once(ana, blind=False, accept=True), ana)
     configure_review()
-    answer(hold(make_ticket())[0], ana)
+    answer(send_to_review(make_ticket())[0], ana)
     assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
@@ -234,8 +234,8 @@ def test_activity_covers_the_last_week(ana: User, ben: User) -> None:
         review_once(ana, blind=False, accept=accept)
     review_once(ana, blind=True, accept=True)
     configure_review()
-    skip(hold(make_ticket())[0], ana)
-    escalate(hold(make_ticket())[0], ana)
+    skip(send_to_review(make_ticket())[0], ana)
+    escalate(send_to_review(make_ticket())[0], ana)
     undo(review_once(ana, blind=False, accept=True), ana)
     Decision.objects.filter(verdict="accepted").update(seconds=4)
     Decision.objects.filter(verdict="corrected").update(seconds=9)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, Preferences, shortcuts
-from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
 from tests.review.screen_client import DECIDE, HTMX, RENEW_LEASE, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -30,7 +30,7 @@ def other(ben: User) -> Client:
 
 
 def test_screen_shows_the_text_the_selected_suggestion_and_the_reason(agent_client: Client) -> None:
-    hold(make_ticket("My card was charged twice."), category=category("Billing"), confidence=0.62)
+    send_to_review(make_ticket("My card was charged twice."), category=category("Billing"), confidence=0.62)
     content = agent_client.get(SCREEN).content.decode()
     for text in ("My card was charged twice.", "0.62", "Because.", "below the threshold", "1 left"):
         assert text in content, text
@@ -41,8 +41,8 @@ def test_screen_shows_the_text_the_selected_suggestion_and_the_reason(agent_clie
 
 def test_answer_returns_the_next_ticket_in_the_same_response(agent_client: Client, ana: User) -> None:
     first, second = make_ticket("the doubtful one"), make_ticket("quite another matter")
-    hold(first, confidence=0.2)
-    hold(second, confidence=0.7)
+    send_to_review(first, confidence=0.2)
+    send_to_review(second, confidence=0.7)
     content = send(agent_client, shown(agent_client))
     assert "quite another matter" in content
     assert "the doubtful one" not in content
@@ -59,7 +59,7 @@ def test_answer_returns_the_next_ticket_in_the_same_response(agent_client: Clien
 
 
 def test_different_label_is_a_correction(agent_client: Client) -> None:
-    (assignment,) = hold(make_ticket(), category=category("Billing"))
+    (assignment,) = send_to_review(make_ticket(), category=category("Billing"))
     send(agent_client, shown(agent_client), category=str(category("Account").pk), note="It is the sign-in.")
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category, decision.note) == (
@@ -71,8 +71,8 @@ def test_different_label_is_a_correction(agent_client: Client) -> None:
 
 
 def test_answer_without_htmx_redirects_to_a_reloadable_page(agent_client: Client) -> None:
-    hold(make_ticket("one"), confidence=0.2)
-    hold(make_ticket("two"), confidence=0.7)
+    send_to_review(make_ticket("one"), confidence=0.2)
+    send_to_review(make_ticket("two"), confidence=0.7)
     response = agent_client.post(DECIDE, shown(agent_client), follow=True)
     assert response.redirect_chain == [(SCREEN, 302)]
     content = response.content.decode()
@@ -87,7 +87,7 @@ def test_answer_without_htmx_redirects_to_a_reloadable_page(agent_client: Client
 def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, typed: str, name: str) -> None:
     network = Category.objects.create(name="Network", parent=category("Technical"))
     vpn = Category.objects.create(name="VPN", parent=network)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
     assert f'<option value="{name.replace(">", "&gt;")}">' in content
     send(agent_client, fields(content), category="other", other=typed)
@@ -112,7 +112,7 @@ def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, ty
 def test_an_invalid_answer_is_explained_and_stays_in_the_form(
     agent_client: Client, changes: dict[str, str], message: str
 ) -> None:
-    hold(make_ticket("still here"))
+    send_to_review(make_ticket("still here"))
     answer = shown(agent_client) | {"note": "kept"} | changes
     response = agent_client.post(DECIDE, answer, headers=HTMX)
     content = response.content.decode()
@@ -125,7 +125,7 @@ def test_an_invalid_answer_is_explained_and_stays_in_the_form(
 
 
 def test_retired_category_is_rejected(agent_client: Client) -> None:
-    hold(make_ticket(), category=category("Billing"))
+    send_to_review(make_ticket(), category=category("Billing"))
     answer = shown(agent_client)
     Category.objects.filter(name="Billing").update(retired=True)
     response = agent_client.post(DECIDE, answer, headers=HTMX)
@@ -135,7 +135,7 @@ def test_retired_category_is_rejected(agent_client: Client) -> None:
 
 def test_first_nine_of_500_categories_have_shortcuts_and_responses_stay_small(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"Category no. {number}", position=number) for number in range(500)])
-    hold(make_ticket("one " * 60), make_ticket("two " * 60))
+    send_to_review(make_ticket("one " * 60), make_ticket("two " * 60))
     page = agent_client.get(SCREEN).content.decode()
     assert page.count("<option") == 504
     content = send(agent_client, fields(page), category="other", other="Category no. 444")
@@ -146,7 +146,7 @@ def test_first_nine_of_500_categories_have_shortcuts_and_responses_stay_small(ag
 
 def test_suggestion_without_a_shortcut_is_preselected(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"First no. {number}", position=0) for number in range(9)])
-    hold(make_ticket(), category=category("General"))
+    send_to_review(make_ticket(), category=category("General"))
     answer = shown(agent_client)
     assert (answer["category"], answer["other"]) == ("other", "General")
     send(agent_client, answer)
@@ -154,7 +154,7 @@ def test_suggestion_without_a_shortcut_is_preselected(agent_client: Client) -> N
 
 
 def test_skipped_ticket_goes_to_someone_else(agent_client: Client, other: Client) -> None:
-    (assignment,) = hold(make_ticket("What is this?"))
+    (assignment,) = send_to_review(make_ticket("What is this?"))
     content = send(agent_client, shown(agent_client), skip="unclear")
     assert "No tickets left for you" in content
     assert "1 ticket that you skipped" in content
@@ -164,7 +164,7 @@ def test_skipped_ticket_goes_to_someone_else(agent_client: Client, other: Client
 
 
 def test_skipped_tickets_can_be_reviewed_again(agent_client: Client) -> None:
-    hold(make_ticket("What is this?"))
+    send_to_review(make_ticket("What is this?"))
     send(agent_client, shown(agent_client), skip="unclear")
     assert "What is this?" in agent_client.post(reverse("review:reoffer_skipped"), follow=True).content.decode()
 
@@ -172,7 +172,7 @@ def test_skipped_tickets_can_be_reviewed_again(agent_client: Client) -> None:
 def make_escalations(agent_client: Client, *texts: str) -> None:
     """Escalate tickets with these texts."""
     for text in texts:
-        hold(make_ticket(text))
+        send_to_review(make_ticket(text))
         send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
 
 
@@ -180,7 +180,7 @@ def test_lead_who_reviews_skipped_tickets_again_stays_in_the_leads_lane(
     agent_client: Client, lead_client: Client
 ) -> None:
     make_escalations(agent_client, "What is this?")
-    hold(make_ticket("of the agents"))
+    send_to_review(make_ticket("of the agents"))
     content = send(lead_client, shown(lead_client, WORK), skip="unclear")
     (form,) = re.findall(r"<form[^>]*reoffer-skipped.*?</form>", content, re.DOTALL)
     response = lead_client.post(
@@ -215,7 +215,7 @@ def test_lead_who_was_signed_out_returns_to_the_leads_lane(
 
 
 def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, lead_client: Client) -> None:
-    hold(make_ticket("I will sue you."))
+    send_to_review(make_ticket("I will sue you."))
     content = send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
     assert "escalated to a lead" in content
     assert "No tickets left for you" in content
@@ -228,7 +228,7 @@ def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, 
 
 def test_undo_goes_back_several_steps(agent_client: Client) -> None:
     for number, confidence in enumerate((0.1, 0.2, 0.3)):
-        hold(make_ticket(f"{'abc'[number]} ticket, {'xyz'[number] * 9}"), confidence=confidence)
+        send_to_review(make_ticket(f"{'abc'[number]} ticket, {'xyz'[number] * 9}"), confidence=confidence)
     for _number in range(3):
         send(agent_client, shown(agent_client))
     for text in ("c ticket", "b ticket", "a ticket"):
@@ -241,7 +241,7 @@ def test_undo_goes_back_several_steps(agent_client: Client) -> None:
 
 
 def test_resent_undo_undoes_only_the_named_decision(agent_client: Client) -> None:
-    hold(make_ticket("one of them"), make_ticket("quite another"))
+    send_to_review(make_ticket("one of them"), make_ticket("quite another"))
     content = send(agent_client, shown(agent_client))
     undo = dict(re.findall(r'name="(decision|key)" value="([^"]*)"', content.split('id="outcome"')[1]))
     send(agent_client, fields(content))
@@ -252,7 +252,7 @@ def test_resent_undo_undoes_only_the_named_decision(agent_client: Client) -> Non
 
 
 def test_decision_of_another_person_cannot_be_undone(agent_client: Client, other: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     send(agent_client, shown(agent_client))
     decision = Decision.objects.get()
     assert other.post(UNDO, {"decision": str(decision.pk)}, headers=HTMX).status_code == 404
@@ -269,7 +269,7 @@ def test_disagreeing_models_are_shown_side_by_side_without_names(agent_client: C
         for review_settings in desks
         if len({review_settings.draw(ticket.pk, "order") < 0.5 for ticket in tickets}) == 2
     )
-    hold(*tickets, category=category("Billing"), second=category("Technical"))
+    send_to_review(*tickets, category=category("Billing"), second=category("Technical"))
     orders = set()
     for _ticket in tickets:
         content = agent_client.get(SCREEN).content.decode()
@@ -304,7 +304,7 @@ def test_blind_review_page_does_not_depend_on_the_prediction(agent_client: Clien
     for name, confidence in (("Billing", 0.1), ("Technical", 0.8)):
         Ticket.objects.all().delete()
         ticket = make_ticket("Which is it?", pk=77, received_at=received)
-        hold(ticket, category=category(name), confidence=confidence, reasoning=f"Surely {name}.")
+        send_to_review(ticket, category=category(name), confidence=confidence, reasoning=f"Surely {name}.")
         Assignment.objects.update(id=77)
         pages.append(source(agent_client))
     assert pages[0] == pages[1]
@@ -316,7 +316,7 @@ def test_blind_review_page_does_not_depend_on_the_prediction(agent_client: Clien
 @pytest.mark.parametrize("reveal", [True, False])
 def test_model_answer_is_revealed_after_a_blind_answer_only_if_enabled(agent_client: Client, reveal: bool) -> None:
     configure_review(blind_share=1, reveal=reveal)
-    hold(make_ticket(), category=category("Billing"))
+    send_to_review(make_ticket(), category=category("Billing"))
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     content = send(agent_client, shown(agent_client), **labels)
     assert ("The model said Billing" in content) is reveal
@@ -326,7 +326,7 @@ def test_model_answer_is_revealed_after_a_blind_answer_only_if_enabled(agent_cli
 
 def test_lead_sees_both_disputed_labels_without_names(agent_client: Client, other: Client, lead_client: Client) -> None:
     configure_review(double_share=1)
-    hold(make_ticket("Torn."), category=category("General"))
+    send_to_review(make_ticket("Torn."), category=category("General"))
     sentiment = str(Sentiment.objects.active()[0].pk)
     for client, name in ((agent_client, "Billing"), (other, "Technical")):
         send(client, shown(client), category=str(category(name).pk), sentiment=sentiment)
@@ -342,7 +342,7 @@ def test_lead_sees_both_disputed_labels_without_names(agent_client: Client, othe
 
 
 def test_double_click_records_one_decision(agent_client: Client) -> None:
-    hold(make_ticket("one of them"), make_ticket("quite another"))
+    send_to_review(make_ticket("one of them"), make_ticket("quite another"))
     answer = shown(agent_client)
     assert (
         send(agent_client, answer).count('<article id="card"')
@@ -353,7 +353,7 @@ def test_double_click_records_one_decision(agent_client: Client) -> None:
 
 
 def test_old_page_is_told_the_earlier_answer(agent_client: Client) -> None:
-    hold(make_ticket(), category=category("Billing"))
+    send_to_review(make_ticket(), category=category("Billing"))
     first, second = shown(agent_client), shown(agent_client)
     assert first["key"] != second["key"]
     send(agent_client, first)
@@ -366,7 +366,7 @@ def expire_all_leases() -> None:
 
 
 def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Client, other: Client, ana: User) -> None:
-    hold(make_ticket("slow"))
+    send_to_review(make_ticket("slow"))
     answer = shown(agent_client)
     expire_all_leases()
     late = shown(other)
@@ -378,11 +378,11 @@ def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Clien
 
 
 def test_late_answer_is_explained_and_the_next_ticket_shown(agent_client: Client, other: Client) -> None:
-    hold(make_ticket("slow"), category=category("Billing"))
+    send_to_review(make_ticket("slow"), category=category("Billing"))
     answer = shown(agent_client)
     expire_all_leases()
     send(other, shown(other), category=str(category("Account").pk))
-    hold(make_ticket("the next one"))
+    send_to_review(make_ticket("the next one"))
     content = send(agent_client, answer)
     assert "ben answered first" in content
     assert "Account" in content
@@ -400,7 +400,7 @@ def test_late_answer_is_explained_and_the_next_ticket_shown(agent_client: Client
 def test_late_skip_or_escalation_is_explained(
     agent_client: Client, other: Client, act: dict[str, str], lost: str
 ) -> None:
-    (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
+    (assignment,) = send_to_review(make_ticket("slow"), category=category("Billing"))
     late = shown(agent_client)
     expire_all_leases()
     theirs = shown(other)
@@ -423,7 +423,7 @@ def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
 
 def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client, other: Client) -> None:
     configure_review(double_share=1)
-    first = hold(make_ticket("slow"))[0]
+    first = send_to_review(make_ticket("slow"))[0]
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     late = shown(agent_client)
     expire_all_leases()
@@ -436,7 +436,7 @@ def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client,
 
 
 def test_answer_with_another_persons_token_is_refused(agent_client: Client, other: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     answer = shown(agent_client)
     assert "was for someone else" in send(other, answer)
     assert "was for someone else" in send(agent_client, answer | {"display_token": "forged"})
@@ -444,7 +444,7 @@ def test_answer_with_another_persons_token_is_refused(agent_client: Client, othe
 
 
 def test_two_agents_never_see_the_same_ticket(agent_client: Client, other: Client) -> None:
-    hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
+    send_to_review(make_ticket("first of two"), make_ticket("second of two, quite different"))
     assert shown(agent_client)["display_token"] != shown(other)["display_token"]
     assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
     assert "No tickets left" in lead_page_url(agent_client, other)
@@ -456,7 +456,7 @@ def lead_page_url(agent_client: Client, other: Client) -> str:
 
 
 def test_renewing_extends_the_lease_or_answers_409(agent_client: Client, other: Client) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     shown(agent_client)
     Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
     assert agent_client.post(RENEW_LEASE, {"assignment": str(assignment.pk)}).status_code == 204
@@ -466,8 +466,8 @@ def test_renewing_extends_the_lease_or_answers_409(agent_client: Client, other: 
 
 
 def test_ticket_can_be_opened_from_a_list(agent_client: Client, other: Client) -> None:
-    hold(make_ticket("urgent", due_at=timezone.now()))
-    (wanted,) = hold(make_ticket("just this one, please"))
+    send_to_review(make_ticket("urgent", due_at=timezone.now()))
+    (wanted,) = send_to_review(make_ticket("just this one, please"))
     response = agent_client.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
     assert "just this one, please" in response.content.decode()
     response = other.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
@@ -476,7 +476,7 @@ def test_ticket_can_be_opened_from_a_list(agent_client: Client, other: Client) -
 
 def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: Client) -> None:
     tickets = [make_ticket(f"I was charged twice for order {number}, please refund me.") for number in range(4)]
-    hold(*tickets, category=category("Billing"))
+    send_to_review(*tickets, category=category("Billing"))
     content = agent_client.get(SCREEN).content.decode()
     assert "3 more are waiting" in content
     content = send(agent_client, fields(content))
@@ -488,7 +488,7 @@ def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: 
 
 def near_duplicates(number: int) -> list[Assignment]:
     wanted = [make_ticket(f"I was charged twice for order {order}, please refund me.") for order in range(number)]
-    return hold(*wanted, category=category("Billing"))
+    return send_to_review(*wanted, category=category("Billing"))
 
 
 def duplicates_url(client: Client) -> str:
@@ -499,7 +499,7 @@ def duplicates_url(client: Client) -> str:
 
 def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> None:
     _first, second, third, fourth = near_duplicates(4)
-    stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
+    stranger = send_to_review(make_ticket("A quite different matter: how do I sign in?"))[0]
     url = duplicates_url(agent_client)
     content = agent_client.get(url).content.decode()
     assert "3 near-duplicates of the ticket you decided" in content
@@ -546,10 +546,10 @@ def test_near_duplicates_are_not_offered_after_a_blind_review(agent_client: Clie
 
 def test_earlier_tickets_of_the_customer_are_shown_with_their_labels(agent_client: Client) -> None:
     earlier = make_ticket("My invoice is wrong.", customer="c@example.org")
-    hold(earlier, category=category("Billing"))
+    send_to_review(earlier, category=category("Billing"))
     send(agent_client, shown(agent_client))
     make_ticket("somebody else's", customer="d@example.org")
-    hold(make_ticket("And now I cannot sign in.", customer="c@example.org"))
+    send_to_review(make_ticket("And now I cannot sign in.", customer="c@example.org"))
     content = agent_client.get(SCREEN).content.decode()
     assert earlier.get_absolute_url() in content
     assert "My invoice is wrong." in content
@@ -558,7 +558,7 @@ def test_earlier_tickets_of_the_customer_are_shown_with_their_labels(agent_clien
 
 def test_screen_shows_the_persons_own_shortcuts(agent_client: Client, ana: User) -> None:
     Preferences.objects.create(user=ana, changed_keys={"skip": "k"})
-    hold(make_ticket())
+    send_to_review(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
     assert "Skip <kbd>k</kbd>" in content
     Preferences.objects.update(keys_on=False)
@@ -571,7 +571,9 @@ def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> Non
     """A shortcut without a control would do nothing."""
     Category.objects.bulk_create([Category(name=f"More {number}", position=90) for number in range(9)])
     Sentiment.objects.bulk_create([Sentiment(name=f"More {number}", position=90) for number in range(9)])
-    hold(*[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical"))
+    send_to_review(
+        *[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical")
+    )
     content = send(
         agent_client, shown(agent_client), opinion=f"{category('Billing').pk}-{Sentiment.objects.active()[0].pk}"
     )
@@ -581,7 +583,9 @@ def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> Non
 
 
 def test_hostile_text_is_escaped(agent_client: Client) -> None:
-    hold(make_ticket('<script>alert(1)</script>"><img src=x onerror=alert(2)>', customer="<b>me</b>", channel="<i>"))
+    send_to_review(
+        make_ticket('<script>alert(1)</script>"><img src=x onerror=alert(2)>', customer="<b>me</b>", channel="<i>")
+    )
     content = agent_client.get(SCREEN).content.decode()
     for harmful in ("<script>alert", "<img src=x", "<b>me", "<i>"):
         assert harmful not in content
@@ -589,7 +593,7 @@ def test_hostile_text_is_escaped(agent_client: Client) -> None:
 
 
 def test_long_text_is_cut_with_a_link_to_the_rest(agent_client: Client) -> None:
-    (assignment,) = hold(make_ticket("x" * 30_000))
+    (assignment,) = send_to_review(make_ticket("x" * 30_000))
     content = agent_client.get(SCREEN).content.decode()
     assert "Show 10000 more characters" in content or "Show 10,000 characters that follow" in content
     assert f"{assignment.ticket.get_absolute_url()}?whole" in content
@@ -599,7 +603,9 @@ def test_long_text_is_cut_with_a_link_to_the_rest(agent_client: Client) -> None:
 def test_queries_of_a_decision_do_not_grow_with_the_queue(
     agent_client: Client, number: int, django_assert_max_num_queries: Any
 ) -> None:
-    hold(*Ticket.objects.bulk_create([Ticket(text=f"ticket {number}", customer="c") for number in range(number)]))
+    send_to_review(
+        *Ticket.objects.bulk_create([Ticket(text=f"ticket {number}", customer="c") for number in range(number)])
+    )
     answer = shown(agent_client)
     with django_assert_max_num_queries(36):
         send(agent_client, answer)

@@ -15,7 +15,7 @@ from classifier.models import Ticket
 from classifier.privacy import erasure
 from review.models import Assignment, Decision
 from review.workflow import decisions, leases
-from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, expire_leases, undo
 from tests.review.screen_client import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
@@ -27,7 +27,7 @@ def make_disagreement(first: User, other: User) -> Ticket:
     """A ticket with two different labels, to be adjudicated."""
     configure_review(double_share=1)
     ticket = make_ticket("labelled twice")
-    for assignment, person, name in zip(hold(ticket), (first, other), ("Billing", "Technical"), strict=True):
+    for assignment, person, name in zip(send_to_review(ticket), (first, other), ("Billing", "Technical"), strict=True):
         answer(assignment, person, name)
     configure_review()
     return ticket
@@ -38,7 +38,7 @@ def test_agent_who_answers_an_escalated_ticket_stays_in_the_agents_lane(
 ) -> None:
     cy, dan = (User.objects.create_user(name) for name in ("cy", "dan"))
     make_disagreement(cy, dan)
-    hold(make_ticket("a threat, perhaps"))
+    send_to_review(make_ticket("a threat, perhaps"))
     late = shown(agent_client)
     expire_leases(Assignment.objects.get(reviewer=ana, state="open"))
     escalate(leases.lease_next(ben), ben)
@@ -51,7 +51,7 @@ def test_agent_who_answers_an_escalated_ticket_stays_in_the_agents_lane(
 
 
 def test_agent_page_never_links_to_the_leads_screen(agent_client: Client, ana: User, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     decision = answer(assignment, ana)
     Assignment.objects.filter(pk=assignment.pk).update(lane="leads")
     response = agent_client.post(reverse("review:reopen", args=[decision.pk]), {"key": uuid4()})
@@ -60,8 +60,8 @@ def test_agent_page_never_links_to_the_leads_screen(agent_client: Client, ana: U
 
 def test_answer_to_an_erased_ticket_is_explained_and_the_next_ticket_shown(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
-    hold(ticket, confidence=0.1)
-    hold(make_ticket("quite another matter"), confidence=0.8)
+    send_to_review(ticket, confidence=0.1)
+    send_to_review(make_ticket("quite another matter"), confidence=0.8)
     given = shown(agent_client)
     Assignment.objects.filter(ticket=ticket).delete()
     content = send(agent_client, given)
@@ -72,20 +72,20 @@ def test_answer_to_an_erased_ticket_is_explained_and_the_next_ticket_shown(agent
 
 def test_erased_ticket_is_not_offered_for_review(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
-    hold(ticket)
+    send_to_review(ticket)
     given = shown(agent_client)
     erasure.erase(Ticket.objects.filter(pk=ticket.pk))
     assert agent_client.post(DECIDE, given, headers=HTMX).status_code == 200
 
 
 def test_escalation_passes_the_note_to_the_lead(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     send(agent_client, shown(agent_client), escalate="yes", why="Is this a threat?", note="He wrote twice today.")
     assert Decision.objects.get().note == "Is this a threat?\nHe wrote twice today."
 
 
 def test_reason_and_note_that_are_too_long_together_are_rejected(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     sent = shown(agent_client) | {"escalate": "yes", "why": "x" * 1_500, "note": "y" * 1_500}
     response = agent_client.post(DECIDE, sent, headers=HTMX)
     assert response.status_code == 422
@@ -94,11 +94,11 @@ def test_reason_and_note_that_are_too_long_together_are_rejected(agent_client: C
 
 
 def test_undo_continues_with_the_next_undoable_decision(agent_client: Client, ana: User, ben: User, lea: User) -> None:
-    (first,) = hold(make_ticket("one that stands alone"))
+    (first,) = send_to_review(make_ticket("one that stands alone"))
     earlier = answer(first, ana)
     decided = make_disagreement(ana, ben)
     answer(Assignment.objects.get(ticket=decided, purpose="adjudication"), lea)
-    hold(make_ticket("what is in hand"))
+    send_to_review(make_ticket("what is in hand"))
     agent_client.get(SCREEN)
     stuck = decisions.latest_decision(ana)
     content = agent_client.post(UNDO, {"decision": stuck.pk, "key": uuid4()}, headers=HTMX).content.decode()
@@ -109,7 +109,7 @@ def test_undo_continues_with_the_next_undoable_decision(agent_client: Client, an
 
 
 def test_latest_decision_can_be_undone_after_a_refused_answer(agent_client: Client, ana: User, ben: User) -> None:
-    hold(make_ticket("one"), make_ticket("two"))
+    send_to_review(make_ticket("one"), make_ticket("two"))
     answer(leases.lease_next(ana), ana)
     late = shown(agent_client)
     assignment = Assignment.objects.get(reviewer=ana, state="open")
@@ -121,28 +121,28 @@ def test_latest_decision_can_be_undone_after_a_refused_answer(agent_client: Clie
 
 
 def test_empty_screen_stays_unchanged_while_polling(agent_client: Client, ana: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     answer(leases.lease_next(ana), ana)
     assert agent_client.get(SCREEN, headers=HTMX).status_code == 204
-    hold(make_ticket("there is one"))
+    send_to_review(make_ticket("there is one"))
     assert "there is one" in agent_client.get(SCREEN, headers=HTMX).content.decode()
 
 
 def test_near_duplicates_are_offered_without_javascript(agent_client: Client) -> None:
-    hold(*(make_ticket(f"The export of my invoices fails since the morning ({n})") for n in range(3)))
+    send_to_review(*(make_ticket(f"The export of my invoices fails since the morning ({n})") for n in range(3)))
     response = agent_client.post(DECIDE, shown(agent_client), follow=True)
     assert "2 near-duplicates waiting: decide them together" in response.content.decode()
 
 
 def test_rejected_form_stays_on_its_page(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     response = agent_client.post(DECIDE, shown(agent_client) | {"escalate": "yes", "why": ""}, headers=HTMX)
     assert response.status_code == 422
     assert '<details name="drawer" open>' in response.content.decode()
 
 
 def test_reloading_and_invalid_answers_do_not_reset_the_time_taken(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=timezone.now() - timedelta(seconds=40))
     mistaken = agent_client.post(
@@ -153,7 +153,7 @@ def test_reloading_and_invalid_answers_do_not_reset_the_time_taken(agent_client:
 
 
 def test_new_lease_restarts_the_time_taken(agent_client: Client, ana: User, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     long_ago = timezone.now() - timedelta(minutes=30)
     agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=long_ago)
@@ -167,7 +167,7 @@ def test_new_lease_restarts_the_time_taken(agent_client: Client, ana: User, ben:
 
 def test_text_has_a_lang_attribute_if_its_language_tag_is_valid(agent_client: Client) -> None:
     for language, attribute in (("de-AT", ' lang="de-AT"'), ('x" onload="', ""), ("", "")):
-        hold(make_ticket(f"text {language}", language=language), confidence=0.1)
+        send_to_review(make_ticket(f"text {language}", language=language), confidence=0.1)
         content = agent_client.get(SCREEN).content.decode()
         tag = content.split('<div class="text"')[1].split(">")[0]
         assert attribute in tag
@@ -177,7 +177,7 @@ def test_text_has_a_lang_attribute_if_its_language_tag_is_valid(agent_client: Cl
 
 @pytest.mark.parametrize("confirm", [False, True])
 def test_bulk_selection_survives_the_end_of_a_session(agent_client: Client, ana: User, confirm: bool) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"), category=category("Billing"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"), category=category("Billing"))
     agent_client.logout()
     sent: dict[str, object] = {
         "assignment": [assignment.pk for assignment in assignments],

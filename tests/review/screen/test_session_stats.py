@@ -11,14 +11,14 @@ from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.screen import session_stats
 from review.screen.session_stats import lead_agreement, session_stats_for
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, skip, undo
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
 
 
 def decide(reviewer: User, *, seconds: float | None = None) -> Decision:
-    decision = answer(hold(make_ticket())[0], reviewer)
+    decision = answer(send_to_review(make_ticket())[0], reviewer)
     Decision.objects.filter(pk=decision.pk).update(seconds=seconds)
     return decision
 
@@ -42,8 +42,8 @@ def test_statistics_count_todays_labels_and_give_the_median_time(ana: User, ben:
 def test_skipped_escalated_and_undone_tickets_are_not_counted_as_done(ana: User) -> None:
     decide(ana, seconds=4)
     undo(decide(ana, seconds=50), ana)
-    skip(hold(make_ticket())[0], ana)
-    escalate(hold(make_ticket())[0], ana)
+    skip(send_to_review(make_ticket())[0], ana)
+    escalate(send_to_review(make_ticket())[0], ana)
     assert pace_of(ana) == (1, 4)
 
 
@@ -55,7 +55,7 @@ def test_median_time_is_taken_from_the_latest_labels(ana: User, monkeypatch: pyt
 
 
 def test_waiting_tickets_of_the_lane_are_counted(ana: User) -> None:
-    assignments = [hold(make_ticket())[0] for _ticket in range(3)]
+    assignments = [send_to_review(make_ticket())[0] for _ticket in range(3)]
     escalate(assignments[0], ana)
     agents, leads = session_stats_for(ana, "agents"), session_stats_for(ana, "leads")
     assert (agents.waiting, agents.capped, leads.waiting) == (2, False, 1)
@@ -67,7 +67,7 @@ def test_waiting_count_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPat
         decide(ana)
     assert pace_of(ana)[0] == 2
     for _time in range(3):
-        hold(make_ticket())
+        send_to_review(make_ticket())
     bar = session_stats_for(ana, "agents")
     assert (bar.waiting, bar.capped) == (1, True)
 
@@ -107,7 +107,7 @@ def test_statistics_take_one_query(ana: User, django_assert_num_queries: DjangoA
 def double(reviewer: User, other: User, first: str, second: str) -> Ticket:
     configure_review(double_share=1)
     ticket = make_ticket()
-    for assignment, person, category in zip(hold(ticket), (reviewer, other), (first, second), strict=True):
+    for assignment, person, category in zip(send_to_review(ticket), (reviewer, other), (first, second), strict=True):
         answer(assignment, person, category)
     return ticket
 

@@ -15,7 +15,7 @@ from classifier.models import Category, Example, Sentiment, Ticket
 from review.models import Assignment
 from review.workflow import decisions
 from review.workflow.decision_records import Label
-from tests.factories import configure_review, hold, make_example, make_ticket, make_vector
+from tests.factories import configure_review, make_example, make_ticket, make_vector, send_to_review
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -58,7 +58,7 @@ def links(content: str) -> list[str]:
 
 def open_assignment(client: Client, *, near: list[Example], **values: Any) -> Assignment:
     """An assignment that this person has open, whose model named these examples."""
-    (assignment,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
+    (assignment,) = send_to_review(make_ticket(TEXT), near=[example.pk for example in near], **values)
     client.get(SCREEN)
     return assignment
 
@@ -67,30 +67,30 @@ def open_assignment(client: Client, *, near: list[Example], **values: Any) -> As
 
 
 def test_words_behind_the_suggestion_are_highlighted(agent_client: Client) -> None:
-    hold(make_ticket(TEXT), words=[TWICE, CHARGED])
+    send_to_review(make_ticket(TEXT), words=[TWICE, CHARGED])
     assert message(agent_client) == "&lt;i&gt;I&lt;/i&gt; was <mark>charged</mark> <mark>twice</mark>."
 
 
 def test_highlights_are_limited_to_the_shown_part_of_a_long_text(agent_client: Client) -> None:
-    hold(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
+    send_to_review(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
     shown = message(agent_client)
     assert re.findall("<mark>(.*?)</mark>", shown) == ["xx"]
     assert "Show 10" in shown
 
 
 def test_agreeing_models_highlight_the_words_of_the_shown_one(agent_client: Client) -> None:
-    hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
+    send_to_review(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
     assert "<mark>twice</mark>" in message(agent_client)
 
 
 def test_disagreeing_models_highlight_nothing(agent_client: Client) -> None:
-    hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
+    send_to_review(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
     assert "<mark>" not in agent_client.get(SCREEN).content.decode()
 
 
 def test_blind_review_highlights_nothing(agent_client: Client) -> None:
     configure_review(blind_share=1)
-    hold(make_ticket(TEXT), words=[TWICE])
+    send_to_review(make_ticket(TEXT), words=[TWICE])
     content = agent_client.get(SCREEN).content.decode()
     assert "charged twice." in content
     assert "<mark>" not in content
@@ -100,7 +100,7 @@ def test_adjudication_shows_no_highlights_and_no_similar_tickets(
     agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
-    first, second = hold(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
+    first, second = send_to_review(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
     tone = Sentiment.objects.get(name="Neutral")
     decisions.decide(first, ana, Label(category("Billing"), tone), key=uuid4())
     decisions.decide(second, ben, Label(category("Technical"), tone), key=uuid4())
@@ -113,7 +113,7 @@ def test_adjudication_shows_no_highlights_and_no_similar_tickets(
 
 
 def test_highlighting_shortcut_is_shown_in_the_help_and_on_the_screen(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
     assert "<dt><kbd>h</kbd></dt>" in content
     assert "Highlight words <kbd>h</kbd>" in content
@@ -160,7 +160,7 @@ def test_similar_tickets_with_long_texts_show_an_excerpt(agent_client: Client) -
 
 
 def test_examples_of_the_second_opinion_are_shown_if_the_first_model_named_none(agent_client: Client) -> None:
-    (assignment,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
+    (assignment,) = send_to_review(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
     agent_client.get(SCREEN)
     assignment.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
     assert "Solved before." in similar(agent_client, assignment)
@@ -244,7 +244,7 @@ def test_a_blind_review_shows_no_similar_tickets_and_no_space_for_them(
     agent_client: Client, shares: dict[str, float]
 ) -> None:
     configure_review(**shares)
-    hold(make_ticket(TEXT), near=[make_example("Solved before.").pk])
+    send_to_review(make_ticket(TEXT), near=[make_example("Solved before.").pk])
     content = agent_client.get(SCREEN).content.decode()
     assignment = Assignment.objects.get(reviewer__username="ana")
     assert "similar" not in content
@@ -278,7 +278,7 @@ def test_similar_tickets_by_embedding_take_one_extra_query(
 def test_decision_does_not_search_for_similar_tickets(agent_client: Client, django_assert_max_num_queries: Any) -> None:
     near = [make_example(f"Solved {number}.").pk for number in range(3)]
     tickets = Ticket.objects.bulk_create([Ticket(text=f"{TEXT} {number}") for number in range(3)])
-    hold(*tickets, near=near, words=[TWICE])
+    send_to_review(*tickets, near=near, words=[TWICE])
     page = agent_client.get(SCREEN)
     labels = {"category": page.context["card"].chosen.category, "sentiment": page.context["card"].chosen.sentiment}
     answer = {"key": str(uuid4()), "display_token": page.context["card"].token, "lane": "agents"} | labels

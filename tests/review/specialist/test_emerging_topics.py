@@ -22,7 +22,7 @@ from classifier.models import Category, Draft, DraftLabel, Reason, Sentiment, Ti
 from classifier.taxonomy import drafts
 from review.gold import gold_labels
 from review.models import GoldLabel, Side
-from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict, make_version
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict, make_version, send_to_review
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -55,7 +55,7 @@ def doubted(*texts: str, **values: Any) -> list[Ticket]:
     """Tickets that a model was unsure of, with their vectors."""
     configure_review()
     tickets = [make_ticket(text) for text in texts]
-    hold(*tickets, confidence=0.3, **values)
+    send_to_review(*tickets, confidence=0.3, **values)
     vector_store.embeddings_for(texts)
     return tickets
 
@@ -126,7 +126,7 @@ def test_sealed_tickets_do_not_appear_in_topics(lead_client: Client) -> None:
     doubted(*INSURANCE)
     configure_review(blind_share=1)
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
-    hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
+    send_to_review(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
     vector_store.embeddings_for([ticket.text for ticket in sealed])
     (topic,) = lead_client.get(reverse("review:emerging_topics")).context["emerging"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
@@ -138,7 +138,7 @@ def test_sealed_tickets_do_not_appear_in_topics(lead_client: Client) -> None:
 
 def test_the_page_counts_tickets_without_a_vector(lead_client: Client) -> None:
     doubted(*INSURANCE)
-    hold(make_ticket("Nobody has read this one yet"), confidence=0.3)
+    send_to_review(make_ticket("Nobody has read this one yet"), confidence=0.3)
     assert "1 more has not been read yet" in page(lead_client)
 
 

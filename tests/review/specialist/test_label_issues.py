@@ -21,7 +21,7 @@ from review.specialist.label_issues import LabelSelfConfidence
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Label
 from review.workflow.decisions import CannotUndo
-from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket, make_version
+from tests.factories import configure_review, make_gold, make_label_issue, make_ticket, make_version, send_to_review
 from tests.review.actions import answer, assert_consistent, run_concurrently, state, undo
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -41,7 +41,7 @@ def sentiment(name: str = "Neutral") -> Sentiment:
 def of_ticket(person: User, text: str = "My card was charged twice.", name: str = "Billing") -> GoldLabel:
     """A gold label that somebody's decision made."""
     ticket = make_ticket(text)
-    answer(hold(ticket)[0], person, name)
+    answer(send_to_review(ticket)[0], person, name)
     gold_labels.sync_tickets([ticket.pk])
     return GoldLabel.objects.get(ticket=ticket)
 
@@ -373,7 +373,7 @@ def test_a_label_can_be_corrected_again_and_again(lead_client: Client, ana: User
 def test_a_correction_outweighs_two_people_who_agreed(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     for person in (ana, ben):
         answer(leases.lease_next(person), person, "Billing")
     gold_labels.collect_from_decisions()
@@ -401,7 +401,7 @@ def test_a_correction_can_be_undone_on_the_review_screen(lead_client: Client, an
 def test_a_corrected_ticket_counts_once_in_its_duplicate_group(lead_client: Client, ana: User) -> None:
     text = "My card was charged twice for the same invoice of this month, please refund it. Order {}"
     take_it(lead_client, make_label_issue(of_ticket(ana, text.format(1)), "Account"))
-    hold(make_ticket(text.format(2)))
+    send_to_review(make_ticket(text.format(2)))
     assert "1 was decided as Account | Neutral" in shows(lead_client, reverse("review:screen"))
 
 
@@ -529,7 +529,9 @@ def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead_client: Client, l
 
 
 def test_undoing_a_bulk_decision_leaves_later_corrections_alone(ana: User, lea: User) -> None:
-    assignments = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
+    assignments = send_to_review(
+        make_ticket("The first of two in one go"), make_ticket("Something else, second in one go")
+    )
     made = decisions.decide_many(assignments, ana, Label(category("Billing"), sentiment()))
     corrected, other = (label.ticket for label in made)
     gold_labels.sync_tickets([corrected.pk])

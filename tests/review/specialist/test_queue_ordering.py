@@ -11,7 +11,7 @@ from classifier.models import Ticket
 from review.models import Assignment, ReviewSettings
 from review.specialist import queue_ordering, training
 from review.workflow import leases
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer
 from tests.review.specialist import teaching
 
@@ -23,7 +23,7 @@ ODD = "Photosynthesis converts sunlight within chloroplasts of algae and ferns."
 def waiting(texts: list[str]) -> list[Ticket]:
     tickets = [make_ticket(text) for text in texts]
     for ticket in tickets:
-        hold(ticket)
+        send_to_review(ticket)
     vector_store.embeddings_for([ticket.text for ticket in tickets])
     return tickets
 
@@ -92,7 +92,7 @@ def test_tickets_without_a_vector_come_last_in_the_queue() -> None:
     configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(4)])
     unknown = make_ticket(ODD)
-    hold(unknown)
+    send_to_review(unknown)
     queue_ordering.reorder_queue()
     assert in_order()[-1] == unknown.pk
 

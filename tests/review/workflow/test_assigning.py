@@ -13,7 +13,7 @@ from classifier.models.ticket import state_changed
 from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, DuplicateGroup
 from review.workflow import assigning, decisions, leases
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import (
     answer,
     escalate,
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgre
 
 def test_ticket_needing_review_gets_an_assignment_with_the_queue_fields() -> None:
     ticket = make_ticket(language="en", due_at="2030-01-01T00:00:00Z")
-    (assignment,) = hold(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
+    (assignment,) = send_to_review(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
     assignment.refresh_from_db()
     ticket.refresh_from_db()
     assert (assignment.purpose, assignment.lane, assignment.state, assignment.blind, assignment.reviewer) == (
@@ -49,28 +49,28 @@ def test_ticket_needing_review_gets_an_assignment_with_the_queue_fields() -> Non
 
 def test_auto_accepted_ticket_gets_no_assignment() -> None:
     ticket = make_ticket()
-    assert hold(ticket, confidence=0.95) == []
+    assert send_to_review(ticket, confidence=0.95) == []
     assert state(ticket) == "auto_accepted"
     assert not Assignment.objects.exists()
 
 
 def test_disagreement_of_models_is_the_reason_and_raises_the_priority() -> None:
-    (doubtful,) = hold(make_ticket("one"))
-    (disputed,) = hold(make_ticket("another"), second=Category.objects.get(name="Account"))
+    (doubtful,) = send_to_review(make_ticket("one"))
+    (disputed,) = send_to_review(make_ticket("another"), second=Category.objects.get(name="Account"))
     assert disputed.reason == "disagreement"
     assert disputed.value > doubtful.value
 
 
 def test_priority_falls_with_the_number_of_similar_waiting_tickets() -> None:
-    first = hold(make_ticket("one"))[0]
-    hold(*(make_ticket(f"more of {number}") for number in range(20)))
-    assert hold(make_ticket("the last"))[0].value == pytest.approx(first.value - 0.2 * 21 / 200)
+    first = send_to_review(make_ticket("one"))[0]
+    send_to_review(*(make_ticket(f"more of {number}") for number in range(20)))
+    assert send_to_review(make_ticket("the last"))[0].value == pytest.approx(first.value - 0.2 * 21 / 200)
 
 
 def test_blind_assignment_stores_no_suggestion_and_seals_its_ticket() -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
-    (assignment,) = hold(ticket, second=Category.objects.last())
+    (assignment,) = send_to_review(ticket, second=Category.objects.last())
     assignment.refresh_from_db()
     assert assignment.blind
     assert (
@@ -87,7 +87,7 @@ def test_blind_assignment_stores_no_suggestion_and_seals_its_ticket() -> None:
 def test_priority_of_a_blind_assignment_is_independent_of_the_prediction() -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
-    (assignment,) = hold(ticket, confidence=0.1)
+    (assignment,) = send_to_review(ticket, confidence=0.1)
     (again,) = reclassify(ticket, confidence=0.8, category=Category.objects.last(), second=Category.objects.first())
     assert again == assignment
     assert again.value == assignment.value
@@ -96,7 +96,7 @@ def test_priority_of_a_blind_assignment_is_independent_of_the_prediction() -> No
 def test_double_labelling_opens_two_blind_assignments() -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    assignments = hold(ticket)
+    assignments = send_to_review(ticket)
     assert [
         (assignment.number, assignment.purpose, assignment.blind, assignment.share) for assignment in assignments
     ] == [
@@ -109,14 +109,14 @@ def test_double_labelling_opens_two_blind_assignments() -> None:
 
 def test_answer_counts_while_the_ticket_is_reclassified(ana: User) -> None:
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     assignment = leases.lease_next(ana)
     queue_reclassification(ticket)
     assert state(ticket) == "new"
     assert leases.lease_next(ana) == assignment
     answer(assignment, ana, "Account")
     assert state(ticket) == "settled"
-    hold(ticket, language_model=Prediction.objects.get().language_model, contract=_another_contract())
+    send_to_review(ticket, language_model=Prediction.objects.get().language_model, contract=_another_contract())
     ticket.refresh_from_db()
     assert (ticket.state, ticket.category.name) == ("settled", "Account")
     assert Verdict.objects.count() == 1
@@ -131,7 +131,7 @@ def _another_contract() -> object:
 
 def test_reclassified_ticket_keeps_its_assignment_and_lease(ana: User) -> None:
     ticket = make_ticket()
-    hold(ticket, confidence=0.3)
+    send_to_review(ticket, confidence=0.3)
     assignment = leases.lease_next(ana)
     (again,) = reclassify(ticket, confidence=0.6, category=Category.objects.get(name="General"))
     assert (again, again.reviewer) == (assignment, ana)
@@ -141,7 +141,7 @@ def test_reclassified_ticket_keeps_its_assignment_and_lease(ana: User) -> None:
 def test_assignment_is_withdrawn_when_the_ticket_is_auto_accepted(ana: User) -> None:
     configure_review(blind_share=1)
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     assignment = leases.lease_next(ana)
     assert reclassify(ticket, confidence=0.95) == []
     assert (reload(assignment).state, reload(assignment).reviewer) == ("withdrawn", None)
@@ -151,7 +151,7 @@ def test_assignment_is_withdrawn_when_the_ticket_is_auto_accepted(ana: User) -> 
 
 def test_answer_to_a_ticket_auto_accepted_meanwhile_settles_it(ana: User) -> None:
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     assignment = leases.lease_next(ana)
     reclassify(ticket, confidence=0.95)
     answer(assignment, ana, "Technical")
@@ -161,7 +161,7 @@ def test_answer_to_a_ticket_auto_accepted_meanwhile_settles_it(ana: User) -> Non
 
 def test_escalation_of_a_ticket_auto_accepted_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     assignment = leases.lease_next(ana)
     reclassify(ticket, confidence=0.95)
     escalate(assignment, ana)
@@ -172,7 +172,7 @@ def test_escalation_of_a_ticket_auto_accepted_meanwhile_reaches_the_leads(ana: U
 def test_second_label_is_still_wanted_when_models_become_confident(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     answer(leases.lease_next(ana), ana)
     reclassify(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
@@ -185,7 +185,7 @@ def test_skipped_ticket_stays_in_review_when_models_become_confident(
     ana: User, ben: User, lea: User, pass_on: Callable[..., Decision]
 ) -> None:
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     pass_on(leases.lease_next(ana), ana)
     (assignment,) = reclassify(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
@@ -196,7 +196,7 @@ def test_skipped_ticket_stays_in_review_when_models_become_confident(
 def test_late_answer_to_one_assignment_reopens_the_other(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     assignment = leases.lease_next(ana)
     reclassify(ticket, confidence=0.95)
     decision = answer(assignment, ana)
@@ -209,7 +209,7 @@ def test_late_answer_to_one_assignment_reopens_the_other(ana: User, ben: User) -
 def test_adjudication_is_not_reopened_after_a_label_was_undone(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    hold(ticket)
+    send_to_review(ticket)
     answer(leases.lease_next(ana), ana, "Billing")
     undo(answer(leases.lease_next(ben), ben, "Account"), ben)
     assignments = reclassify(ticket)
@@ -225,7 +225,7 @@ def test_assignments_are_opened_in_the_transaction_of_the_verdict() -> None:
     state_changed.connect(refuse)
     try:
         with pytest.raises(RuntimeError):
-            hold(ticket)
+            send_to_review(ticket)
     finally:
         state_changed.disconnect(refuse)
     assert state(ticket) == "new"
@@ -237,7 +237,7 @@ def test_open_missing_finds_tickets_without_assignments(ana: User, monkeypatch: 
     with monkeypatch.context() as before:
         # A receiver that reconnects runs last, but webhooks must run after review.
         before.setattr(state_changed, "receivers", [])
-        hold(*tickets)
+        send_to_review(*tickets)
     assert leases.lease_next(ana) is None
     assert assigning.open_missing() == 3
     assert assigning.open_missing() == 0
@@ -255,7 +255,7 @@ def test_opening_takes_as_many_queries_for_many_as_for_few() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"one of {number}") for _number in range(number)]
         with CaptureQueriesContext(connection) as captured:
-            hold(*tickets)
+            send_to_review(*tickets)
         return len(captured)
 
     queries(1)
@@ -264,7 +264,7 @@ def test_opening_takes_as_many_queries_for_many_as_for_few() -> None:
 
 def test_merging_moves_suggestions_decisions_and_settled_labels(ana: User) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
-    waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
+    waiting, done = (send_to_review(make_ticket(text), category=account)[0] for text in ("one", "another"))
     decision = answer(done, ana, "Account")
     assert dict(label_changes.references(account))["decision"] == 1
     assert not label_changes.is_deletable(account)
@@ -276,7 +276,7 @@ def test_merging_moves_suggestions_decisions_and_settled_labels(ana: User) -> No
 
 def test_merging_moves_sentiments(ana: User) -> None:
     neutral, positive = Sentiment.objects.get(name="Neutral"), Sentiment.objects.get(name="Positive")
-    waiting, done = (hold(make_ticket(text), sentiment=neutral)[0] for text in ("one", "another"))
+    waiting, done = (send_to_review(make_ticket(text), sentiment=neutral)[0] for text in ("one", "another"))
     decision = answer(done, ana, "Account", "Neutral")
     label_changes.merge(neutral, positive)
     decision.refresh_from_db()
@@ -287,7 +287,7 @@ def test_merging_moves_sentiments(ana: User) -> None:
 def test_label_in_use_by_review_cannot_be_deleted(ana: User, by: str) -> None:
     shipping = Category.objects.create(name="Shipping")
     assert label_changes.is_deletable(shipping)
-    (assignment,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
+    (assignment,) = send_to_review(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
     if by == "decision":
         undo(answer(assignment, ana, "Shipping"), ana)
     assert not label_changes.is_deletable(shipping)
@@ -295,7 +295,7 @@ def test_label_in_use_by_review_cannot_be_deleted(ana: User, by: str) -> None:
 
 def test_retired_suggestion_stays_and_is_not_accepted_in_bulk(ana: User) -> None:
     account = Category.objects.get(name="Account")
-    waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
+    waiting, done = (send_to_review(make_ticket(text), category=account)[0] for text in ("one", "another"))
     answer(done, ana, "Account")
     label_changes.retire(account)
     assert reload(done).ticket.category == reload(waiting).category == account

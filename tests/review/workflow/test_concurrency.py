@@ -23,7 +23,7 @@ from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, TooLate
 from review.workflow.leases import NotAvailable
-from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.factories import configure_review, make_ticket, make_user, send_to_review
 from tests.review.actions import (
     answer,
     assert_consistent,
@@ -63,7 +63,7 @@ def failures(results: list[object], *expected: type[Exception]) -> list[object]:
 
 
 def test_two_agents_never_lease_the_same_ticket(agents: list[User]) -> None:
-    hold(*tickets(10))
+    send_to_review(*tickets(10))
     got = run_concurrently([partial(leases.lease_next, agent) for agent in agents])
     assert failures(got) == []
     assignments = [assignment.pk for assignment in got if assignment]
@@ -71,7 +71,7 @@ def test_two_agents_never_lease_the_same_ticket(agents: list[User]) -> None:
 
 
 def test_sixteen_agents_decide_every_ticket_once(agents: list[User]) -> None:
-    assignments = hold(*tickets(96))
+    assignments = send_to_review(*tickets(96))
 
     def work(agent: User) -> list[int]:
         answered = []
@@ -143,7 +143,7 @@ class Whim:
 def test_random_actions_of_sixteen_people_lose_and_repeat_no_decision(agents: list[User]) -> None:
     configure_review(blind_share=0.3, double_share=0.3)
     inbox = tickets(40)
-    hold(*inbox)
+    send_to_review(*inbox)
     lanes = ["agents"] * (AGENTS - 3) + ["leads"] * 3
     people = [Whim(agent, lane, seed) for seed, (agent, lane) in enumerate(zip(agents, lanes, strict=True))]
     results = run_concurrently([partial(person.follow, 12) for person in people])
@@ -168,7 +168,7 @@ def empty_queue(people: list[User]) -> None:
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
 def test_simultaneous_copies_of_an_answer_are_one_decision(ana: User, act: Callable[..., Decision]) -> None:
-    hold(*tickets(1))
+    send_to_review(*tickets(1))
     assignment, key = leases.lease_next(ana), uuid4()
     made = run_concurrently([partial(act, assignment, ana, key=key) for _time in range(8)])
     assert failures(made) == []
@@ -177,7 +177,7 @@ def test_simultaneous_copies_of_an_answer_are_one_decision(ana: User, act: Calla
 
 
 def test_simultaneous_copies_of_an_undo_are_one(ana: User) -> None:
-    hold(*tickets(1))
+    send_to_review(*tickets(1))
     decision, key = answer(leases.lease_next(ana), ana), uuid4()
     made = run_concurrently([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
     assert failures(made) == []
@@ -185,7 +185,7 @@ def test_simultaneous_copies_of_an_undo_are_one(ana: User) -> None:
 
 
 def test_second_of_two_simultaneous_undos_is_refused(ana: User) -> None:
-    hold(*tickets(1))
+    send_to_review(*tickets(1))
     decision = answer(leases.lease_next(ana), ana)
     made = run_concurrently([partial(undo, decision, ana) for _time in range(4)])
     assert failures(made, CannotUndo) == []
@@ -194,14 +194,14 @@ def test_second_of_two_simultaneous_undos_is_refused(ana: User) -> None:
 
 @pytest.mark.parametrize("waiting", [1, 10])
 def test_person_with_many_tabs_has_one_lease(ana: User, waiting: int) -> None:
-    hold(*tickets(waiting))
+    send_to_review(*tickets(waiting))
     got = run_concurrently([partial(leases.lease_next, ana) for _tab in range(8)])
     assert failures(got) == []
     assert len({assignment.pk for assignment in got}) == 1
 
 
 def test_simultaneous_leases_of_one_ticket_by_one_person_both_succeed(ana: User) -> None:
-    (assignment,) = hold(*tickets(1))
+    (assignment,) = send_to_review(*tickets(1))
     assert (
         run_concurrently([partial(leases.lease_ticket, ana, assignment.ticket) for _click in range(6)])
         == [assignment] * 6
@@ -210,14 +210,14 @@ def test_simultaneous_leases_of_one_ticket_by_one_person_both_succeed(ana: User)
 
 def test_simultaneous_leases_of_two_tickets_leave_one(ana: User) -> None:
     for round_ in range(5):
-        assignments = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
+        assignments = send_to_review(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
         got = run_concurrently([partial(leases.lease_ticket, ana, assignment.ticket) for assignment in assignments])
         assert failures(got) == []
         assert Assignment.objects.held_by(ana).get() in assignments
 
 
 def test_undo_and_next_ticket_in_two_tabs_leave_one_lease(ana: User) -> None:
-    hold(*tickets(10))
+    send_to_review(*tickets(10))
     for _round in range(5):
         decision = answer(leases.lease_next(ana), ana)
         undone, got = run_concurrently([partial(undo, decision, ana), partial(leases.lease_next, ana)])
@@ -231,9 +231,9 @@ def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
 ) -> None:
     """The second skip moves the ticket's other assignment to the leads; at that moment someone leases it."""
     configure_review(double_share=1)
-    first, second = hold(make_ticket("asks two"))
+    first, second = send_to_review(make_ticket("asks two"))
     configure_review()
-    (following,) = hold(make_ticket("another matter"))
+    (following,) = send_to_review(make_ticket("another matter"))
     Assignment.objects.filter(ticket=first.ticket).update(value=2)
     Assignment.objects.filter(pk=following.pk).update(value=1)
     skip(first, make_user("cyd"))
@@ -274,7 +274,7 @@ def test_assignment_leased_while_it_goes_to_the_leads_has_one_holder(
 def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: User, ben: User) -> None:
     for _round in range(5):
         (ticket,) = tickets(1)
-        (assignment,) = hold(ticket)
+        (assignment,) = send_to_review(ticket)
         leases.lease_ticket(ana, ticket)
         expire_leases(assignment)
         leases.lease_ticket(ben, ticket)
@@ -291,7 +291,7 @@ def test_simultaneous_double_labels_are_compared(ana: User, ben: User, second: s
     configure_review(double_share=1)
     for _round in range(5):
         (ticket,) = tickets(1)
-        first, two = hold(ticket)
+        first, two = send_to_review(ticket)
         made = run_concurrently([partial(answer, first, ana, "Billing"), partial(answer, two, ben, second)])
         assert failures(made) == []
         if second == "Billing":
@@ -303,7 +303,7 @@ def test_simultaneous_double_labels_are_compared(ana: User, ben: User, second: s
 def test_simultaneous_answer_and_reclassification_lose_nothing(ana: User) -> None:
     for confidence in (0.5, 0.95) * 4:
         (ticket,) = tickets(1)
-        (assignment,) = hold(ticket)
+        (assignment,) = send_to_review(ticket)
         results = run_concurrently(
             [partial(answer, assignment, ana, "Account"), partial(reclassify, ticket, confidence=confidence)]
         )
@@ -314,7 +314,7 @@ def test_simultaneous_answer_and_reclassification_lose_nothing(ana: User) -> Non
 def test_labels_can_be_merged_while_agents_answer(agents: list[User]) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
     inbox = tickets(48)
-    hold(*inbox, category=account)
+    send_to_review(*inbox, category=account)
     chosen = label("Account")
 
     def work(agent: User) -> None:
@@ -333,7 +333,7 @@ def test_labels_can_be_merged_while_agents_answer(agents: list[User]) -> None:
 
 def test_merge_waits_for_a_running_answer_and_moves_its_label(ana: User) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
-    (assignment,) = hold(*tickets(1), category=account)
+    (assignment,) = send_to_review(*tickets(1), category=account)
 
     def slowly(execute: Callable[..., object], sql: str, *arguments: object) -> object:
         if sql.startswith('UPDATE "review_assignment"'):
@@ -379,7 +379,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 
 def test_agents_in_separate_processes_share_the_queue(agents: list[User]) -> None:
-    assignments = hold(*tickets(60))
+    assignments = send_to_review(*tickets(60))
     processes = [start(agent.username) for agent in agents[:4]]
     printed = []
     for process in processes:
@@ -391,7 +391,7 @@ def test_agents_in_separate_processes_share_the_queue(agents: list[User]) -> Non
 
 
 def test_ticket_leased_by_a_killed_process_becomes_free(ana: User, ben: User) -> None:
-    (assignment,) = hold(*tickets(1))
+    (assignment,) = send_to_review(*tickets(1))
     with start("ana", "hold") as process:
         assert process.stdout.readline() == f"{assignment.pk}\n"
         process.kill()

@@ -15,7 +15,7 @@ from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Presented
 from review.workflow.decisions import CannotUndo, TooLate
-from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.factories import configure_review, make_ticket, make_user, send_to_review
 from tests.review.actions import answer, count_queries, escalate, expire_leases, label, reload, skip, state, undo
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
@@ -30,7 +30,7 @@ def third_agent(db: None) -> User:
 @pytest.fixture
 def assignment(catalogue: None) -> Assignment:
     """For a ticket that the model labels Billing and Positive."""
-    return hold(make_ticket())[0]
+    return send_to_review(make_ticket())[0]
 
 
 def presented(assignment: Assignment) -> Presented:
@@ -59,7 +59,7 @@ def test_an_answer_settles_the_ticket_with_its_label(ana: User, assignment: Assi
 
 def test_label_equal_to_the_suggestion_is_accepted_and_any_other_corrected(ana: User) -> None:
     for chosen, verdict in ((("Billing", "Positive"), "accepted"), (("Billing", "Negative"), "corrected")):
-        (assignment,) = hold(make_ticket(f"one to be {verdict}"))
+        (assignment,) = send_to_review(make_ticket(f"one to be {verdict}"))
         assert answer(assignment, ana, *chosen, shown=presented(assignment)).verdict == verdict
 
 
@@ -68,7 +68,7 @@ def test_label_without_a_suggestion_is_a_correction(ana: User, assignment: Assig
 
 
 def test_decision_records_the_suggestion_shown_and_the_time_taken(ana: User) -> None:
-    (assignment,) = hold(make_ticket(), second=Category.objects.last())
+    (assignment,) = send_to_review(make_ticket(), second=Category.objects.last())
     first, second = Prediction.objects.order_by("pk")
     since = timezone.now() - timedelta(seconds=9)
     decision = answer(
@@ -135,7 +135,7 @@ def test_second_answer_is_refused_with_the_first_label(ana: User, ben: User, ass
 
 
 def test_late_answer_keeps_the_lease_on_another_ticket(ana: User, ben: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("double_assignments"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("double_assignments"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ana, second.ticket)
     answer(first, ana)
@@ -223,7 +223,7 @@ def test_undo_keeps_the_decision_and_leases_its_ticket_again(ana: User, ben: Use
 
 
 def test_repeated_undo_goes_back_step_by_step_with_one_lease_at_a_time(ana: User) -> None:
-    assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "double_assignments", "three")))
+    assignments = send_to_review(*(make_ticket(f"number {word}") for word in ("one", "double_assignments", "three")))
     for _assignment in assignments[:2]:
         answer(leases.lease_next(ana), ana)
     skip(leases.lease_next(ana), ana)
@@ -336,7 +336,7 @@ def test_unnamed_undo_reaches_back_one_workday(ana: User, assignment: Assignment
 
 
 def test_bulk_decision_labels_free_tickets_and_leaves_out_the_others(ana: User, ben: User) -> None:
-    assignments = hold(*(make_ticket(f"number {number}") for number in range(6)))
+    assignments = send_to_review(*(make_ticket(f"number {number}") for number in range(6)))
     leases.lease_ticket(ben, assignments[0].ticket)
     answer(assignments[1], ben)
     leases.lease_ticket(ana, assignments[2].ticket)
@@ -349,8 +349,8 @@ def test_bulk_decision_labels_free_tickets_and_leaves_out_the_others(ana: User, 
 
 
 def test_bulk_decision_without_a_label_accepts_each_suggestion(ana: User) -> None:
-    billing = hold(make_ticket("one"), category=Category.objects.get(name="Billing"))
-    account = hold(make_ticket("double_assignments"), category=Category.objects.get(name="Account"))
+    billing = send_to_review(make_ticket("one"), category=Category.objects.get(name="Billing"))
+    account = send_to_review(make_ticket("double_assignments"), category=Category.objects.get(name="Account"))
     made = decisions.decide_many([*billing, *account], ana)
     assert {(decision.assignment, decision.category.name, decision.verdict) for decision in made} == {
         (billing[0], "Billing", "accepted"),
@@ -362,7 +362,7 @@ def test_bulk_decision_without_a_label_accepts_each_suggestion(ana: User) -> Non
 @pytest.mark.parametrize("review_settings", [{"blind_share": 1}, {"double_share": 1}])
 def test_blind_and_double_reviews_are_never_decided_in_bulk(ana: User, review_settings: dict[str, float]) -> None:
     configure_review(**review_settings)
-    assignments = hold(make_ticket("one"), make_ticket("double_assignments"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("double_assignments"))
     assert decisions.decide_many(assignments, ana, label()) == []
     assert {state(assignment.ticket) for assignment in assignments} == {"needs_review"}
 
@@ -373,7 +373,7 @@ def test_a_ticket_waiting_for_a_lead_is_not_decided_in_bulk(ana: User, ben: User
 
 
 def test_a_bulk_decision_is_undone_together(ana: User) -> None:
-    assignments = hold(*(make_ticket(f"number {number}") for number in range(4)))
+    assignments = send_to_review(*(make_ticket(f"number {number}") for number in range(4)))
     leases.lease_ticket(ana, assignments[0].ticket)
     made = decisions.decide_many(assignments[1:], ana)
     key = uuid4()
@@ -389,7 +389,7 @@ def test_a_bulk_decision_is_undone_together(ana: User) -> None:
 
 def test_bulk_decision_is_limited_in_size(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "MOST_AT_ONCE", 3)
-    assignments = hold(*(make_ticket(f"number {number}") for number in range(5)))
+    assignments = send_to_review(*(make_ticket(f"number {number}") for number in range(5)))
     assert [decision.assignment for decision in decisions.decide_many(assignments, ana)] == assignments[:3]
 
 
@@ -400,7 +400,7 @@ def test_bulk_decision_is_limited_in_size(ana: User, monkeypatch: pytest.MonkeyP
 def blind(assignment: Assignment) -> Assignment:
     """A blind one, for a ticket that the model labels Billing and Positive."""
     configure_review(blind_share=1)
-    return hold(make_ticket("one to be looked at with fresh eyes"))[0]
+    return send_to_review(make_ticket("one to be looked at with fresh eyes"))[0]
 
 
 @pytest.mark.parametrize("field", ["category", "sentiment", "confidence", "language_model", "reason"])
@@ -452,7 +452,7 @@ def test_undone_skip_keeps_a_blind_ticket_blind(ana: User, blind: Assignment) ->
 def double_assignments(catalogue: None) -> list[Assignment]:
     """Both assignments of a double-labelled ticket."""
     configure_review(double_share=1)
-    return hold(make_ticket())
+    return send_to_review(make_ticket())
 
 
 def test_double_labelling_asks_two_different_people(
@@ -693,7 +693,7 @@ def test_label_of_a_lead_on_an_escalated_ticket_overrides_the_other_label(
 
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: int) -> None:
-    assignments = hold(*(make_ticket(f"number {number}") for number in range(waiting)))
+    assignments = send_to_review(*(make_ticket(f"number {number}") for number in range(waiting)))
     chosen = label()
     made: list[Decision] = []
 
@@ -710,7 +710,7 @@ def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: in
 
 
 def test_bulk_decision_of_many_takes_as_many_queries_as_of_two(ana: User) -> None:
-    assignments = hold(*(make_ticket(f"number {number}") for number in range(42)))
+    assignments = send_to_review(*(make_ticket(f"number {number}") for number in range(42)))
     few = count_queries(lambda: decisions.decide_many(assignments[:2], ana))
     assert few == count_queries(lambda: decisions.decide_many(assignments[2:], ana))
     first, *_others, last = Decision.objects.all()

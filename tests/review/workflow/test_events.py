@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from classifier.models import Event, Ticket, Webhook
 from review.gold import disputes, gold_labels
 from review.models import Assignment, GoldLabel
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, undo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -28,7 +28,7 @@ def events(ticket: Ticket) -> list[tuple[str, Any, bool]]:
 
 def open_assignments(**shares: float) -> list[Assignment]:
     configure_review(**shares)
-    return hold(make_ticket())
+    return send_to_review(make_ticket())
 
 
 def test_webhooks_hear_of_a_decision_and_its_undo(ana: User) -> None:

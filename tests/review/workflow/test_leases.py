@@ -12,7 +12,7 @@ from classifier.models import Category
 from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import NotAvailable, UnavailableWork
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, count_queries, escalate, expire_leases, reload, skip
 
 pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
@@ -36,43 +36,43 @@ def lease_in_turn(*people: User) -> list[Assignment]:
 
 def test_the_most_informative_ticket_comes_first(ana: User, ben: User, lea: User) -> None:
     sure, unsure, disputed = (
-        hold(make_ticket("one"), confidence=0.8)[0],
-        hold(make_ticket("two"), confidence=0.2)[0],
-        hold(make_ticket("three"), confidence=0.4, second=Category.objects.last())[0],
+        send_to_review(make_ticket("one"), confidence=0.8)[0],
+        send_to_review(make_ticket("two"), confidence=0.2)[0],
+        send_to_review(make_ticket("three"), confidence=0.4, second=Category.objects.last())[0],
     )
     assert lease_in_turn(ana, ben, lea) == [disputed, unsure, sure]
 
 
 def test_the_older_of_two_equal_tickets_comes_first(ana: User, ben: User) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     assert lease_in_turn(ana, ben) == assignments
 
 
 def test_tickets_due_soon_come_first_by_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
     valuable, far, soon, late = (
-        hold(make_ticket("one"), confidence=0.1)[0],
-        hold(make_ticket("two", due_at=due(61)), confidence=0.5)[0],
-        hold(make_ticket("three", due_at=due(59)), confidence=0.8)[0],
-        hold(make_ticket("four", due_at=due(-5)), confidence=0.8)[0],
+        send_to_review(make_ticket("one"), confidence=0.1)[0],
+        send_to_review(make_ticket("two", due_at=due(61)), confidence=0.5)[0],
+        send_to_review(make_ticket("three", due_at=due(59)), confidence=0.8)[0],
+        send_to_review(make_ticket("four", due_at=due(-5)), confidence=0.8)[0],
     )
     assert lease_in_turn(ana, ben, lea, tom) == [late, soon, valuable, far]
 
 
 def test_urgency_follows_the_review_settings(ana: User) -> None:
-    hold(make_ticket("one"), confidence=0.1)
-    (due_in_an_hour,) = hold(make_ticket("two", due_at=due(60)), confidence=0.8)
+    send_to_review(make_ticket("one"), confidence=0.1)
+    (due_in_an_hour,) = send_to_review(make_ticket("two", due_at=due(60)), confidence=0.8)
     configure_review(urgent_minutes=61)
     assert leases.lease_next(ana) == due_in_an_hour
 
 
 def test_leased_ticket_is_not_given_to_another_person(ana: User, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     assert leases.lease_next(ana) == assignment
     assert leases.lease_next(ben) is None
 
 
 def test_lease_next_returns_the_leased_ticket_with_a_new_lease(ana: User) -> None:
-    hold(make_ticket("one"), make_ticket("two"))
+    send_to_review(make_ticket("one"), make_ticket("two"))
     first = leases.lease_next(ana)
     Assignment.objects.filter(pk=first.pk).update(leased_until=due(1))
     second = leases.lease_next(ana)
@@ -81,7 +81,7 @@ def test_lease_next_returns_the_leased_ticket_with_a_new_lease(ana: User) -> Non
 
 
 def test_expired_lease_frees_the_ticket(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assignment = leases.lease_next(ana)
     expire_leases(assignment)
     assert leases.lease_next(ben) == assignment
@@ -90,7 +90,7 @@ def test_expired_lease_frees_the_ticket(ana: User, ben: User) -> None:
 
 
 def test_expired_lease_can_be_renewed_until_another_person_takes_it(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assignment = leases.lease_next(ana)
     expire_leases(assignment)
     assert leases.lease_next(ana) == assignment
@@ -99,12 +99,12 @@ def test_expired_lease_can_be_renewed_until_another_person_takes_it(ana: User, b
 
 def test_lease_lasts_as_long_as_the_review_settings_say(ana: User) -> None:
     configure_review(lease_minutes=3)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assert 2.9 < minutes_left(leases.lease_next(ana)) <= 3
 
 
 def test_renewed_lease_does_not_expire(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assignment = leases.lease_next(ana)
     expire_leases(assignment)
     assert leases.renew(ana, assignment.pk)
@@ -112,7 +112,7 @@ def test_renewed_lease_does_not_expire(ana: User, ben: User) -> None:
 
 
 def test_a_lease_taken_over_by_another_cannot_be_renewed(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assignment = leases.lease_next(ana)
     expire_leases(assignment)
     leases.lease_next(ben)
@@ -121,14 +121,14 @@ def test_a_lease_taken_over_by_another_cannot_be_renewed(ana: User, ben: User) -
 
 
 def test_a_released_ticket_is_free_for_others_at_once(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assignment = leases.lease_next(ana)
     leases.release(ana)
     assert leases.lease_next(ben) == assignment
 
 
 def test_leasing_a_ticket_releases_the_previous_one(ana: User, ben: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("two"))
     assert leases.lease_next(ana) == first
     assert leases.lease_ticket(ana, second.ticket) == second
     assert leases.lease_next(ana) == second
@@ -136,14 +136,14 @@ def test_leasing_a_ticket_releases_the_previous_one(ana: User, ben: User) -> Non
 
 
 def test_leasing_the_same_ticket_restarts_the_lease(ana: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     leases.lease_ticket(ana, assignment.ticket)
     expire_leases(assignment)
     assert minutes_left(leases.lease_ticket(ana, assignment.ticket)) > 9
 
 
 def test_refused_lease_keeps_the_current_one(ana: User, ben: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ben, second.ticket)
     with pytest.raises(NotAvailable):
@@ -154,14 +154,14 @@ def test_refused_lease_keeps_the_current_one(ana: User, ben: User) -> None:
 
 
 def test_answered_ticket_cannot_be_leased(ana: User, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     answer(assignment, ana)
     with pytest.raises(NotAvailable):
         leases.lease_ticket(ben, assignment.ticket)
 
 
 def test_agents_do_not_get_tickets_of_the_leads_lane(ana: User, ben: User, lea: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     escalate(leases.lease_next(ana), ana)
     assert leases.lease_next(ben) is None
     with pytest.raises(NotAvailable):
@@ -170,7 +170,7 @@ def test_agents_do_not_get_tickets_of_the_leads_lane(ana: User, ben: User, lea: 
 
 
 def test_changing_lanes_releases_the_lease(ana: User, lea: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("two"))
     escalate(leases.lease_next(ana), ana)
     assert leases.lease_next(lea) == second
     assert leases.lease_next(lea, "leads") == first
@@ -185,7 +185,7 @@ def test_empty_queue_has_no_unavailable_work(ana: User) -> None:
 
 
 def test_unavailable_work_tells_leased_from_skipped_tickets(ana: User, ben: User) -> None:
-    hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
+    send_to_review(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _ticket in range(2):
         skip(leases.lease_next(ana), ana)
     leases.lease_next(ben)
@@ -195,7 +195,7 @@ def test_unavailable_work_tells_leased_from_skipped_tickets(ana: User, ben: User
 
 
 def test_skipped_ticket_with_an_expired_lease_counts_as_skipped(ana: User, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     skip(leases.lease_next(ana), ana)
     expire_leases(leases.lease_next(ben))
     assert leases.lease_next(ana) is None
@@ -204,7 +204,7 @@ def test_skipped_ticket_with_an_expired_lease_counts_as_skipped(ana: User, ben: 
 
 def test_other_assignment_of_an_answered_ticket_counts_as_unavailable(ana: User) -> None:
     configure_review(double_share=1)
-    hold(make_ticket())
+    send_to_review(make_ticket())
     answer(leases.lease_next(ana), ana)
     assert leases.lease_next(ana) is None
     assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
@@ -212,7 +212,7 @@ def test_other_assignment_of_an_answered_ticket_counts_as_unavailable(ana: User)
 
 
 def test_single_agent_can_review_skipped_tickets_again(ana: User) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     for _assignment in assignments:
         skip(leases.lease_next(ana), ana)
     assert leases.lease_next(ana) is None
@@ -224,7 +224,7 @@ def test_single_agent_can_review_skipped_tickets_again(ana: User) -> None:
 
 
 def test_two_skips_by_one_person_do_not_involve_a_lead(ana: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     skip(leases.lease_next(ana), ana)
     leases.reoffer_skipped(ana)
     skip(leases.lease_next(ana), ana)
@@ -232,7 +232,7 @@ def test_two_skips_by_one_person_do_not_involve_a_lead(ana: User) -> None:
 
 
 def test_reoffering_returns_only_the_persons_own_skips(ana: User, ben: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("two"))
     skip(first, ana)
     skip(second, ben)
     leases.reoffer_skipped(ana)
@@ -240,7 +240,7 @@ def test_reoffering_returns_only_the_persons_own_skips(ana: User, ben: User) -> 
 
 
 def test_skip_by_a_lead_can_be_reoffered(ana: User, lea: User) -> None:
-    first, second = hold(make_ticket("one"), make_ticket("two"))
+    first, second = send_to_review(make_ticket("one"), make_ticket("two"))
     for _assignment in (first, second):
         escalate(leases.lease_next(ana), ana)
     skip(leases.lease_next(lea, "leads"), lea)
@@ -253,19 +253,19 @@ def test_skip_by_a_lead_can_be_reoffered(ana: User, lea: User) -> None:
 
 
 def test_lead_can_review_a_ticket_they_escalated(lea: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     escalate(leases.lease_next(lea), lea)
     assert leases.lease_next(lea, "leads") == assignment
 
 
 def test_unavailable_work_is_counted_up_to_a_limit() -> None:
-    hold(*(make_ticket(f"number {number}") for number in range(5)))
+    send_to_review(*(make_ticket(f"number {number}") for number in range(5)))
     assert Assignment.objects.open().count_to(3) == 3
     assert Assignment.objects.open().count_to(9) == 5
 
 
 def test_database_allows_one_lease_per_person(ana: User) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     leases.lease_next(ana)
     with pytest.raises(IntegrityError), transaction.atomic():
         Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(reviewer=ana)
@@ -273,7 +273,7 @@ def test_database_allows_one_lease_per_person(ana: User) -> None:
 
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User, waiting: int) -> None:
-    hold(*(make_ticket(f"number {number}") for number in range(waiting)))
+    send_to_review(*(make_ticket(f"number {number}") for number in range(waiting)))
     leases.lease_next(ben)
     assert count_queries(lambda: leases.lease_next(ana)) == 2, "settings, lease"
     assert count_queries(lambda: leases.lease_next(ana)) == 2, "settings, current lease"
@@ -286,7 +286,7 @@ def test_lease_next_takes_two_queries_for_any_queue_length(ana: User, ben: User,
 @pytest.mark.django_db(transaction=True)
 def test_only_leases_are_committed_asynchronously(ana: User, ben: User) -> None:
     """Later statements and enclosing transactions still wait for the disk."""
-    hold(make_ticket(), make_ticket())
+    send_to_review(make_ticket(), make_ticket())
     with CaptureQueriesContext(connection) as asked:
         assert leases.lease_next(ana)
     assert "synchronous_commit" in asked.captured_queries[-1]["sql"]

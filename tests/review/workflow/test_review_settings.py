@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from review.models import Assignment, ReviewSettings
 from review.workflow.assigning import draw_purpose
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 TICKETS = range(1, 2_001)
 
@@ -81,7 +81,7 @@ def test_share_of_0_draws_none_and_of_1_draws_all(blind: float, double: float, a
 @pytest.mark.usefixtures("catalogue")
 def test_assignments_have_the_drawn_purposes() -> None:
     review_settings = configure_review(blind_share=0.4, double_share=0.3)
-    assignments = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
+    assignments = send_to_review(*(make_ticket(f"ticket {number}") for number in range(40)))
     for assignment in assignments:
         assert (assignment.purpose, assignment.blind, assignment.share) == draw_purpose(
             review_settings, assignment.ticket_id

@@ -16,7 +16,7 @@ from review.models import Assignment, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Presented
 from review.worklist import lead_inbox
-from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.factories import configure_review, make_ticket, make_user, send_to_review
 from tests.review.actions import answer, escalate, label, skip, undo
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -26,7 +26,7 @@ LEAD, WORK = reverse("review:lead"), reverse("review:lead_screen")
 
 def escalate_ticket(reviewer: User, text: str) -> Ticket:
     ticket = make_ticket(text)
-    escalate(hold(ticket)[0], reviewer)
+    escalate(send_to_review(ticket)[0], reviewer)
     return ticket
 
 
@@ -34,7 +34,9 @@ def make_disagreement(first: User, second: User, text: str = "Which of the two?"
     """A ticket that two people label independently, as Billing and as Technical."""
     configure_review(double_share=1)
     ticket = make_ticket(text)
-    for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
+    for assignment, person, category in zip(
+        send_to_review(ticket), (first, second), ("Billing", "Technical"), strict=True
+    ):
         answer(assignment, person, category)
     configure_review()
     return ticket
@@ -81,7 +83,7 @@ def test_inbox_lists_escalations_with_person_and_reason(lead_client: Client, ana
 def test_inbox_lists_tickets_skipped_by_two_people_with_their_reasons(
     lead_client: Client, ana: User, ben: User
 ) -> None:
-    (assignment,) = hold(make_ticket("Ei ymmärrä."))
+    (assignment,) = send_to_review(make_ticket("Ei ymmärrä."))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4())
     assert rows(lead_page_content(lead_client), "escalated") == []
     skip(assignment, ben, note="Finnish?")
@@ -91,7 +93,7 @@ def test_inbox_lists_tickets_skipped_by_two_people_with_their_reasons(
 
 
 def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: User, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     undo(skip(assignment, ana), ana)
     leases.release(ana)
     for person in (ben, make_user("cara", "Agent")):
@@ -117,7 +119,7 @@ def test_inbox_shows_neither_people_nor_labels_of_a_disagreement(lead_client: Cl
 def test_inbox_hides_earlier_skips_of_a_disagreement(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
-    first, second = hold(ticket)
+    first, second = send_to_review(ticket)
     cara = make_user("cara", "Agent")
     skip(first, cara)
     answer(first, ana, "Billing")
@@ -149,7 +151,7 @@ def test_inbox_limits_items_and_counts(
 
 
 def test_hostile_ticket_and_note_are_escaped(lead_client: Client, ana: User) -> None:
-    (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
+    (assignment,) = send_to_review(make_ticket("<script>alert(1)</script>"))
     decisions.escalate(assignment, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
     content = lead_page_content(lead_client)
     assert "<script>alert" not in content
@@ -215,7 +217,7 @@ def test_lead_can_open_a_ticket_they_escalated(lead_client: Client, lea: User) -
 def test_lead_page_interprets_the_agreement(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for number in range(20):
-        first, second = hold(make_ticket())
+        first, second = send_to_review(make_ticket())
         category = "Technical" if number % 2 else "Billing"
         answer(first, ana, category)
         answer(second, ben, "Account" if number < 2 else category)
@@ -231,7 +233,7 @@ def test_lead_page_shows_the_influence_of_the_suggestion(lead_client: Client, an
     for blind, category in ((0, "Billing"), (0, "Billing"), (1, "Technical"), (1, "Billing")):
         configure_review(blind_share=blind)
         ticket = make_ticket()
-        (assignment,) = hold(ticket, **label("Billing")._asdict())
+        (assignment,) = send_to_review(ticket, **label("Billing")._asdict())
         shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
     part = section(lead_page_content(lead_client), "anchoring")
@@ -241,7 +243,7 @@ def test_lead_page_shows_the_influence_of_the_suggestion(lead_client: Client, an
 
 
 def test_lead_page_lists_agents_with_their_activity(lead_client: Client, ana: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
     answer(assignment, ana, shown=Presented(since=since))
     escalate_ticket(ana, "Please decide.")

@@ -14,7 +14,7 @@ from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
 from review.workflow.decision_records import Presented
 from review.worklist import my_decisions
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, label, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -25,7 +25,7 @@ MINE, SCREEN, WORK = reverse("review:my_decisions"), reverse("review:screen"), r
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:
     """Label a ticket that the model labels Billing; the suggestion is shown unless the review is blind."""
     ticket = make_ticket(text)
-    assignment = hold(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
+    assignment = send_to_review(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
     shown = Presented() if assignment.blind else Presented(prediction=ticket.predictions.get())
     return answer(assignment, reviewer, category, shown=shown, **values)
 
@@ -55,8 +55,8 @@ def reopen(client: Client, decision: Decision, query: str = "", **sent: str) -> 
 def test_my_decisions_are_listed_latest_first(agent_client: Client, ana: User) -> None:
     decide(ana, "the first ticket", note="It is in their contract.")
     decide(ana, "the second ticket", category="Technical")
-    decisions.skip(hold(make_ticket("the third ticket"))[0], ana, SkipReason.LANGUAGE, key=uuid4())
-    escalate(hold(make_ticket("the fourth ticket"))[0], ana)
+    decisions.skip(send_to_review(make_ticket("the third ticket"))[0], ana, SkipReason.LANGUAGE, key=uuid4())
+    escalate(send_to_review(make_ticket("the fourth ticket"))[0], ana)
     fourth, third, second, first = entries(shows(agent_client))
     assert "the fourth ticket Escalated Is this a threat?" in fourth
     assert "the third ticket Skipped: I don&#x27;t read this language" in third
@@ -112,8 +112,8 @@ def test_each_tab_lists_its_kind_of_decision(agent_client: Client, ana: User, ki
     configure_review(blind_share=1)
     decide(ana, "labelled blind")
     configure_review()
-    skip(hold(make_ticket("passed on"))[0], ana)
-    escalate(hold(make_ticket("handed up"))[0], ana)
+    skip(send_to_review(make_ticket("passed on"))[0], ana)
+    escalate(send_to_review(make_ticket("handed up"))[0], ana)
     undo(decide(ana, "taken back", category="General"), ana)
     rows = entries(shows(agent_client, f"{MINE}?kind={kind}"))
     if kind == "corrected":
@@ -299,7 +299,7 @@ def test_lead_who_reopens_an_adjudication_continues_in_the_leads_lane(
 
 
 def test_lead_can_reopen_an_escalated_ticket(client: Client, ana: User, lea: User) -> None:
-    (assignment,) = hold(make_ticket("Is this a threat?"))
+    (assignment,) = send_to_review(make_ticket("Is this a threat?"))
     escalate(assignment, ana)
     decision = answer(assignment, lea)
     client.force_login(lea)
@@ -310,7 +310,7 @@ def test_lead_can_reopen_an_escalated_ticket(client: Client, ana: User, lea: Use
 
 
 def test_reopening_one_bulk_decision_keeps_the_others(agent_client: Client, ana: User) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent_client, second, key=str(uuid4()))
     assert f"Undone. Ticket {second.ticket_id} is open again." in content

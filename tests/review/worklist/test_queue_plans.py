@@ -10,7 +10,7 @@ from django.utils import timezone
 from classifier.models import Ticket
 from review.duplicates import incidents
 from review.models import Assignment
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 
 pytestmark = pytest.mark.postgresql
 
@@ -21,7 +21,7 @@ WAITING = 20_000
 def many(catalogue: None) -> None:
     """WAITING open assignments, written in SQL."""
     configure_review()
-    hold(make_ticket())
+    send_to_review(make_ticket())
     tickets, assignments = (", ".join(f"base.{name}" for name in columns(model)) for model in (Ticket, Assignment))
     with connection.cursor() as cursor:
         cursor.execute(

@@ -22,7 +22,7 @@ from review.screen import bulk
 from review.workflow import leases
 from review.workflow.decision_records import Label
 from review.worklist import listing
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer, assert_consistent, escalate, expire_leases, reclassify, state
 
 pytestmark = [pytest.mark.usefixtures("single_reviews"), pytest.mark.postgresql]
@@ -73,7 +73,7 @@ def sentiment(name: str) -> Sentiment:
 
 def blind_assignment(**values: Any) -> Assignment:
     configure_review(blind_share=1)
-    (assignment,) = hold(make_ticket("to be seen blind"), **values)
+    (assignment,) = send_to_review(make_ticket("to be seen blind"), **values)
     configure_review()
     return assignment
 
@@ -95,7 +95,7 @@ def varied_assignments() -> list[Assignment]:
         ({"received_at": moment - timedelta(hours=3)}, {"confidence": 0.4, "sentiment": sentiment("Negative")}),
     ]
     assignments = [
-        hold(make_ticket(f"ticket {place}", **fields), **prediction)[0]
+        send_to_review(make_ticket(f"ticket {place}", **fields), **prediction)[0]
         for place, (fields, prediction) in enumerate(values)
     ]
     blind = blind_assignment()
@@ -123,7 +123,7 @@ def test_row_shows_all_columns(agent_client: Client, ben: User) -> None:
     times = {"received_at": moment - timedelta(hours=3, minutes=2), "due_at": moment + timedelta(hours=2, minutes=1)}
     ticket = make_ticket("I was <b>charged</b> twice", language="en", **times)
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
-    hold(ticket, confidence=0.628, category=child, sentiment=sentiment("Negative"))
+    send_to_review(ticket, confidence=0.628, category=child, sentiment=sentiment("Negative"))
     leases.lease_ticket(ben, ticket)
     (row,) = rows(page(agent_client))
     assert escape("I was <b>charged</b> twice") in row
@@ -143,12 +143,12 @@ def test_row_shows_all_columns(agent_client: Client, ben: User) -> None:
 
 
 def test_overdue_ticket_is_marked(agent_client: Client) -> None:
-    hold(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
+    send_to_review(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
     assert cell(rows(page(agent_client))[0], "due") == "20 minutes overdue"
 
 
 def test_expired_lease_has_no_assignee(agent_client: Client, ben: User) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     leases.lease_next(ben)
     expire_leases(assignment)
     (row,) = rows(page(agent_client))
@@ -157,12 +157,12 @@ def test_expired_lease_has_no_assignee(agent_client: Client, ben: User) -> None:
 
 
 def test_row_shows_an_excerpt_of_a_long_text(agent_client: Client) -> None:
-    hold(make_ticket("long " * 200_000))
+    send_to_review(make_ticket("long " * 200_000))
     assert len(page(agent_client)) < 40_000
 
 
 def test_queue_lists_only_open_assignments_of_the_agents_lane(agent_client: Client, ana: User, ben: User) -> None:
-    open_one, answered, escalated = (hold(make_ticket(f"number {number}"))[0] for number in range(3))
+    open_one, answered, escalated = (send_to_review(make_ticket(f"number {number}"))[0] for number in range(3))
     answer(answered, ben)
     escalate(escalated, ben)
     assert tickets(page(agent_client)) == [open_one.ticket_id]
@@ -190,7 +190,7 @@ def test_blind_review_shows_no_label_and_matches_no_label_filter(agent_client: C
 
 
 def test_row_opens_the_review_of_its_ticket(agent_client: Client, ana: User) -> None:
-    hold(make_ticket("one"), make_ticket("another"))
+    send_to_review(make_ticket("one"), make_ticket("another"))
     chosen = tickets(page(agent_client))[1]
     take = re.findall(r'formaction="([^"]+)"', rows(page(agent_client))[1])[0]
     response = agent_client.post(take, follow=True)
@@ -200,7 +200,7 @@ def test_row_opens_the_review_of_its_ticket(agent_client: Client, ana: User) -> 
 
 
 def test_retired_labels_keep_their_names(agent_client: Client) -> None:
-    hold(make_ticket(), category=category("Account"), sentiment=sentiment("Negative"))
+    send_to_review(make_ticket(), category=category("Account"), sentiment=sentiment("Negative"))
     Category.objects.filter(name="Account").update(retired=True)
     Sentiment.objects.filter(name="Negative").update(retired=True)
     (row,) = rows(page(agent_client))
@@ -244,8 +244,8 @@ def test_category_filter_includes_subcategories(agent_client: Client) -> None:
     grandchild = Category.objects.create(name="Late", parent=child)
     Category.objects.create(name="Billing more", parent=None)
     branch = (category("Billing"), child, grandchild)
-    assignments = [hold(make_ticket(label.name), category=label)[0] for label in branch]
-    hold(make_ticket("other"), category=category("Account"))
+    assignments = [send_to_review(make_ticket(label.name), category=label)[0] for label in branch]
+    send_to_review(make_ticket("other"), category=category("Account"))
     assert sorted(tickets(page(agent_client, category=str(category("Billing").pk)))) == sorted(pks(*assignments))
     assert tickets(page(agent_client, category=str(grandchild.pk))) == pks(assignments[2])
     assert "Billing &gt; Refunds &gt; Late</option>" in page(agent_client)
@@ -265,7 +265,7 @@ def selects(content: str) -> dict[str, str]:
 
 
 def test_assignee_filter_accepts_a_person_without_a_lease(agent_client: Client, ben: User) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     content = page(agent_client, assignee=str(ben.pk))
     assert tickets(content) == []
     assert f'<option value="{ben.pk}" selected>ben</option>' in content
@@ -315,12 +315,12 @@ def test_filter_form_shows_the_active_filters(agent_client: Client) -> None:
     ],
 )
 def test_invalid_query_string_shows_the_queue(agent_client: Client, query: dict[str, Any]) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     assert tickets(page(agent_client, **query)) == [assignment.ticket_id]
 
 
 def test_invalid_filter_value_shows_an_error(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     assert "Ensure this value is less than or equal to 1" in page(agent_client, confidence_min="7")
     assert "is not one of the available choices" in page(agent_client, reason="because")
 
@@ -364,7 +364,7 @@ def test_sorting_uses_exact_values(agent_client: Client) -> None:
 
 
 def test_header_shows_the_order_and_links_to_the_reverse(agent_client: Client) -> None:
-    hold(make_ticket())
+    send_to_review(make_ticket())
     content = page(agent_client, sort="-age", reason="below_threshold", page="1")
     header = re.findall(r"<th[^>]*of-age.*?</th>", content, re.DOTALL)[0]
     assert 'aria-sort="descending"' in header
@@ -511,7 +511,7 @@ def confirm(agent_client: Client, *assignments: Assignment, **more: Any) -> str:
 
 
 def test_preview_lists_tickets_and_their_label_without_deciding(agent_client: Client) -> None:
-    assignments = hold(make_ticket("first one"), make_ticket("second <one>"))
+    assignments = send_to_review(make_ticket("first one"), make_ticket("second <one>"))
     content = accept(agent_client, *assignments)
     assert "Accept 2 tickets as Billing | Positive?" in content
     assert "first one" in content
@@ -520,7 +520,7 @@ def test_preview_lists_tickets_and_their_label_without_deciding(agent_client: Cl
 
 
 def test_a_confirmed_group_is_accepted_in_bulk(agent_client: Client, ana: User) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     content = confirm(agent_client, *assignments[:2])
     assert "2 tickets accepted as Billing | Positive." in content
     first, second = Decision.objects.order_by("pk")
@@ -531,7 +531,7 @@ def test_a_confirmed_group_is_accepted_in_bulk(agent_client: Client, ana: User) 
 
 
 def test_bulk_accept_can_be_undone_in_one_step(agent_client: Client) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     form = confirm(agent_client, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     content = read(agent_client.post(UNDO, fields, follow=True))
@@ -543,12 +543,12 @@ def test_bulk_accept_can_be_undone_in_one_step(agent_client: Client) -> None:
 
 
 def test_bulk_accept_of_another_person_cannot_be_undone(agent_client: Client, ben: User) -> None:
-    decision = answer(hold(make_ticket())[0], ben)
+    decision = answer(send_to_review(make_ticket())[0], ben)
     assert "Undo: return" not in page(agent_client, undo=str(decision.pk))
 
 
 def test_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     label = label_of(accept(agent_client, *assignments))
     for expected in (
         "2 tickets accepted as Billing | Positive.",
@@ -561,7 +561,7 @@ def test_double_click_accepts_once_and_can_still_be_undone(agent_client: Client)
 
 
 def test_accept_all_selects_every_eligible_row_of_the_page(agent_client: Client) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     blind_assignment()
     shown = re.findall(r'name="shown" value="(\d+)"', page(agent_client))
     assert sorted(map(int, shown)) == [assignment.pk for assignment in assignments]
@@ -570,9 +570,9 @@ def test_accept_all_selects_every_eligible_row_of_the_page(agent_client: Client)
 
 
 def test_different_suggestions_are_offered_as_groups(agent_client: Client) -> None:
-    billing = hold(make_ticket("one"), make_ticket("two"))
+    billing = send_to_review(make_ticket("one"), make_ticket("two"))
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
-    refunds = hold(make_ticket("three"), category=child)
+    refunds = send_to_review(make_ticket("three"), category=child)
     content = accept(agent_client, *refunds, *billing)
     assert "These have different suggestions" in content
     groups = re.findall(r"<h2>(.*?)</h2>", content)
@@ -585,7 +585,10 @@ def test_different_suggestions_are_offered_as_groups(agent_client: Client) -> No
 
 
 def test_confirmation_of_one_label_accepts_no_other(agent_client: Client) -> None:
-    billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
+    billing, account = (
+        send_to_review(make_ticket("one"))[0],
+        send_to_review(make_ticket("two"), category=category("Account"))[0],
+    )
     label = label_of(accept(agent_client, billing))
     content = accept(agent_client, billing, account, confirmed="yes", label=label)
     assert "1 ticket accepted as Billing | Positive. Left out: 1 now suggested with another label." in content
@@ -594,7 +597,7 @@ def test_confirmation_of_one_label_accepts_no_other(agent_client: Client) -> Non
 
 
 def test_changed_suggestion_is_not_accepted(agent_client: Client) -> None:
-    (assignment,) = hold(make_ticket())
+    (assignment,) = send_to_review(make_ticket())
     label = label_of(accept(agent_client, assignment))
     reclassify(assignment.ticket, category=category("Account"))
     assert "now suggested with another label" in accept(agent_client, assignment, confirmed="yes", label=label)
@@ -602,9 +605,11 @@ def test_changed_suggestion_is_not_accepted(agent_client: Client) -> None:
 
 
 def test_tickets_left_out_are_listed_with_reasons(agent_client: Client, ana: User, ben: User) -> None:
-    fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
+    fine, mine, gone, lead, held, failed, retired = (
+        send_to_review(make_ticket(f"no. {number}"))[0] for number in range(7)
+    )
     configure_review(double_share=1)
-    double = hold(make_ticket("asks two"))[0]
+    double = send_to_review(make_ticket("asks two"))[0]
     configure_review()
     blind = blind_assignment()
     answer(mine, ana)
@@ -634,7 +639,7 @@ def test_tickets_left_out_are_listed_with_reasons(agent_client: Client, ana: Use
 
 
 def test_own_and_expired_leases_do_not_prevent_bulk_accept(agent_client: Client, ana: User, ben: User) -> None:
-    own, abandoned = hold(make_ticket("one"), make_ticket("two"))
+    own, abandoned = send_to_review(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, own.ticket)
     leases.lease_ticket(ben, abandoned.ticket)
     expire_leases(abandoned)
@@ -657,7 +662,7 @@ def test_empty_selection_is_explained(agent_client: Client) -> None:
 
 
 def test_bulk_accept_returns_to_the_filtered_queue(agent_client: Client) -> None:
-    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assignments = send_to_review(make_ticket("one"), make_ticket("two"))
     content = page(agent_client, sort="-age", reason="below_threshold", undo="7")
     back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
     content = accept(agent_client, assignments[0], back=back)
@@ -674,8 +679,11 @@ def test_bulk_accept_never_redirects_to_another_site(agent_client: Client, back:
 
 
 def test_preview_can_give_one_label_to_all_tickets(ana: User, ben: User) -> None:
-    assignments = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
-    held = hold(make_ticket("three"))[0]
+    assignments = [
+        *send_to_review(make_ticket("one")),
+        *send_to_review(make_ticket("two"), category=category("Account")),
+    ]
+    held = send_to_review(make_ticket("three"))[0]
     leases.lease_ticket(ben, held.ticket)
     label = Label(category("General"), sentiment("Neutral"))
     preview = bulk.preview(
