@@ -39,6 +39,7 @@ class Reply:
     refusal: str | None = None
     logprobs: Any = None
     status: int = 200
+    code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes = b""
     delay: float = 0.0
@@ -104,9 +105,9 @@ def spelled(tokens: Sequence[str], logprob: float = -0.25) -> dict[str, Any]:
     return {"content": [{"token": token, "bytes": list(token.encode())} | each for token in tokens], "refusal": None}
 
 
-def error(status: int, message: str = "it went wrong", **headers: str) -> Reply:
+def error(status: int, message: str = "it went wrong", code: str | None = None, **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(kind=Kind.ERROR, status=status, content=message, headers=named)
+    return Reply(kind=Kind.ERROR, status=status, content=message, code=code, headers=named)
 
 
 def html() -> Reply:
@@ -300,7 +301,7 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 def _body(request: Request, reply: Reply) -> tuple[int, str, bytes]:
     if reply.kind == Kind.ERROR:
-        problem = {"error": {"message": reply.content, "type": "error", "param": None, "code": None}}
+        problem = {"error": {"message": reply.content, "type": "error", "param": None, "code": reply.code}}
         return reply.status, "application/json", json.dumps(problem).encode()
     if reply.kind == Kind.HTML:
         return 200, "text/html", reply.raw

@@ -98,6 +98,7 @@ class FailureKind(StrEnum):
     """Why an answer is missing or invalid."""
 
     BROKEN_JSON = "broken_json"
+    AMBIGUOUS = "ambiguous"
     WRONG_KEYS = "wrong_keys"
     UNKNOWN_LABEL = "unknown_label"
     BAD_CONFIDENCE = "bad_confidence"
@@ -111,7 +112,10 @@ class FailureKind(StrEnum):
     FOREIGN_REPLY = "foreign_reply"
     REJECTED = "rejected"
     NO_KEY = "no_key"
-    WRONG_KEY = "wrong_key"
+    UNAUTHORIZED = "unauthorized"
+    PAYMENT_REQUIRED = "payment_required"
+    QUOTA = "quota"
+    MODEL_GONE = "model_gone"
     BROKEN_MODEL = "broken_model"
     UNTRAINED = "untrained"
     BUDGET = "budget"
@@ -141,6 +145,26 @@ class ClassifierError(Exception):
         self.retry_after = retry_after
         self.reply = reply
         self.usage = usage or Usage()
+
+
+class ProviderFault(ClassifierError):
+    """The provider answers nobody, so the ticket is not to blame and can wait until somebody mends it.
+
+    `kind` is NO_KEY, UNAUTHORIZED, PAYMENT_REQUIRED, QUOTA, MODEL_GONE or UNREACHABLE; `words` is what the provider
+    itself says, on one line, empty if it says nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FailureKind,
+        words: str = "",
+        permanent: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, kind=kind, permanent=permanent, retry_after=retry_after)
+        self.words = words
 
 
 class Question(NamedTuple):

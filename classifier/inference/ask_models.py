@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind, IndexedResult, Question
+from classifier.contract.types import Answer, ClassifierError, FailureKind, IndexedResult, ProviderFault, Question
 from classifier.database.batches import chunked
 from classifier.inference import budget, few_shot, pseudonyms, registry
 from classifier.inference.budget import BudgetReservation
@@ -19,8 +19,9 @@ class ResultStream:
     nothing arrived.
 
     Texts are consumed as needed, at most `hand_size` ahead. Each result is charged to the provider's budget. When the
-    budget is used up, the next text yields a budget failure and the rest are not asked. Endpoints get as many examples
-    as their row or `examples` says; only embeddings of the texts are stored for that.
+    budget is used up, the next text yields a budget failure and the rest are not asked; after a ProviderFault the rest
+    are not asked either, and `fault` says why. Endpoints get as many examples as their row or `examples` says; only
+    embeddings of the texts are stored for that.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ResultStream:
         self._reservation = BudgetReservation(language_model, version.terms, examples=self._number)
         self._unaffordable: list[int] = []
         self._until: float | None = None
+        self.fault: ProviderFault | None = None
 
     def stop(self) -> None:
         """Ask about no further texts. Pending results still arrive unless they take too long."""
@@ -49,6 +51,8 @@ class ResultStream:
                 self._reservation.settle([self._language_model.cost(result.usage) for _place, result in group])
                 for _place, result in group:
                     self._language_model.remember(result.usage.json_mode)
+                    if isinstance(result, ProviderFault):
+                        self.fault = result
                 yield group
                 if self._until and time.monotonic() > self._until:
                     return
@@ -74,7 +78,7 @@ class ResultStream:
             affordable = self._reservation.reserve(len(texts))
             solved = few_shot.examples_for(texts, self._version, self._number)
             for number, question in enumerate(map(Question, texts, solved or repeat(()))):
-                if self._until:
+                if self._until or self.fault:
                     return
                 # Answers may since have cost less than was reserved, which frees budget.
                 if number >= affordable and not self._reservation.reserve(1):
@@ -87,14 +91,15 @@ class ResultStream:
 def ask_all(
     texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Iterator[list[IndexedResult]]:
-    """The model's result for each text in order of arrival; budget errors for texts that were not asked."""
+    """The model's result for each text in order of arrival; texts that were not asked get the error that says why."""
     left = set(range(len(texts)))
-    for group in ResultStream(texts, language_model, version, examples=examples):
+    asking = ResultStream(texts, language_model, version, examples=examples)
+    for group in asking:
         left -= {place for place, _result in group}
         if group:
             yield group
     if left:
-        yield [(place, _over_budget(language_model)) for place in sorted(left)]
+        yield [(place, _unasked(asking.fault) or _over_budget(language_model)) for place in sorted(left)]
 
 
 def ask(
@@ -104,6 +109,11 @@ def ask(
     return next(
         result for group in ResultStream([text], language_model, version, examples=examples) for _place, result in group
     )
+
+
+def _unasked(fault: ProviderFault | None) -> ProviderFault | None:
+    """The same fault for a text that caused no request."""
+    return fault and ProviderFault(str(fault), kind=fault.kind, words=fault.words)
 
 
 def _over_budget(language_model: LanguageModel) -> ClassifierError:

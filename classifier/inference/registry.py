@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode
+from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode, ProviderFault
 from classifier.embeddings import nearest_examples
 from classifier.inference.backends import build
 from classifier.models import LanguageModel, Provider, SpecialistVersion
@@ -41,11 +41,11 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    """Allowed addresses of a host. Raises ClassifierError for a blocked internal host, and OSError."""
+    """Allowed addresses of a host. Raises ProviderFault for a blocked internal host, and OSError."""
     try:
         return ssrf.allowed_addresses(host, port)
     except ssrf.ForbiddenAddress as error:
-        raise ClassifierError(str(error), kind=FailureKind.REJECTED, permanent=True) from error
+        raise ProviderFault(str(error), kind=FailureKind.UNREACHABLE) from error
 
 
 def _specialist(language_model: LanguageModel) -> Classifier:

@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.contract.types import Answer, ClassifierError, FailureKind, ProviderFault
 from classifier.database.batches import chunked
 from classifier.inference.ask_models import ResultStream
 from classifier.leases import leases
@@ -92,8 +92,8 @@ def _ask_contender(run: Run, contender: Contender, on_result: OnResult) -> None:
 
     asking = ResultStream(texts(), contender.language_model, version, examples=contender.examples)
     for group in asking:
-        # A model that was not asked because the budget was spent has not failed.
-        asked = [(items[place], answer) for place, answer in group if not _is_over_budget(answer)]
+        # A model that could not be asked, for its budget or its provider, has not failed.
+        asked = [(items[place], answer) for place, answer in group if not _is_unasked(answer)]
         for result in _store([_result(contender, item, answer, grader) for item, answer in asked]):
             on_result(contender, result.item, result)
         if len(asked) < len(group):
@@ -124,8 +124,10 @@ def _store(results: Sequence[Result]) -> list[Result]:
     return stored
 
 
-def _is_over_budget(answer: Answer | ClassifierError) -> bool:
-    return isinstance(answer, ClassifierError) and answer.kind == FailureKind.BUDGET
+def _is_unasked(answer: Answer | ClassifierError) -> bool:
+    return isinstance(answer, ProviderFault) or (
+        isinstance(answer, ClassifierError) and answer.kind == FailureKind.BUDGET
+    )
 
 
 def _result(contender: Contender, item: SnapshotItem, answer: Answer | ClassifierError, grader: Grader) -> Result:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode
+from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode, ProviderFault
 from classifier.security.secrets_from_env import secret_or_empty
 
 if TYPE_CHECKING:
@@ -54,14 +54,13 @@ def chat_model(
     addresses: "Resolver",
 ) -> Classifier:
     """A model behind an OpenAI-compatible URL, one object per process. `addresses` resolves its host to allowed
-    addresses. Raises ClassifierError if the key is missing.
+    addresses. Raises ProviderFault if the key is missing.
     """
     api_key = secret_or_empty(api_key_env)
     if api_key_env and not api_key:
-        raise ClassifierError(
+        raise ProviderFault(
             f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
             kind=FailureKind.NO_KEY,
-            permanent=True,
         )
     with _building:
         endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)

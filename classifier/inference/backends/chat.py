@@ -69,14 +69,14 @@ class ChatClassifier:
         conversation = prompt.messages(contract, text, question.examples)
         usage = Usage(shortened=text != question.text)
         invalid: prompt.InvalidAnswer | None = None
-        reply = ""
+        reply, known_faults = "", self._endpoint.faults
         for _attempt in ("first", "repair"):
             if invalid:
                 conversation = prompt.repair(conversation, reply, invalid)
             try:
-                completion, json_mode = await self._complete(conversation, contract)
+                completion, json_mode = await self._complete(conversation, contract, known_faults)
             except ClassifierError as error:
-                error.usage = replace(usage, requests=usage.requests + 1)
+                error.usage = replace(usage, requests=usage.requests + error.usage.requests)
                 raise
             usage, reply = _add_usage(usage, completion, json_mode), completion.content
             try:
@@ -86,40 +86,42 @@ class ChatClassifier:
         assert invalid is not None  # noqa: S101 - the loop leaves here only after an invalid answer
         raise ClassifierError(str(invalid), kind=invalid.kind, permanent=True, reply=reply, usage=usage)
 
-    async def _complete(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+    async def _complete(self, conversation: Any, contract: Contract, known: int) -> tuple[Completion, JsonMode]:
         if self._json_mode == JsonMode.UNKNOWN and not self._detected:
             # One request detects the mode while the others wait; if it fails, each detects it itself.
             async with self._detecting:
                 if not self._detected:
                     try:
-                        return await self._detect_mode(conversation, contract)
+                        return await self._detect_mode(conversation, contract, known)
                     finally:
                         self._detected = True
         if self._json_mode == JsonMode.UNKNOWN:
-            return await self._detect_mode(conversation, contract)
+            return await self._detect_mode(conversation, contract, known)
         if self._json_mode == JsonMode.SCHEMA:
             # An endpoint that supports schemas may still refuse this one, for its size or for one text.
-            completion, _mode = await self._strictest_mode(conversation, contract)
+            completion, _mode = await self._strictest_mode(conversation, contract, known)
             return completion, JsonMode.SCHEMA
-        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+        return await self._ask(conversation, contract, known, JsonMode.OBJECT), JsonMode.OBJECT
 
-    async def _detect_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
-        completion, self._json_mode = await self._strictest_mode(conversation, contract)
+    async def _detect_mode(self, conversation: Any, contract: Contract, known: int) -> tuple[Completion, JsonMode]:
+        completion, self._json_mode = await self._strictest_mode(conversation, contract, known)
         return completion, self._json_mode
 
-    async def _strictest_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+    async def _strictest_mode(self, conversation: Any, contract: Contract, known: int) -> tuple[Completion, JsonMode]:
         try:
-            return await self._ask(conversation, contract, JsonMode.SCHEMA), JsonMode.SCHEMA
+            return await self._ask(conversation, contract, known, JsonMode.SCHEMA), JsonMode.SCHEMA
         except ClassifierError as error:
             if error.kind != FailureKind.REJECTED:
                 raise
-        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+        return await self._ask(conversation, contract, known, JsonMode.OBJECT), JsonMode.OBJECT
 
-    async def _ask(self, conversation: Any, contract: Contract, mode: JsonMode) -> Completion:
+    async def _ask(self, conversation: Any, contract: Contract, known: int, mode: JsonMode) -> Completion:
         form: dict[str, Any] = {"type": mode.value}
         if mode == JsonMode.SCHEMA:
             form["json_schema"] = {"name": "ticket_labels", "strict": True, "schema": contract.answer_schema}
-        request = {"messages": conversation, "response_format": form} | _sdk_parameters(self._parameters)
+        request = {"messages": conversation, "response_format": form, "known_faults": known} | _sdk_parameters(
+            self._parameters
+        )
         if not (self._logprobs and self._endpoint.takes_logprobs):
             return await self._endpoint.complete(**request)
         try:
@@ -163,7 +165,7 @@ def _validated_answer(completion: Completion, contract: Contract) -> Answer:
 def _add_usage(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
     return replace(
         usage,
-        requests=usage.requests + 1,
+        requests=usage.requests + completion.requests,
         input_tokens=usage.input_tokens + completion.input_tokens,
         output_tokens=usage.output_tokens + completion.output_tokens,
         latency_ms=usage.latency_ms + completion.latency_ms,

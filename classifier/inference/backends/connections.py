@@ -54,5 +54,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
 
 
 def http_client(addresses: Resolver) -> httpx2.AsyncClient:
-    """An HTTP client for the SDK. It ignores proxy variables, since a proxy would resolve names itself."""
-    return openai.DefaultAsyncHttpxClient(transport=_Transport(GuardedNetwork(addresses)))
+    """An HTTP client for the SDK. It follows no redirects, and ignores proxy variables, since a proxy would resolve
+    names itself.
+    """
+    return openai.DefaultAsyncHttpxClient(transport=_Transport(GuardedNetwork(addresses)), follow_redirects=False)

@@ -3,28 +3,29 @@
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import httpx2
 import openai
 
-from classifier.contract.types import ClassifierError, FailureKind
-from classifier.inference.backends import connections
+from classifier.contract.types import ClassifierError, FailureKind, ProviderFault, Usage
+from classifier.inference.backends import connections, faults
 from classifier.inference.backends.circuit_breaker import Breaker
-from classifier.retry_after import retry_after
+from classifier.inference.backends.faults import Asked
+from classifier.inference.backends.head_start import HeadStart
 
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 LONGEST_RETRY_AFTER = 20.0
 """Seconds. If an endpoint asks for a longer pause, the ticket is retried later instead."""
 
-_RETRYABLE = {408, 409, 425, 429}
 _MALFORMED_REPLY = (ValueError, TypeError, AttributeError, IndexError, KeyError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One reply: text, finish reason, refusal, tokens, and milliseconds of the last attempt.
+    """One reply: text, finish reason, refusal, tokens, milliseconds of the last attempt, and requests with retries.
 
     `token_logprobs` is passed on as received, whatever it is.
     """
@@ -36,6 +37,7 @@ class Completion:
     output_tokens: int
     latency_ms: float
     token_logprobs: Any
+    requests: int = 1
 
 
 class Endpoint:
@@ -53,11 +55,10 @@ class Endpoint:
         self.model = model
         # Kept here because classifiers are rebuilt whenever a model's row changes.
         self.takes_logprobs = True
-        self._base_url = base_url
-        self._api_key = api_key
-        self._api_key_env = api_key_env
+        self._asked = Asked(model, base_url, api_key_env, api_key)
         self._timeout = timeout
         self._slots = asyncio.Semaphore(max_in_flight)
+        self._head_start = HeadStart()
         self._breaker = Breaker()
         # The SDK refuses an empty key; servers without keys ignore this one.
         self._client = openai.AsyncOpenAI(
@@ -68,40 +69,53 @@ class Endpoint:
             http_client=connections.http_client(addresses),
         )
 
-    async def complete(self, **parameters: Any) -> Completion:
-        """Send a request and retry transient failures. Raises ClassifierError."""
-        for tries_left in range(TRIES - 1, -1, -1):
-            try:
-                return await self._attempt(parameters)
-            except ClassifierError as error:
-                if error.permanent or not tries_left or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
-                    raise
-                await asyncio.sleep(_pause(TRIES - 1 - tries_left, error.retry_after))
-        raise AssertionError("unreachable")
+    @property
+    def faults(self) -> int:
+        """How many faults of the provider there have been so far."""
+        return self._head_start.faults
 
-    async def _attempt(self, parameters: dict[str, Any]) -> Completion:
-        """One request. It holds a slot only while it runs, so a retry's pause blocks nobody."""
-        async with self._slots:
-            if wait := self._breaker.wait():
-                raise ClassifierError(
-                    f"{self.model} keeps failing and is paused for {wait:.0f} s.",
-                    kind=FailureKind.UNREACHABLE,
-                    retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
-                )
-            begun = time.perf_counter()
+    async def complete(self, *, known_faults: int, **parameters: Any) -> Completion:
+        """Send a request and retry transient failures. Raises ClassifierError, without a request if the provider had a
+        fault since there were `known_faults`.
+        """
+        sent = 0
+        while True:
             try:
-                async with asyncio.timeout(self._timeout):
-                    reply = await self._client.chat.completions.create(model=self.model, **parameters)
-                completion = _completion(reply, begun)
-            except (openai.OpenAIError, TimeoutError, *_MALFORMED_REPLY) as fault:
-                error = self._classifier_error(fault)
-                if error.permanent or error.kind == FailureKind.RATE_LIMITED:
-                    self._breaker.succeeded()
-                else:
-                    self._breaker.failed()
-                raise error from fault
-            self._breaker.succeeded()
-            return completion
+                # A slot is held only while a request runs, so a retry's pause blocks nobody.
+                async with self._slots, self._head_start.turn(known_faults):
+                    self._check_breaker()
+                    sent += 1
+                    return replace(await self._send(parameters), requests=sent)
+            except ClassifierError as error:
+                error.usage = Usage(requests=sent)
+                if error.permanent or sent == TRIES or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
+                    raise
+                known_faults = self.faults
+                await asyncio.sleep(_pause(sent, error.retry_after))
+
+    def _check_breaker(self) -> None:
+        if wait := self._breaker.wait():
+            raise ClassifierError(
+                f"{self.model} keeps failing and is paused for {wait:.0f} s.",
+                kind=FailureKind.UNREACHABLE,
+                retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
+            )
+
+    async def _send(self, parameters: dict[str, Any]) -> Completion:
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._timeout):
+                reply = await self._client.chat.completions.create(model=self.model, **parameters)
+            completion = _completion(reply, begun)
+        except (openai.OpenAIError, TimeoutError, *_MALFORMED_REPLY) as fault:
+            error = self._classifier_error(fault)
+            if error.permanent or error.kind == FailureKind.RATE_LIMITED:
+                self._breaker.succeeded()
+            else:
+                self._breaker.failed()
+            raise error from fault
+        self._breaker.succeeded()
+        return completion
 
     def _classifier_error(self, fault: Exception) -> ClassifierError:
         match fault:
@@ -112,35 +126,21 @@ class Endpoint:
             case openai.APIConnectionError(__cause__=ClassifierError() as refused):
                 return refused
             case openai.APIConnectionError():
-                return ClassifierError(
-                    f"No connection to {self._base_url} ({fault.__cause__ or fault}). Check the URL and the network.",
-                    kind=FailureKind.UNREACHABLE,
-                )
+                return self._connection_error(fault)
             case openai.APIStatusError():
-                return self._status_error(fault)
+                return faults.status_error(self._asked, fault.status_code, fault.body, fault.response.headers)
         return ClassifierError(
-            f"{self._base_url} answered, but not in the OpenAI protocol. Check that the URL ends with the version.",
+            f"{self._asked.base_url} answered, but not in the OpenAI protocol. "
+            "Check that the URL ends with the version.",
             kind=FailureKind.FOREIGN_REPLY,
         )
 
-    def _status_error(self, fault: openai.APIStatusError) -> ClassifierError:
-        status, reason = fault.status_code, self._without_key(_reason(fault))
-        if status in (401, 403):
-            where = f"the key in {self._api_key_env}" if self._api_key_env else "the provider's key variable"
-            return ClassifierError(
-                f"{status}: {self.model} refused the request; check {where}. {reason}",
-                kind=FailureKind.WRONG_KEY,
-                permanent=True,
-            )
-        if status in _RETRYABLE or status >= 500:
-            kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.SERVER_ERROR
-            return ClassifierError(f"{status}: {reason}", kind=kind, retry_after=retry_after(fault.response.headers))
-        hint = "Check the base URL and the model's name. " if status == 404 else ""
-        return ClassifierError(f"{status}: {hint}{reason}", kind=FailureKind.REJECTED, permanent=True)
-
-    def _without_key(self, reason: str) -> str:
-        """Some endpoints quote the key that they refuse."""
-        return reason.replace(self._api_key, "[key]") if self._api_key else reason
+    def _connection_error(self, fault: openai.APIConnectionError) -> ClassifierError:
+        cause = fault.__cause__ or fault
+        message = f"No connection to {self._asked.base_url} ({cause}). Check the URL and the network."
+        if isinstance(cause, httpx2.ConnectError):
+            return ProviderFault(message, kind=FailureKind.UNREACHABLE, words=str(cause), permanent=False)
+        return ClassifierError(message, kind=FailureKind.UNREACHABLE)
 
 
 def _completion(reply: Any, begun: float) -> Completion:
@@ -157,15 +157,8 @@ def _completion(reply: Any, begun: float) -> Completion:
     )
 
 
-def _reason(fault: openai.APIStatusError) -> str:
-    """The endpoint's error message on one line of limited length."""
-    body = fault.body
-    message = body.get("message") if isinstance(body, dict) else body
-    return " ".join(str(message or fault.message).split())[:300]
-
-
-def _pause(tries: int, asked_for: float | None) -> float:
+def _pause(sent: int, asked_for: float | None) -> float:
     """Seconds before the next attempt: what the endpoint asked for, else exponential backoff; both with jitter."""
     if asked_for is not None:
         return asked_for + random.uniform(0, 0.25)  # noqa: S311 - no secret hangs on it
-    return min(FIRST_PAUSE * 2.0**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
+    return min(FIRST_PAUSE * 2.0 ** (sent - 1), LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it

@@ -276,7 +276,7 @@ class TestAskingForThem:
         with OpenAIServer([error(401)]) as server:
             primary(server, logprobs=True)
             runner.classify_next_batch()
-        assert (Failure.objects.get(ticket=ticket).kind, len(server.requests)) == ("wrong_key", 1)
+        assert (Failure.objects.get(ticket=ticket).kind, len(server.requests)) == ("unauthorized", 1)
 
     def test_the_budget_is_charged_what_was_answered(self, primary: Use) -> None:
         reply = without_logprobs(lambda _request: replace(answer(), input_tokens=10, output_tokens=1))

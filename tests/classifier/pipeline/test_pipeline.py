@@ -110,7 +110,7 @@ def test_a_second_opinion_that_fails_holds_nothing_up(primary: Use, second_opini
         second_opinion(second)
         runner.classify_next_batch()
     assert (settled(ticket).state, verdict_of(ticket).second_opinion) == (Ticket.State.NEEDS_REVIEW, None)
-    assert Failure.objects.get().kind == "wrong_key"
+    assert Failure.objects.get().kind == "unauthorized"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_long_retry_after_postpones_the_ticket(primary: Use) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "kind"),
-    [(error(401), "wrong_key"), (error(404), "rejected"), (error(422, "too long"), "rejected")],
+    [(error(401), "unauthorized"), (error(404), "model_gone"), (error(422, "too long"), "rejected")],
 )
 def test_permanent_errors_go_to_review_at_once(primary: Use, reply: Reply, kind: str) -> None:
     ticket = make_ticket()
