@@ -91,13 +91,14 @@ class ResultStream:
 def ask_all(
     texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Iterator[list[IndexedResult]]:
-    """The model's result for each text in order of arrival; texts that were not asked get the error that says why."""
+    """The model's result for each text in order of arrival, empty lists while nothing arrives; texts that were not asked
+    get the error that says why.
+    """
     left = set(range(len(texts)))
     asking = ResultStream(texts, language_model, version, examples=examples)
     for group in asking:
         left -= {place for place, _result in group}
-        if group:
-            yield group
+        yield group
     if left:
         yield [(place, _unasked(asking.fault) or _over_budget(language_model)) for place in sorted(left)]
 

@@ -1,124 +1,177 @@
 """The cascade: the front model answers what it is confident of, the primary answers the rest, the gate decides, and a
-second model gives its opinion on tickets that need review. Works for stored tickets and for unstored texts.
+second model gives its opinion on tickets that need review.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from classifier.models import ContractVersion, Epoch, Gate, GateMode, LanguageModel, Prediction, Score, Scorer, Ticket
-from classifier.pipeline import gate
+from classifier.pipeline import claims, gate, predict, scoring
 from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 logger = logging.getLogger(__name__)
 
+Stage = Generator[list["Stage"], None, None]
+"""One model's work on some tickets. It yields several times a second: the stages that follow from new answers, if any.
+So no ticket waits for another's slow answer.
+"""
 
-class Sink(Protocol):
-    """Where predictions, scores and verdicts go: the database or memory. Tickets have primary keys either way."""
+
+class Cascade:
+    """Takes stored tickets from text to verdict, under the current gate and contract."""
+
+    def __init__(self, settings: Gate, version: ContractVersion) -> None:
+        self._settings, self._version = settings, version
+        self._primary, self._front = settings.active_primary(), settings.active_front()
+        self._second = settings.active_second_opinion()
+        self._epoch = gate.current_epoch(settings, version)
+        self._front_outcomes: dict[int, PredictionOutcome] = {}
+
+    def run(self, tickets: Sequence[Ticket], *, is_abandoned: Callable[[], bool] = lambda: False) -> None:
+        """Reach a verdict on each ticket, except those that are postponed. Once abandoned, requests are cancelled."""
+        first = self._ask_primary(tickets) if self._front is None else self._ask_front(tickets, self._front)
+        stages = deque([first])
+        try:
+            while stages and not is_abandoned():
+                stage = stages.popleft()
+                following = next(stage, None)
+                if following is not None:
+                    stages += [stage, *following]
+        finally:
+            for stage in stages:
+                stage.close()
 
     def predict(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
     ) -> Iterator[list[TicketOutcome]]:
-        """Ask the model about each ticket; yields groups as they are answered."""
+        """Ask the model about each ticket; yields groups as they are answered, empty ones meanwhile."""
+        return predict.predict(tickets, language_model, version)
 
     def postpones(self, outcome: TicketOutcome) -> bool:
         """Whether the ticket is tried again later instead of getting a verdict now."""
+        return claims.postpones(outcome)
 
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         """The scores of predictions, by ticket."""
+        return scoring.stored_scores(outcomes, scorer, version)
 
     def is_for_audit(self, epoch: Epoch, scored: ScoredOutcome) -> bool:
         """Whether people will review the ticket blind, which makes a second opinion pointless."""
+        return gate.is_for_audit(epoch, scored)
 
     def record_verdicts(
         self, epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
     ) -> None:
         """Decide on these outcomes; `second_opinions` are by ticket."""
+        gate.record_verdicts(epoch, outcomes, second_opinions)
 
+    def _ask_front(self, tickets: Sequence[Ticket], front: LanguageModel) -> Stage:
+        return self._ask_optional(
+            tickets,
+            front,
+            on_answers=lambda group: self._take_confident(group, front),
+            on_unanswered=lambda rest: [self._ask_primary(rest)],
+        )
 
-class Cascade:
-    """Takes tickets from text to verdict, under the current gate and contract."""
-
-    def __init__(self, settings: Gate, version: ContractVersion, sink: Sink) -> None:
-        self._settings, self._version, self._sink = settings, version, sink
-        self._primary, self._front = settings.active_primary(), settings.active_front()
-        self._epoch = gate.current_epoch(settings, version)
-        self._front_outcomes: dict[int, PredictionOutcome] = {}
-        self._answered_in_front: set[int] = set()
-
-    def run(self, tickets: Sequence[Ticket]) -> None:
-        """Reach a verdict on each ticket, except those that the sink postpones."""
-        unsure: list[ScoredOutcome] = []
-        for group in chain(self._ask_front(tickets), self._ask_primary(tickets)):
-            accepted = [outcome for outcome in group if gate.may_auto_accept(self._epoch, outcome)]
-            self._record_verdicts(self._epoch, accepted, {})
-            unsure += [outcome for outcome in group if outcome not in accepted]
-        self._record_verdicts(self._epoch, unsure, self._second_opinions(unsure))
-
-    def _ask_front(self, tickets: Sequence[Ticket]) -> Iterator[list[ScoredOutcome]]:
-        """Yield the front model's confident answers, for the score to decide on as it does on the primary's.
-
-        Where stated confidence decides, they are auto-accepted here by the front model's own threshold.
+    def _take_confident(self, group: list[TicketOutcome], front: LanguageModel) -> list[Stage]:
+        """Let the score decide on the front model's confident answers as it does on the primary's, or, where stated
+        confidence decides, the front model's own threshold. The primary is asked about the others.
         """
-        if self._front is None:
-            return
+        self._front_outcomes |= {ticket.pk: outcome for ticket, outcome in group}
+        confident = [outcome for outcome in group if self._is_confident(outcome.outcome)]
         by_confidence, epoch = self._epoch.mode == GateMode.CONFIDENCE, self._epoch
         if by_confidence:
-            epoch = gate.confidence_epoch(self._front, self._version, self._settings.front_threshold)
-        for group in self._predict_in_front(tickets, self._front):
-            self._front_outcomes |= {ticket.pk: outcome for ticket, outcome in group}
-            # Suspected injections are left to the primary.
-            scored = self._score(epoch, filter(self._is_confident, group))
-            sure = [outcome for outcome in scored if not outcome.suspected_injection]
-            self._answered_in_front |= {outcome.ticket.pk for outcome in sure}
-            if by_confidence:
-                self._record_verdicts(epoch, sure, {})
-            else:
-                yield sure
+            epoch = gate.confidence_epoch(front, self._version, self._settings.front_threshold)
+        # Suspected injections are left to the primary.
+        sure = [scored for scored in self._score(epoch, confident) if not scored.suspected_injection]
+        following = []
+        if by_confidence:
+            self._record(epoch, sure)
+        else:
+            following = self._decide(sure)
+        taken = {scored.ticket.pk for scored in sure}
+        rest = [ticket for ticket, _outcome in group if ticket.pk not in taken]
+        return [*following, self._ask_primary(rest)] if rest else following
 
-    def _predict_in_front(self, tickets: Sequence[Ticket], front: LanguageModel) -> Iterator[list[TicketOutcome]]:
-        try:
-            yield from self._sink.predict(tickets, front, self._version)
-        except Exception:
-            # The front model only saves calls: the primary can answer everything.
-            logger.exception("The front model %s failed; asking the primary.", front)
+    def _is_confident(self, outcome: PredictionOutcome) -> bool:
+        return isinstance(outcome, Prediction) and outcome.confidence >= self._settings.front_threshold
 
-    def _is_confident(self, ticket_outcome: TicketOutcome) -> bool:
-        prediction = ticket_outcome.outcome
-        return isinstance(prediction, Prediction) and prediction.confidence >= self._settings.front_threshold
+    def _ask_primary(self, tickets: Sequence[Ticket]) -> Stage:
+        for group in self.predict(tickets, self._primary, self._version):
+            answered = [outcome for outcome in group if not self.postpones(outcome)]
+            yield self._decide(self._score(self._epoch, answered))
 
-    def _ask_primary(self, tickets: Sequence[Ticket]) -> Iterator[list[ScoredOutcome]]:
-        remaining = [ticket for ticket in tickets if ticket.pk not in self._answered_in_front]
-        for group in self._sink.predict(remaining, self._primary, self._version):
-            yield self._score(self._epoch, (outcome for outcome in group if not self._sink.postpones(outcome)))
+    def _decide(self, outcomes: Sequence[ScoredOutcome]) -> list[Stage]:
+        """Record verdicts, except where another model's opinion is asked first."""
+        unsure = {scored.ticket.pk: scored for scored in outcomes if self._needs_opinion(scored)}
+        second = self._second if self._second != self._front else None
+        if second is None:
+            self._record(self._epoch, outcomes, self._front_opinions(unsure))
+            return []
+        self._record(self._epoch, [scored for scored in outcomes if scored.ticket.pk not in unsure])
+        return [self._ask_second(unsure, second)] if unsure else []
 
-    def _second_opinions(self, unsure: Sequence[ScoredOutcome]) -> dict[int, PredictionOutcome]:
-        """What a second model predicts for tickets whose first prediction was not accepted.
+    def _needs_opinion(self, scored: ScoredOutcome) -> bool:
+        """Whether people will review a model's answer, and see what a second model says. Audits are reviewed blind."""
+        return (
+            isinstance(scored.outcome, Prediction)
+            and not gate.may_auto_accept(self._epoch, scored)
+            and not self.is_for_audit(self._epoch, scored)
+        )
 
-        Without another model it is the front model's earlier answer, unless that was the first prediction itself.
-        Audited tickets are reviewed blind, so no opinion is paid for.
-        """
-        tickets = [
-            scored.ticket
-            for scored in unsure
-            if isinstance(scored.outcome, Prediction) and not self._sink.is_for_audit(self._epoch, scored)
-        ]
-        second = self._settings.active_second_opinion()
-        if second and second != self._front:
-            groups = self._sink.predict(tickets, second, self._version)
-            return {ticket.pk: outcome for group in groups for ticket, outcome in group}
+    def _front_opinions(self, unsure: dict[int, ScoredOutcome]) -> dict[int, PredictionOutcome]:
+        """The front model's earlier answers to tickets that the primary is unsure of, if it is of another family."""
         if self._front is None or not self._settings.is_of_another_family(self._front):
             return {}
-        others = {ticket.pk for ticket in tickets} - self._answered_in_front
-        return {pk: outcome for pk, outcome in self._front_outcomes.items() if pk in others}
+        return {
+            pk: self._front_outcomes[pk]
+            for pk, scored in unsure.items()
+            if pk in self._front_outcomes and scored.outcome.language_model_id != self._front.pk
+        }
 
-    def _score(self, epoch: Epoch, outcomes: Iterable[TicketOutcome]) -> list[ScoredOutcome]:
-        return gate.score_outcomes(epoch, list(outcomes), self._version, score=self._sink.score)
+    def _ask_second(self, unsure: dict[int, ScoredOutcome], second: LanguageModel) -> Stage:
+        def record(opinions: list[TicketOutcome]) -> list[Stage]:
+            scored = [unsure[ticket.pk] for ticket, _opinion in opinions]
+            self._record(self._epoch, scored, {ticket.pk: opinion for ticket, opinion in opinions})
+            return []
 
-    def _record_verdicts(
-        self, epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
+        def record_without(tickets: list[Ticket]) -> list[Stage]:
+            self._record(self._epoch, [unsure[ticket.pk] for ticket in tickets])
+            return []
+
+        tickets = [scored.ticket for scored in unsure.values()]
+        return self._ask_optional(tickets, second, on_answers=record, on_unanswered=record_without)
+
+    def _ask_optional(
+        self,
+        tickets: Sequence[Ticket],
+        language_model: LanguageModel,
+        *,
+        on_answers: Callable[[list[TicketOutcome]], list[Stage]],
+        on_unanswered: Callable[[list[Ticket]], list[Stage]],
+    ) -> Stage:
+        """Ask a model that tickets can do without, so that its faults hold nothing up."""
+        left = {ticket.pk: ticket for ticket in tickets}
+        try:
+            for group in self.predict(tickets, language_model, self._version):
+                yield on_answers(group)
+                for ticket, _outcome in group:
+                    del left[ticket.pk]
+        except Exception:
+            logger.exception("The model %s failed; going on without its answers.", language_model)
+        if left:
+            yield on_unanswered(list(left.values()))
+
+    def _score(self, epoch: Epoch, outcomes: Sequence[TicketOutcome]) -> list[ScoredOutcome]:
+        return gate.score_outcomes(epoch, outcomes, self._version, score=self.score) if outcomes else []
+
+    def _record(
+        self,
+        epoch: Epoch,
+        outcomes: Sequence[ScoredOutcome],
+        second_opinions: dict[int, PredictionOutcome] | None = None,
     ) -> None:
         if outcomes:
-            self._sink.record_verdicts(epoch, outcomes, second_opinions)
+            self.record_verdicts(epoch, outcomes, second_opinions or {})

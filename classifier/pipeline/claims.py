@@ -1,12 +1,18 @@
 """Claims on new tickets by workers. The sweep makes the tickets of a dead worker available again."""
 
+import random
 from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db.models import F
 
+from classifier.contract.types import FailureKind
 from classifier.leases import leases
-from classifier.models import Ticket
+from classifier.models import Failure, Ticket
+from classifier.pipeline.predict import TicketOutcome
+
+MOST_ATTEMPTS = 6
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
 def claim(limit: int) -> list[Ticket]:
@@ -20,3 +26,16 @@ def postpone(tickets: Sequence[Ticket], seconds: float, *, attempted: bool) -> N
     """Return tickets to the queue for this many seconds; without `attempted` this try does not count."""
     attempts = F("attempts") if attempted else F("attempts") - 1
     leases.release(tickets, timedelta(seconds=seconds), attempts=attempts)
+
+
+def postpones(outcome: TicketOutcome) -> bool:
+    """Postpone the ticket if its model cannot answer now but may later. Returns whether it was postponed."""
+    ticket, failure = outcome
+    if not isinstance(failure, Failure) or failure.permanent:
+        return False
+    unpaid = failure.kind == FailureKind.BUDGET
+    if not unpaid and ticket.attempts >= MOST_ATTEMPTS:
+        return False
+    pause = min(FIRST_PAUSE * 3 ** (ticket.attempts - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+    postpone([ticket], max(pause, failure.retry_after or 0), attempted=not unpaid)
+    return True

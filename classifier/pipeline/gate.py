@@ -10,7 +10,6 @@ from django.utils import timezone
 from classifier.contract.types import FailureKind
 from classifier.models import (
     ContractVersion,
-    Criterion,
     Epoch,
     Failure,
     Gate,
@@ -91,25 +90,11 @@ def _running_epoch(
 
 
 @transaction.atomic(durable=True)
-def set_threshold(threshold: float, *, by: User, reason: str) -> None:
-    """Set the confidence at which tickets are auto-accepted; author and reason go into the gate's history.
+def change_settings(*, by: User, reason: str, **values: Any) -> None:
+    """Set fields of the gate, such as `threshold` or `mode`; author and reason go into its history.
 
-    Raises ValidationError unless it is from 0 to 1.
+    Raises ValidationError for a threshold that is not from 0 to 1, or an unknown mode.
     """
-    _update_gate({"threshold": threshold}, by=by, reason=reason)
-
-
-@transaction.atomic(durable=True)
-def set_mode(mode: GateMode, *, about: Criterion, score_threshold: float, by: User, reason: str) -> None:
-    """Set what decides on auto-accept and which part of the label has to be right; author and reason go into the gate's
-    history.
-
-    Raises ValidationError for an unknown mode, or a score threshold that is not from 0 to 1.
-    """
-    _update_gate({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
-
-
-def _update_gate(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate = Gate.objects.select_for_update().get(pk=1)
     for name, value in values.items():
         setattr(gate, name, value)
@@ -119,18 +104,14 @@ def _update_gate(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate.save(update_fields=list(values))
 
 
-ScoreFunction = Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]]
-"""Returns the scores of predictions, by ticket."""
-
-
 def score_outcomes(
     epoch: Epoch,
     outcomes: Sequence[TicketOutcome],
     version: ContractVersion,
     *,
-    score: ScoreFunction = scoring.stored_scores,
+    score: Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]] = scoring.stored_scores,
 ) -> list[ScoredOutcome]:
-    """Each outcome with its score, where one decides.
+    """Each outcome with its score, where one decides. `score` returns the scores of predictions, by ticket.
 
     A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited.
     """

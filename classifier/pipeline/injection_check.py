@@ -51,18 +51,15 @@ def suspected_tickets(outcomes: Sequence[TicketOutcome], version: ContractVersio
     """The keys of tickets whose texts may have dictated their predictions."""
     categories = {pk: name for name, pk in version.labels.categories.items()}
     sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
-    answered = [
-        (
-            ticket.pk,
-            LabelledText(
-                ticket.text, categories.get(prediction.category_id, ""), sentiments.get(prediction.sentiment_id, "")
-            ),
+    answers = {
+        ticket.pk: LabelledText(
+            ticket.text, categories.get(prediction.category_id, ""), sentiments.get(prediction.sentiment_id, "")
         )
         for ticket, prediction in outcomes
         if isinstance(prediction, Prediction)
-    ]
-    suspected = suspected_injections([answer for _pk, answer in answered], version.terms, scorer)
-    return {pk for (pk, _answer), is_suspected in zip(answered, suspected, strict=True) if is_suspected}
+    }
+    suspected = suspected_injections(list(answers.values()), version.terms, scorer)
+    return {pk for pk, is_suspected in zip(answers, suspected, strict=True) if is_suspected}
 
 
 def needs_confirmation(answer: LabelledText) -> bool:

@@ -1,7 +1,7 @@
 """Asks models about tickets and stores each answer once per ticket, model and contract."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
@@ -33,7 +33,7 @@ class TicketOutcome(NamedTuple):
 def predict(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
 ) -> Iterator[list[TicketOutcome]]:
-    """Ask a model about tickets and store its answers; yields groups as they are stored.
+    """Ask a model about tickets and store its answers; yields groups as they are stored, empty ones meanwhile.
 
     Skips tickets that this model (or this version of the specialist) has answered under this contract. Failures for
     lack of budget are not stored, because no model was asked.
@@ -46,7 +46,7 @@ def predict(
     if known:
         yield [TicketOutcome(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
     for group in _answers([ticket for ticket in tickets if ticket.pk not in known], language_model, version):
-        yield _store(language_model, version, group)
+        yield _store(language_model, version, group) if group else []
 
 
 def predict_unstored(
@@ -54,10 +54,7 @@ def predict_unstored(
 ) -> Iterator[list[TicketOutcome]]:
     """Ask a model about unsaved tickets; predictions and failures are not stored either."""
     for group in _answers(tickets, language_model, version):
-        yield [
-            TicketOutcome(ticket, _outcome(ticket, language_model, version, result, version.labels))
-            for ticket, result in group
-        ]
+        yield [TicketOutcome(ticket, _outcome(ticket, language_model, version, result)) for ticket, result in group]
 
 
 def _answers(
@@ -68,16 +65,16 @@ def _answers(
             yield [(tickets[place], result) for place, result in group]
 
 
-def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[TicketOutcome]:
-    """Store a failure for each of these tickets, whose attempts all ended without a result (their worker died)."""
-    if not tickets:
-        return []
+def give_up(ticket: Ticket, language_model: LanguageModel, version: ContractVersion) -> TicketOutcome:
+    """Store a failure for a ticket whose attempts all ended without a result (their worker died)."""
     error = ClassifierError(
         "Every attempt to classify this ticket ended without a result; see the worker's log.",
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
-    return _store(language_model, version, [(ticket, error) for ticket in tickets])
+    failure = _outcome(ticket, language_model, version, error)
+    failure.save()
+    return TicketOutcome(ticket, failure)
 
 
 @transaction.atomic(durable=True)
@@ -126,51 +123,21 @@ def _outcome(
     language_model: LanguageModel,
     version: ContractVersion,
     result: Answer | ClassifierError,
-    labels: Labels,
+    labels: Labels | None = None,
 ) -> PredictionOutcome:
-    if isinstance(result, ClassifierError):
-        return _failure(ticket, language_model, version, result)
-    if result.category not in labels.categories or result.sentiment not in labels.sentiments:
-        gone = ClassifierError(
+    """The unsaved prediction or failure; `labels` are the current keys of the contract's labels."""
+    labels = labels or version.labels
+    if isinstance(result, Answer) and not (
+        result.category in labels.categories and result.sentiment in labels.sentiments
+    ):
+        result = ClassifierError(
             f"{result.category} | {result.sentiment} was deleted while the model was asked; classify the ticket again.",
             kind=FailureKind.UNKNOWN_LABEL,
             permanent=True,
             usage=result.usage,
         )
-        return _failure(ticket, language_model, version, gone)
-    return Prediction(
-        **_attempt(ticket, language_model, version, result),
-        category_id=labels.categories[result.category],
-        sentiment_id=labels.sentiments[result.sentiment],
-        confidence=result.confidence,
-        reasoning=result.reasoning,
-        category_logprob=result.logprobs.category,
-        sentiment_logprob=result.logprobs.sentiment,
-        words=result.evidence.word_spans,
-        near=result.evidence.nearest,
-        version_id=result.version,
-    )
-
-
-def _failure(
-    ticket: Ticket, language_model: LanguageModel, version: ContractVersion, error: ClassifierError
-) -> Failure:
-    failure = Failure(
-        **_attempt(ticket, language_model, version, error),
-        kind=error.kind,
-        detail=str(error),
-        permanent=error.permanent,
-        reply=error.reply[:4_000],
-    )
-    failure.retry_after = error.retry_after
-    return failure
-
-
-def _attempt(
-    ticket: Ticket, language_model: LanguageModel, version: ContractVersion, result: Answer | ClassifierError
-) -> dict[str, object]:
     usage = result.usage
-    return {
+    call: dict[str, Any] = {
         "ticket": ticket,
         "language_model": language_model,
         "contract": version,
@@ -181,3 +148,25 @@ def _attempt(
         "cost": language_model.cost(usage),
         "shortened": usage.shortened,
     }
+    return _failure(result, call) if isinstance(result, ClassifierError) else _prediction(result, call, labels)
+
+
+def _failure(error: ClassifierError, call: dict[str, Any]) -> Failure:
+    failure = Failure(**call, kind=error.kind, detail=str(error), permanent=error.permanent, reply=error.reply[:4_000])
+    failure.retry_after = error.retry_after
+    return failure
+
+
+def _prediction(answer: Answer, call: dict[str, Any], labels: Labels) -> Prediction:
+    return Prediction(
+        **call,
+        category_id=labels.categories[answer.category],
+        sentiment_id=labels.sentiments[answer.sentiment],
+        confidence=answer.confidence,
+        reasoning=answer.reasoning,
+        category_logprob=answer.logprobs.category,
+        sentiment_logprob=answer.logprobs.sentiment,
+        words=answer.evidence.word_spans,
+        near=answer.evidence.nearest,
+        version_id=answer.version,
+    )

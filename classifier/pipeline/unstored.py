@@ -1,6 +1,6 @@
 """Runs texts through the cascade without storing anything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from classifier.models import (
     ContractVersion,
@@ -20,22 +20,30 @@ from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 
-def classify_texts(texts: Sequence[str], settings: Gate, version: ContractVersion) -> list[Verdict]:
-    """One unsaved verdict per text, in order. Each model is asked about the whole sequence at once, so pass batches.
+def classify_texts(
+    texts: Sequence[str],
+    settings: Gate,
+    version: ContractVersion,
+    *,
+    is_abandoned: Callable[[], bool] = lambda: False,
+) -> list[Verdict]:
+    """One unsaved verdict per text, in order; none for unanswered ones once abandoned. Each model is asked about the
+    whole sequence at once, so pass batches.
 
     The verdict says what the gate would decide now; nothing is audited.
     """
     # Negative keys: no stored ticket has one.
     tickets = [Ticket(pk=-place, text=text) for place, text in enumerate(texts, start=1)]
-    sink = MemorySink(version)
-    Cascade(settings, version, sink).run(tickets)
-    return [sink.verdicts[ticket.pk] for ticket in tickets]
+    cascade = UnstoredCascade(settings, version)
+    cascade.run(tickets, is_abandoned=is_abandoned)
+    return [cascade.verdicts[ticket.pk] for ticket in tickets if ticket.pk in cascade.verdicts]
 
 
-class MemorySink:
+class UnstoredCascade(Cascade):
     """Keeps verdicts in memory, by ticket."""
 
-    def __init__(self, version: ContractVersion) -> None:
+    def __init__(self, settings: Gate, version: ContractVersion) -> None:
+        super().__init__(settings, version)
         self.verdicts: dict[int, Verdict] = {}
         self._sentiments = {pk: Sentiment(pk=pk, name=name) for name, pk in version.labels.sentiments.items()}
 

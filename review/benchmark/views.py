@@ -140,7 +140,7 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
         messages.error(request, _("The threshold must be between 0 and 1."))
         return redirect(contender)
     tool = ThresholdTool(contender, threshold)
-    gate.set_threshold(tool.threshold, by=request.user, reason=tool.reason)
+    gate.change_settings(threshold=tool.threshold, by=request.user, reason=tool.reason)
     messages.success(request, _("Tickets with a confidence of %.2f or more are now auto-accepted.") % tool.threshold)
     return redirect(contender)
 

@@ -114,14 +114,8 @@ class ModeForm(forms.Form):
         return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
 
     def save(self, by: User) -> None:
-        values = self.cleaned_data
-        gate.set_mode(
-            GateMode(values["mode"]),
-            about=Criterion(values["about"]),
-            score_threshold=values["score_threshold"],
-            by=by,
-            reason=values["why"],
-        )
+        values = {name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")}
+        gate.change_settings(by=by, reason=self.cleaned_data["why"], **values)
 
 
 class WhatIfForm(forms.Form):

@@ -213,7 +213,7 @@ def test_permanent_errors_go_to_review_at_once(primary: Use, reply: Reply, kind:
 
 def test_a_web_page_in_place_of_an_answer_is_reported_as_such(primary: Use) -> None:
     ticket = make_ticket()
-    ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
+    ticket_attempts(ticket, claims.MOST_ATTEMPTS - 1)
     with OpenAIServer([html()]) as server:
         primary(server)
         runner.classify_next_batch()
@@ -244,7 +244,7 @@ def ticket_attempts(ticket: Ticket, attempts: int) -> None:
 
 def test_the_last_attempt_ends_in_review(primary: Use) -> None:
     ticket = make_ticket()
-    ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
+    ticket_attempts(ticket, claims.MOST_ATTEMPTS - 1)
     with OpenAIServer([error(500)]) as server:
         primary(server)
         runner.classify_next_batch()
@@ -253,7 +253,7 @@ def test_the_last_attempt_ends_in_review(primary: Use) -> None:
 
 def test_a_ticket_whose_workers_all_died_ends_in_review(primary: Use) -> None:
     ticket = make_ticket()
-    ticket_attempts(ticket, runner.MOST_ATTEMPTS)
+    ticket_attempts(ticket, claims.MOST_ATTEMPTS)
     with OpenAIServer() as server:
         primary(server)
         runner.classify_next_batch()
