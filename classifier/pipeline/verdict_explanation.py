@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from itertools import chain
 
-from django.db.models import ObjectDoesNotExist
 from django.dispatch import Signal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -39,20 +38,15 @@ def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
     verdict = Verdict.objects.current().select_related(*related).filter(ticket=ticket).first()
     if verdict is None or verdict.prediction is None:
         return None
-    draw = _draw(verdict)
+    receivers = explanation_requested.send(Verdict, verdict=verdict) if verdict.auto_accepted else []
+    certificates = [sentences or () for _receiver, sentences in receivers]
+    draw: AuditDraw | None = getattr(verdict, "audit_draw", None)
     return VerdictExplanation(
         heading=_heading(verdict, draw),
         facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
         signals=_signals(verdict.score.load_signals()) if verdict.score else [],
-        certificates=_certificates(verdict) if verdict.auto_accepted else [],
+        certificates=list(chain.from_iterable(certificates)),
     )
-
-
-def _draw(verdict: Verdict) -> AuditDraw | None:
-    try:
-        return cast(AuditDraw, cast(Any, verdict).audit_draw)
-    except ObjectDoesNotExist:
-        return None
 
 
 def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
@@ -133,11 +127,3 @@ def _of_axis(axis: AxisSignals, name: str) -> list[str]:
 
 def _short(value: float) -> str:
     return number_format(value, 2)
-
-
-def _certificates(verdict: Verdict) -> list[str]:
-    return [
-        sentence
-        for _receiver, sentences in explanation_requested.send(Verdict, verdict=verdict)
-        for sentence in sentences or ()
-    ]

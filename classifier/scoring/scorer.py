@@ -9,7 +9,7 @@ logistic regression".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -114,9 +114,7 @@ def fit(judged: JudgedAnswers) -> ScorerWeights:
     sentiment = _newton_fit(sentiments, judged.sentiment_right, BUILT_IN, PRECISION)
     offsets = dict(zip(known, (float(weight) for weight in category[WIDTH:]), strict=True))
     separate = ScorerWeights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
-    return ScorerWeights(
-        category=separate.category, sentiment=sentiment, offsets=offsets, both=_fit_both(separate, judged)
-    )
+    return replace(separate, both=_fit_both(separate, judged))
 
 
 def _fit_both(separate: ScorerWeights, judged: JudgedAnswers) -> Floats:

@@ -117,9 +117,9 @@ def _covers(entry: str, host: str, port: int, spelled: str) -> bool:
     """Whether an entry of the setting (`*`, a host, `host:port`, an address or a network) covers this address."""
     if entry == "*":
         return True
-    if network := _network(entry):
-        return all(address in network for address in _meanings(spelled))
-    name, _colon, at = entry.rpartition(":") if entry.rpartition(":")[2].isdecimal() else (entry, "", "")
+    name, _colon, at = entry.rpartition(":")
+    if _network(entry) or not at.isdecimal():
+        name, at = entry, ""
     if at and int(at) != port:
         return False
     if network := _network(name):
