@@ -130,12 +130,9 @@ def _outcome(
     if isinstance(result, Answer) and not (
         result.category in labels.categories and result.sentiment in labels.sentiments
     ):
-        result = ClassifierError(
-            f"{result.category} | {result.sentiment} was deleted while the model was asked; classify the ticket again.",
-            kind=FailureKind.UNKNOWN_LABEL,
-            permanent=True,
-            usage=result.usage,
-        )
+        label = f"{result.category} | {result.sentiment}"
+        message = f"{label} was deleted while the model was asked; classify the ticket again."
+        result = ClassifierError(message, kind=FailureKind.UNKNOWN_LABEL, permanent=True, usage=result.usage)
     usage = result.usage
     call: dict[str, Any] = {
         "ticket": ticket,
