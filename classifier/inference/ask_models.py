@@ -91,8 +91,9 @@ class ResultStream:
 def ask_all(
     texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Iterator[list[IndexedResult]]:
-    """The model's result for each text in order of arrival, empty lists while nothing arrives; texts that were not asked
-    get the error that says why.
+    """The model's result for each text in order of arrival; texts that were not asked get the error that says why.
+
+    Lists are empty while nothing arrives.
     """
     left = set(range(len(texts)))
     asking = ResultStream(texts, language_model, version, examples=examples)
