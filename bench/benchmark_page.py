@@ -21,7 +21,6 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     from review.benchmark import baseline, execution
     from review.benchmark import runs as benchmark_module
     from review.gold import snapshots
-    from review.gold.snapshots import SnapshotFilters
     from review.models import Contender, DuplicateGroup, GoldLabel, Side
 
     chance = random.Random(seed)  # noqa: S311 - rows that repeat
@@ -40,7 +39,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
         )
         for text in messages(items)
     )
-    snapshot = snapshots.create_snapshot(SnapshotFilters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
+    snapshot = snapshots.create_snapshot({"side": Side.BENCHMARK, "origin": [GoldLabel.Origin.IMPORT]})
     version = ContractVersion.objects.current()
     language_models = _language_models(models)
     runs = [

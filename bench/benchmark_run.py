@@ -23,7 +23,7 @@ def run(items: int, models: int, delay: float) -> None:
 
     labels = _labels(items)
     gold_labels.add_gold_labels(labels, {label.digest: Side.BENCHMARK for label in labels})
-    snapshot = snapshots.create_snapshot(snapshots.SnapshotFilters(origins=("import",)))
+    snapshot = snapshots.create_snapshot({"origin": ["import"]})
     rows = []
     for name, in_flight in (("64 in flight in all", IN_FLIGHT // models), ("64 in flight each", IN_FLIGHT)):
         with model_server(delay=delay) as base_url:

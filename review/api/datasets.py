@@ -17,7 +17,6 @@ from classifier.api.problems import Problem
 from classifier.models.api_keys import Scope
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
-from review.datasets.manifest import manifest_json
 from review.gold import snapshots
 from review.models import Snapshot
 
@@ -76,7 +75,7 @@ def list_snapshots(request: ApiRequest, response: HttpResponse, params: PageQuer
 @router.get("/datasets/{digest}", response=ManifestOut, summary="Read a snapshot's manifest", **_reads)
 def read_manifest(request: ApiRequest, digest: Digest) -> Any:
     """Always the same bytes, unless a ticket in it is erased."""
-    return HttpResponse(manifest_json(exporting.build_manifest(_snapshot(digest))), "application/json")
+    return HttpResponse(exporting.build_manifest(_snapshot(digest)).as_json(), "application/json")
 
 
 @router.get(

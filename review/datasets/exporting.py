@@ -75,7 +75,7 @@ def build_manifest(
         sides=counts["side"],
         categories={categories[int(pk)]: number for pk, number in counts["category"].items()},
         sentiments={sentiments[int(pk)]: number for pk, number in counts["sentiment"].items()},
-        taxonomy=(_label_infos(snapshot, "categories"), _label_infos(snapshot, "sentiments")),
+        taxonomy={axis: _label_infos(snapshot, axis) for axis in ("categories", "sentiments")},
         contract=snapshot.contract.digest,
         system_prompt=snapshot.contract.system_prompt,
         filters=snapshot.filters,

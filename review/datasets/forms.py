@@ -12,7 +12,6 @@ from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
 from review.datasets.parsing import REQUIRED
 from review.datasets.record import Record
-from review.gold.snapshots import SnapshotFilters
 from review.models import GoldLabel, Side
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
@@ -23,9 +22,7 @@ OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
 class SnapshotForm(forms.Form):
     """Filters of a new snapshot; empty ones do not filter. Creating the form costs two queries."""
 
-    sides = forms.MultipleChoiceField(
-        label=_("side"), choices=Side.choices, initial=Side.values, widget=forms.CheckboxSelectMultiple
-    )
+    side = forms.ChoiceField(label=_("side"), choices=[("", _("both")), *Side.choices], required=False)
     corrected = forms.BooleanField(label=_("only labels that corrected the model"), required=False)
     since = forms.DateField(
         label=_("labelled from"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -33,34 +30,32 @@ class SnapshotForm(forms.Form):
     until = forms.DateField(
         label=_("labelled until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    categories = forms.TypedMultipleChoiceField(label=_("category"), coerce=int, required=False)
-    sentiments = forms.TypedMultipleChoiceField(label=_("sentiment"), coerce=int, required=False)
-    origins = forms.MultipleChoiceField(label=_("origin"), choices=GoldLabel.Origin.choices, required=False)
-    people = forms.IntegerField(label=_("minimum number of agreeing reviewers"), min_value=1, initial=1)
-    sources = forms.CharField(
+    category = forms.TypedMultipleChoiceField(label=_("category"), coerce=int, required=False)
+    sentiment = forms.TypedMultipleChoiceField(label=_("sentiment"), coerce=int, required=False)
+    origin = forms.MultipleChoiceField(label=_("origin"), choices=GoldLabel.Origin.choices, required=False)
+    people = forms.IntegerField(label=_("minimum number of agreeing reviewers"), min_value=2, required=False)
+    source = forms.CharField(
         label=_("source"), required=False, help_text=_("Of the ticket. Separate several with commas.")
     )
-    languages = forms.CharField(
+    language = forms.CharField(
         label=_("language"), required=False, help_text=_("Of the ticket. Separate several with commas.")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._offer("categories", Category.objects.paths())
-        self._offer("sentiments", dict(Sentiment.objects.values_list("pk", "name")))
+        fields: dict[str, Any] = self.fields
+        fields["category"].choices = Category.objects.paths().items()
+        fields["sentiment"].choices = Sentiment.objects.values_list("pk", "name")
 
-    def _offer(self, name: str, names: dict[int, str]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - as it stands above
-        field.choices = list(names.items())
+    def clean_source(self) -> list[str]:
+        return _split(self.cleaned_data["source"])
 
-    def filters(self) -> SnapshotFilters:
-        values: dict[str, Any] = dict(self.cleaned_data)
-        for name in ("sources", "languages"):
-            values[name] = tuple(part.strip() for part in values[name].split(",") if part.strip())
-        for name in ("sides", "categories", "sentiments", "origins"):
-            values[name] = tuple(values[name])
-        return SnapshotFilters(**values)
+    def clean_language(self) -> list[str]:
+        return _split(self.cleaned_data["language"])
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class ExportForm(forms.Form):

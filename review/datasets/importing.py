@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from datetime import datetime
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from classifier.database.batches import chunked
 from classifier.ingest.readers.columns import quoted_list
 from classifier.models import Category, Sentiment
-from classifier.models.taxonomy import SEPARATOR, paths
-from classifier.text import LONGEST_TICKET, storable
+from classifier.models.taxonomy import SEPARATOR
 from review.datasets.record import Record, Rejected
 from review.gold import gold_labels
 from review.models import GoldLabel
@@ -99,39 +99,57 @@ def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: boo
         gold_labels.add_gold_labels([numbered.label for numbered in fresh.values()], stated)
 
 
+class _LabelNames(Generic[AnyLabel]):
+    """Finds the active label of a full name in any case, or of one that it, or a parent, had before a merge."""
+
+    def __init__(self, labels: QuerySet[AnyLabel]) -> None:
+        self._labels: dict[int, Any] = {label.pk: label for label in labels}
+        self._places: dict[tuple[int | None, str], Any] = {}
+        for spelling in (str.casefold, str):  # where names differ only in case, the exact one counts
+            for label in sorted(labels, key=lambda label: not label.retired):
+                parent = self._labels.get(getattr(label, "parent_id", None) or 0)
+                self._places[parent.pk if parent else None, spelling(label.name)] = label
+                if parent and parent.retired:
+                    self._places.setdefault((None, spelling(label.name)), label)
+
+    def find(self, name: str) -> AnyLabel | None:
+        found: Any = None
+        for part in map(str.strip, name.split(SEPARATOR.strip())):
+            above = found.pk if found else None
+            found = self._places.get((above, part)) or self._places.get((above, part.casefold()))
+            while found and found.merged_into_id:
+                found = self._labels[found.merged_into_id]
+            if not found:
+                return None
+        return None if found and found.retired else found
+
+
 class _LabelResolver:
-    """Finds labels by their full names, the names of labels merged into them, and the names mapped by `others`."""
+    """Turns records into gold labels; `others` maps other names in the file to labels."""
 
     def __init__(self, others: Mapping[str, str]) -> None:
-        categories = {label.pk: label for label in Category.objects.all()}
-        sentiments = {label.pk: label for label in Sentiment.objects.all()}
-        active = {name: categories[pk] for pk, name in Category.objects.active().paths().items()}
-        moods = {label.name: label for label in sentiments.values() if not label.retired}
-        followed = _successors(paths(categories.values()), categories)
-        self._categories = _children_under_old_names(followed, active) | followed | active
-        self._sentiments = _successors({pk: label.name for pk, label in sentiments.items()}, sentiments) | moods
-        if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
-            rejections = {"missing": quoted_list(missing), "known": quoted_list([*active, *moods])}
-            raise UnknownLabel(_("The taxonomy has no label %(missing)s; known labels: %(known)s.") % rejections)
-        self._categories |= {old: self._categories[new] for old, new in others.items() if new in self._categories}
-        self._sentiments |= {old: self._sentiments[new] for old, new in others.items() if new in self._sentiments}
+        categories = _LabelNames[Category](Category.objects.all())
+        sentiments = _LabelNames[Sentiment](Sentiment.objects.all())
+        self._category = cache(lambda name: categories.find(others.get(name, name)))
+        self._sentiment = cache(lambda name: sentiments.find(others.get(name, name)))
+        missing = [new for new in others.values() if not (categories.find(new) or sentiments.find(new))]
+        if missing:
+            known = [*Category.objects.active().paths().values(), *map(str, Sentiment.objects.active())]
+            names = {"missing": quoted_list(missing), "known": quoted_list(known)}
+            raise UnknownLabel(_("The taxonomy has no label %(missing)s; known labels: %(known)s.") % names)
 
     def label_of(self, number: int, record: Record, report: ImportReport) -> GoldLabel | None:
-        category, sentiment = self._categories.get(record.category), self._sentiments.get(record.sentiment)
+        category, sentiment = self._category(record.category), self._sentiment(record.sentiment)
         if category is None or sentiment is None:
             given = {record.category: category, record.sentiment: sentiment}
             unknown = [name for name, label in given.items() if label is None]
             report.unknown.update(unknown)
             report.reject(number, _("The taxonomy has no label %s.") % ", ".join(unknown))
             return None
-        if len(record.text) > LONGEST_TICKET:
-            report.reject(number, _("The text is longer than %d characters.") % LONGEST_TICKET)
-            return None
-        text = storable(record.text)
         known_origin = record.origin in GoldLabel.Origin.values
         label = GoldLabel(
-            text=text,
-            digest=GoldLabel.digest_of(text),
+            text=record.text,
+            digest=GoldLabel.digest_of(record.text),
             category=category,
             sentiment=sentiment,
             origin=record.origin if known_origin else GoldLabel.Origin.IMPORT,
@@ -140,42 +158,13 @@ class _LabelResolver:
             share=record.share,
             language=record.language[:20],
             source=record.source[:50],
-            labelled_at=_parse_time(record.labelled_at),
+            labelled_at=datetime.fromisoformat(record.labelled_at) if record.labelled_at else timezone.now(),
         )
         self._set_prediction(label, record)
         return label
 
     def _set_prediction(self, label: GoldLabel, record: Record) -> None:
-        category, sentiment = self._categories.get(record.model_category), self._sentiments.get(record.model_sentiment)
+        category, sentiment = self._category(record.model_category), self._sentiment(record.model_sentiment)
         if category and sentiment and record.model_confidence is not None:
             label.predicted_category, label.predicted_sentiment = category, sentiment
             label.predicted_confidence = record.model_confidence
-
-
-def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dict[str, AnyLabel]:
-    """By name of every label, the active label that it is or was merged into."""
-    successors: dict[str, AnyLabel] = {}
-    for pk, name in names.items():
-        while into := labels[pk].merged_into_id:
-            pk = into
-        if not labels[pk].retired:
-            successors[name] = labels[pk]
-    return successors
-
-
-def _children_under_old_names(followed: Mapping[str, Category], active: Mapping[str, Category]) -> dict[str, Category]:
-    """The descendants of categories, by their full names under the categories' other names."""
-    names = {category.pk: name for name, category in active.items()}
-    return {
-        old + name.removeprefix(names[category.pk]): child
-        for old, category in followed.items()
-        for name, child in active.items()
-        if name.startswith(names[category.pk] + SEPARATOR)
-    }
-
-
-def _parse_time(text: str) -> datetime:
-    moment = parse_datetime(text) if text else None
-    if moment is None:
-        return timezone.now()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,10 +1,14 @@
-"""Parse and validate the values of records. Pure."""
+"""Match columns to the record's fields, and parse and validate the values of records. Pure."""
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
 from classifier.ingest.readers.ticket_records import COLUMNS
@@ -16,10 +20,12 @@ LONGEST_STRING = 1_000
 """Characters of any field but the text."""
 
 _USUAL: Mapping[str, tuple[str, ...]] = {field: COLUMNS.get(field, (field,)) for field in Record._fields}
-_MOST_PEOPLE = 2**31 - 1
-_KEY = re.compile("[0-9a-f]{64}")
-_SIDES = {"training": "training", "benchmark": "benchmark", "train": "training", "test": "benchmark"}
-_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_SIDES = {"train": "training", "test": "benchmark"}
+_SPREADSHEET_FLAGS = {
+    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro", "prawda"), "true"),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz"), "false"),
+}
+"""How spreadsheets in other languages save true and false."""
 
 
 class NoColumn(InvalidRecord):
@@ -50,123 +56,91 @@ def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str,
     return columns
 
 
+def _word(value: Any) -> str:
+    return str(value).strip().casefold()
+
+
+def _without_decimal_comma(value: Any) -> Any:
+    return value.replace(",", ".") if isinstance(value, str) and value.count(",") == 1 else value
+
+
+def _storable(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _label_name(value: Any) -> Any:
+    return storable(str(value).strip()) if type(value) in (str, int) else value
+
+
+def _moment(value: Any) -> Any:
+    """ISO 8601, else a number of seconds, or of their thousandths, millionths or billionths as data frames write."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value.strip())
+    if isinstance(value, int | float) and 1e14 < abs(value) < 1e20:
+        return value / 1e6 if abs(value) > 1e17 else value / 1e3
+    return value
+
+
+def _in_utc(moment: datetime) -> str:
+    """The time in UTC, which is assumed without a time zone."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except OverflowError as error:
+        raise ValueError("should be in the years 1 to 9999") from error
+
+
+_String = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_storable)]
+_Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_label_name)]
+_Float = Annotated[float, BeforeValidator(_without_decimal_comma)]
+
+
+class _Values(TypedDict, total=False):
+    """The values of a record as files give them."""
+
+    key: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    text: Annotated[str, Field(max_length=LONGEST_TICKET), BeforeValidator(_storable)]
+    category: _Label
+    sentiment: _Label
+    side: Annotated[
+        Literal["training", "benchmark"], BeforeValidator(lambda side: _SIDES.get(_word(side), _word(side)))
+    ]
+    origin: _String
+    corrected: Annotated[bool, BeforeValidator(lambda flag: _SPREADSHEET_FLAGS.get(_word(flag), flag))]
+    people: Annotated[int, BeforeValidator(_without_decimal_comma), Field(ge=0, le=32_767)]
+    share: Annotated[_Float, Field(gt=0, le=1)]
+    language: _String
+    source: _String
+    labelled_at: Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
+    model_category: _String
+    model_sentiment: _String
+    model_confidence: Annotated[_Float, Field(ge=0, le=1)]
+
+
+_VALUES = TypeAdapter(_Values)
+_SUBJECT = re.compile("^(Input|String|Value error,) ")
+
+
 def parse_record(values: Mapping[str, Any]) -> Record:
-    """The record with these values by field; None, "" and NaN count as missing.
+    """The record with these values by field; None, blank strings and NaN count as missing.
 
     Labels are stripped, and strings lose characters that databases cannot store. The key defaults to the digest of the
     text; a given one is kept, since the text may have been masked later. Raises InvalidRecord.
     """
-    parsed = {
-        field: _PARSERS[field](field, value)
-        for field, value in values.items()
-        if value is not None and value != "" and value == value  # excludes NaN, the missing value of data frames
-    }
+    try:
+        parsed: Any = _VALUES.validate_python({name: value for name, value in values.items() if not _is_missing(value)})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field, shown = first["loc"][0], repr(first["input"])[:60]
+        wrong = f"{field} {_SUBJECT.sub('', first['msg'])} ({shown})"
+        raise InvalidRecord(f"The {wrong}: correct it, or map {field} to another column.") from error
     for field in REQUIRED:
         if field not in parsed:
             raise InvalidRecord(f"The {field} is empty: fill it in, or leave the record out.")
-    if "key" not in parsed:
-        parsed["key"] = hashlib.sha256(parsed["text"].encode()).hexdigest()
+    parsed.setdefault("key", hashlib.sha256(parsed["text"].encode()).hexdigest())
     return Record(**parsed)
 
 
-def _text(field: str, value: Any) -> str:
-    if type(value) is not str:
-        raise _invalid(field, value, "a string")
-    if value.isspace():
-        raise InvalidRecord("The text is empty: fill it in, or leave the record out.")
-    if len(value) > LONGEST_TICKET:
-        raise InvalidRecord(f"The text has {len(value):,} characters: shorten it to {LONGEST_TICKET:,}.")
-    return storable(value)
-
-
-def _string(field: str, value: Any) -> str:
-    if type(value) is not str:
-        raise _invalid(field, value, "a string")
-    if len(value) > LONGEST_STRING:
-        raise InvalidRecord(f"The {field} has {len(value):,} characters: shorten it to {LONGEST_STRING:,}.")
-    return storable(value)
-
-
-def _label(field: str, value: Any) -> str:
-    label = _string(field, str(value) if type(value) is int else value).strip()
-    if not label:
-        raise InvalidRecord(f"The {field} is empty: fill it in, or leave the record out.")
-    return label
-
-
-def _key(field: str, value: Any) -> str:
-    if type(value) is not str or not _KEY.fullmatch(value):
-        raise _invalid(field, value, "a SHA-256 of 64 hexadecimal digits")
-    return value
-
-
-def _side(field: str, value: Any) -> str:
-    if type(value) is not str or value.strip().casefold() not in _SIDES:
-        raise _invalid(field, value, '"training" or "benchmark"')
-    return _SIDES[value.strip().casefold()]
-
-
-def _flag(field: str, value: Any) -> bool:
-    flag = value if type(value) is bool else _FLAGS.get(str(value).strip().casefold())
-    if flag is None:
-        raise _invalid(field, value, "true or false")
-    return flag
-
-
-def _count(field: str, value: Any) -> int:
-    number = _number(field, value)
-    if not (0 <= number <= _MOST_PEOPLE and number == int(number)):
-        raise _invalid(field, value, "a whole number")
-    return int(number)
-
-
-def _share(field: str, value: Any) -> float:
-    number = _number(field, value)
-    if not 0 < number <= 1:
-        raise _invalid(field, value, "a number above 0, up to 1")
-    return number
-
-
-def _confidence(field: str, value: Any) -> float:
-    number = _number(field, value)
-    if not 0 <= number <= 1:
-        raise _invalid(field, value, "a number from 0 to 1")
-    return number
-
-
-def _number(field: str, value: Any) -> float:
-    try:
-        return float(value if type(value) in (int, float, str) else "")
-    except (ValueError, OverflowError):
-        raise _invalid(field, value, "a number") from None
-
-
-def _moment(field: str, value: Any) -> str:
-    """The time in UTC, which is assumed without a time zone; unchanged if it is written in UTC."""
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_string(field, value).strip())
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC).isoformat()
-        return value if type(value) is str and not moment.utcoffset() else moment.astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        raise _invalid(field, value, "a moment such as 2026-01-31T12:00:00+00:00") from None
-
-
-def _invalid(field: str, value: Any, expected: str) -> InvalidRecord:
-    shown = repr(value[:60] if isinstance(value, str | bytes) else value)[:80]
-    return InvalidRecord(f"The {field} is not {expected} ({shown}): correct it, or map {field} to another column.")
-
-
-_PARSERS: Mapping[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(Record._fields, _string),
-    "key": _key,
-    "text": _text,
-    "category": _label,
-    "sentiment": _label,
-    "side": _side,
-    "corrected": _flag,
-    "people": _count,
-    "share": _share,
-    "labelled_at": _moment,
-    "model_confidence": _confidence,
-}
+def _is_missing(value: Any) -> bool:
+    # NaN, which differs from itself, is the missing value of data frames.
+    return value is None or value != value or (isinstance(value, str) and not value.strip())

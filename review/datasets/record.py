@@ -1,7 +1,8 @@
 """The record (one labelled ticket) and the manifest of a dataset. Pure."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 
@@ -38,7 +39,8 @@ class Rejected(NamedTuple):
     reason: str
 
 
-class LabelInfo(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LabelInfo:
     name: str
     description: str = ""
 
@@ -56,8 +58,8 @@ class Manifest:
     categories: Mapping[str, int]
     """Records by the category's full name."""
     sentiments: Mapping[str, int]
-    taxonomy: tuple[tuple[LabelInfo, ...], tuple[LabelInfo, ...]]
-    """The categories and the sentiments available to reviewers."""
+    taxonomy: Mapping[str, tuple[LabelInfo, ...]]
+    """The "categories" and the "sentiments" available to reviewers."""
     contract: str
     """The digest of the contract that the chat format uses."""
     system_prompt: str
@@ -66,3 +68,7 @@ class Manifest:
     """Records left out because their tickets were erased."""
     masked: bool = False
     licence: str = ""
+
+    def as_json(self) -> bytes:
+        """JSON with sorted keys: the same bytes for the same manifest."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=2).encode() + b"\n"

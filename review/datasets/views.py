@@ -14,7 +14,6 @@ from review.datasets.formats import labelstudio
 from review.datasets.formats.registry import FORMATS
 from review.datasets.forms import ExportForm, ImportForm, SnapshotForm
 from review.datasets.importing import UnknownLabel
-from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset
 from review.gold import counts, snapshots
 from review.gold.snapshots import EmptySnapshot
@@ -40,7 +39,7 @@ def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _overview(request, form, ImportForm(), status=422)
     try:
-        snapshot = snapshots.create_snapshot(form.filters(), by=request.user)
+        snapshot = snapshots.create_snapshot(form.cleaned_data, by=request.user)
     except EmptySnapshot:
         messages.error(request, _("No settled label matches these filters."))
         return _overview(request, form, ImportForm(), status=422)
@@ -75,7 +74,7 @@ def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     exported, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
     masked, licence = "masked" in request.GET, request.GET.get("licence", "")[:100]
-    content = manifest_json(exporting.build_manifest(exported, format, masked=masked, licence=licence))
+    content = exporting.build_manifest(exported, format, masked=masked, licence=licence).as_json()
     return _attachment(HttpResponse(content, "application/json"), f"ticketclf-{exported.short}.manifest.json")
 
 

@@ -3,10 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
-from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -29,58 +27,42 @@ class EmptySnapshot(Exception):
     """No gold label matches the filters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotFilters:
-    """Filters for gold labels; empty ones match everything.
+LOOKUPS = {
+    "side": "group__side",
+    "corrected": "corrected",
+    "since": "labelled_at__date__gte",
+    "until": "labelled_at__date__lte",
+    "category": "category__in",
+    "sentiment": "sentiment__in",
+    "origin": "origin__in",
+    "people": "people__gte",
+    "source": "source__in",
+    "language": "language__in",
+}
+"""What can narrow a snapshot. Labels are given by key; a category includes its descendants."""
 
-    Labels are given by key, and a category includes its descendants; `people` is the minimum who agree.
-    """
-
-    sides: tuple[str, ...] = tuple(Side.values)
-    corrected: bool = False
-    since: date | None = None
-    until: date | None = None
-    categories: tuple[int, ...] = ()
-    sentiments: tuple[int, ...] = ()
-    origins: tuple[str, ...] = ()
-    people: int = 1
-    sources: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-    def apply(self, labels: GoldLabelQuerySet) -> GoldLabelQuerySet:
-        conditions = {
-            "corrected": self.corrected or None,
-            "labelled_at__date__gte": self.since,
-            "labelled_at__date__lte": self.until,
-            "category__in": _with_descendants(self.categories),
-            "sentiment__in": self.sentiments,
-            "origin__in": self.origins,
-            "people__gte": self.people if self.people > 1 else None,
-            "source__in": self.sources,
-            "language__in": self.languages,
-        }
-        narrowing = {name: value for name, value in conditions.items() if value}
-        return labels.filter(group__side__in=self.sides, **narrowing)
-
-    def as_dict(self) -> dict[str, str]:
-        """The active filters by name, for the manifest; independent of the order of values."""
-        as_dict: dict[str, str] = {}
-        for name, default in ((field.name, field.default) for field in fields(self)):
-            value = getattr(self, name)
-            if isinstance(value, tuple):
-                value = tuple(sorted(set(value)))
-            if value != default:
-                as_dict[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        return as_dict
+Filters = Mapping[str, Any]
+"""Values by the names of LOOKUPS, those of `__in` as lists; one that is false does not filter."""
 
 
-NO_FILTERS = SnapshotFilters()
+def _matching(filters: Filters) -> GoldLabelQuerySet:
+    conditions = {LOOKUPS[name]: value for name, value in filters.items() if value}
+    if "category__in" in conditions:
+        conditions["category__in"] = _with_descendants(conditions["category__in"])
+    return GoldLabel.objects.usable().filter(**conditions)
+
+
+def _described(filters: Filters) -> dict[str, str]:
+    """The filters for the manifest, independent of the order of values."""
+    return {
+        name: ", ".join(sorted(map(str, value))) if isinstance(value, list) else str(value)
+        for name, value in filters.items()
+        if value
+    }
 
 
 def _with_descendants(categories: Sequence[int]) -> set[int]:
-    """These categories and their descendants (one query if there are any)."""
-    with_descendants = set(categories)
-    parents = dict(Category.objects.values_list("pk", "parent")) if with_descendants else {}
+    with_descendants, parents = set(categories), dict(Category.objects.values_list("pk", "parent"))
     while more := {pk for pk, parent in parents.items() if parent in with_descendants} - with_descendants:
         with_descendants |= more
     return with_descendants
@@ -97,7 +79,7 @@ def find_snapshot(digest_prefix: str) -> Snapshot:
     return matches[0]
 
 
-def create_snapshot(filters: SnapshotFilters = NO_FILTERS, *, by: User | None = None) -> Snapshot:
+def create_snapshot(filters: Mapping[str, Any] = {}, *, by: User | None = None) -> Snapshot:
     """Create a snapshot of the usable gold labels that match the filters, up to the latest decision.
 
     The same content, contract and filters give the same snapshot. Raises EmptySnapshot, EmptyTaxonomy.
@@ -115,7 +97,7 @@ class _Changed(Exception):
 
 
 @transaction.atomic
-def _create(filters: SnapshotFilters, by: User | None) -> Snapshot:
+def _create(filters: Filters, by: User | None) -> Snapshot:
     """Raises _Changed, or IntegrityError if the same snapshot is created at the same moment."""
     rows, contract = _rows(filters), ContractVersion.objects.current()
     names = {
@@ -130,7 +112,7 @@ def _create(filters: SnapshotFilters, by: User | None) -> Snapshot:
         digest=digest,
         created_by=by,
         contract=contract,
-        filters=filters.as_dict(),
+        filters=_described(filters),
         labels=names,
         counts=counts,
         items_count=sum(counts["side"].values()),
@@ -151,10 +133,10 @@ _COLUMNS = {
 }
 
 
-def _rows(filters: SnapshotFilters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
+def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
     """Rows of `_ITEM_FIELDS` and the text's digest; training side first, in an order that depends on content only."""
     training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
-    labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
+    labels = _matching(filters).order_by(training_first, "digest")
     return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _ITEM_FIELDS[1:]), "digest")
 
 
@@ -177,9 +159,9 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash
     return content.hexdigest(), of_kind
 
 
-def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> "hashlib._Hash":
+def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: Filters) -> "hashlib._Hash":
     """A hash of labels, contract and filters, so that snapshots with different manifests have different digests."""
-    manifest = names | {"contract": contract.digest, "filters": filters.as_dict()}
+    manifest = names | {"contract": contract.digest, "filters": _described(filters)}
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
 
 

@@ -9,7 +9,8 @@ from classifier.ingest.readers.columns import InvalidRecord, quoted_list
 from classifier.ingest.readers.csv_records import CsvRecords, sniff_delimiter
 from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, open_lines
 from review.datasets.files.errors import UnreadableDataset
-from review.datasets.formats.csv_columns import COLUMNS, unescape_formula
+from review.datasets.formats.csv_columns import unescape_formula
+from review.datasets.formats.labels import COLUMNS
 
 _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
 """Characters that occur in binary files, but not in a line of column names."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
-from review.datasets.formats.labels import category_names, sentiment_names
+from review.datasets.formats.labels import label_numbers
 from review.datasets.formats.parquet import SCHEMA
 from review.datasets.record import LabelInfo, Manifest
 
@@ -29,12 +29,15 @@ def _front_matter(manifest: Manifest, paths: Mapping[str, str]) -> Iterator[str]
     for split, path in paths.items():
         yield from (f"  - split: {split}", f"    path: {path}")
     yield from ("dataset_info:", "  config_name: default", "  features:")
-    numbered = {"category_id": category_names(manifest), "sentiment_id": sentiment_names(manifest)}
+    numbered = {
+        "category_id": label_numbers(manifest, "categories"),
+        "sentiment_id": label_numbers(manifest, "sentiments"),
+    }
     for column in SCHEMA:
         yield f"  - name: {column.name}"
         if names := numbered.get(column.name):
             yield from ("    dtype:", "      class_label:", "        names:")
-            yield from (f"          '{number}': {_quoted(name)}" for number, name in enumerate(names))
+            yield from (f"          '{number}': {_quoted(name)}" for name, number in names.items())
         else:
             yield f"    dtype: {_TYPES[column.type]}"
 
@@ -50,8 +53,8 @@ def _body(manifest: Manifest) -> Iterator[str]:
     yield "- `train` is the training side; `test` is the benchmark, a random sample that no model may be trained on."
     yield "- `share` is the probability with which a ticket was drawn for its kind of review; weight by 1 / share."
     for title, labels, counts in (
-        ("Categories", manifest.taxonomy[0], manifest.categories),
-        ("Sentiments", manifest.taxonomy[1], manifest.sentiments),
+        ("Categories", manifest.taxonomy["categories"], manifest.categories),
+        ("Sentiments", manifest.taxonomy["sentiments"], manifest.sentiments),
     ):
         yield from ("", f"## {title}", "", "| Name | Records | Meaning |", "| --- | ---: | --- |")
         yield from _table(labels, counts)

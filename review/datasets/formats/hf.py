@@ -20,7 +20,6 @@ from review.datasets.formats import parquet
 from review.datasets.formats.batching import StreamBuffer
 from review.datasets.formats.card import card
 from review.datasets.formats.labels import SPLITS
-from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in zip archives, since real times would change the bytes
@@ -63,15 +62,12 @@ def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) ->
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raises FileExistsError if the folder holds files that no export wrote, and NotADirectoryError."""
-    entries = list(folder.iterdir()) if folder.exists() else []
-    within = [f"{entry.name}/{file.name}" for entry in entries if entry.is_dir() for file in entry.iterdir()]
-    names = [*(entry.name for entry in entries if not entry.is_dir()), *within]
-    if others := sorted(set(names) - {_README, _MANIFEST, *map(_path, SPLITS.values())}):
-        reason = f"the folder holds {others[0]}, which no export wrote; name a new folder, or empty this one"
+    """Raises FileExistsError unless only an export's files would be replaced."""
+    held = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    ours = {_README, _MANIFEST, *map(_path, SPLITS.values())}
+    if folder.is_file() or (held and not {_MANIFEST} <= held <= ours):
+        reason = "it holds something that no export wrote; name a new folder, or empty this one"
         raise FileExistsError(errno.EEXIST, reason)
-    if names and _MANIFEST not in names:
-        raise FileExistsError(errno.EEXIST, f"the folder has no {_MANIFEST} of an export; name a new one, or empty it")
 
 
 def _files(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -82,7 +78,7 @@ def _files(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[str,
             raise ValueError(f"Records of the {side} side are not together: sort them by side first.")
         paths[split] = _path(split)
         yield paths[split], parquet.stream(group, manifest)
-    yield _MANIFEST, [manifest_json(manifest)]
+    yield _MANIFEST, [manifest.as_json()]
     yield _README, [card(manifest, paths).encode()]
 
 

@@ -1,26 +1,25 @@
-"""Number labels as scikit-learn, cleanlab and `datasets.ClassLabel` do, and name sides as splits. Pure."""
+"""The columns that training tools need beside the record: numbered labels and the split. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
-from review.datasets.record import LabelInfo, Manifest
+from review.datasets.record import Manifest, Record
 
 SPLITS = {"training": "train", "benchmark": "test"}
+COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")
 
 
-def category_names(manifest: Manifest) -> list[str]:
-    """All categories in the order of their numbers: the taxonomy's, then those it no longer has, by name."""
-    return _names(manifest.taxonomy[0], manifest.categories)
+def label_numbers(manifest: Manifest, axis: str) -> dict[str, int]:
+    """Numbers of the "categories" or "sentiments" from 0, as scikit-learn, cleanlab and `datasets.ClassLabel` count.
+
+    The taxonomy's labels come first in its order, then those it no longer has, by name.
+    """
+    known, counted = (label.name for label in manifest.taxonomy[axis]), sorted(getattr(manifest, axis))
+    return {name: number for number, name in enumerate(dict.fromkeys((*known, *counted)))}
 
 
-def sentiment_names(manifest: Manifest) -> list[str]:
-    """All sentiments in the order of their numbers, likewise."""
-    return _names(manifest.taxonomy[1], manifest.sentiments)
-
-
-def label_numbers(names: Iterable[str]) -> dict[str, int]:
-    return {name: number for number, name in enumerate(names)}
-
-
-def _names(taxonomy: Iterable[LabelInfo], counted: Mapping[str, int]) -> list[str]:
-    known = dict.fromkeys(label.name for label in taxonomy)
-    return [*known, *sorted(counted.keys() - known.keys())]
+def table_rows(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[object, ...]]:
+    """Yield the values of COLUMNS for each record; the number of an uncounted label is None."""
+    categories, sentiments = (label_numbers(manifest, axis) for axis in ("categories", "sentiments"))
+    for record in records:
+        numbers = categories.get(record.category), sentiments.get(record.sentiment)
+        yield (*record, *numbers, SPLITS[record.side])

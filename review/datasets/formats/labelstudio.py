@@ -13,8 +13,8 @@ from xml.sax.saxutils import quoteattr
 from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import in_batches
 from review.datasets.formats.jsonl import encode_json
-from review.datasets.formats.labels import category_names, sentiment_names
-from review.datasets.record import LabelInfo, Manifest, Record
+from review.datasets.formats.labels import label_numbers
+from review.datasets.record import Manifest, Record
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
@@ -50,24 +50,23 @@ def _choices(labels: dict[str, str]) -> list[dict[str, Any]]:
 
 def labelling_config(manifest: Manifest) -> str:
     """The labelling interface (XML) of the tasks, with the taxonomy's labels as choices."""
-    categories, sentiments = manifest.taxonomy
     return "\n".join(
         (
             "<View>",
             '  <Text name="text" value="$text"/>',
-            *_control("category", category_names(manifest), categories),
-            *_control("sentiment", sentiment_names(manifest), sentiments),
+            *_control("category", manifest, "categories"),
+            *_control("sentiment", manifest, "sentiments"),
             "</View>",
             "",
         )
     )
 
 
-def _control(name: str, names: list[str], taxonomy: Iterable[LabelInfo]) -> Iterator[str]:
-    hints = {label.name: label.description for label in taxonomy if label.description}
+def _control(name: str, manifest: Manifest, axis: str) -> Iterator[str]:
+    hints = {label.name: label.description for label in manifest.taxonomy[axis] if label.description}
     yield f'  <Header value="{name.capitalize()}"/>'
     yield f'  <Choices name="{name}" toName="text" choice="single" required="true">'
-    for label in names:
+    for label in label_numbers(manifest, axis):
         hint = f" hint={quoteattr(hints[label])}" if label in hints else ""
         yield f"    <Choice value={quoteattr(label)}{hint}/>"
     yield "  </Choices>"

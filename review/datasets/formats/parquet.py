@@ -9,40 +9,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from review.datasets.formats.batching import StreamBuffer, in_batches
-from review.datasets.formats.labels import SPLITS, category_names, label_numbers, sentiment_names
-from review.datasets.manifest import manifest_json
+from review.datasets.formats.labels import COLUMNS, table_rows
 from review.datasets.record import Manifest, Record
 
-_TYPES = {"corrected": pa.bool_(), "people": pa.int32(), "share": pa.float64(), "model_confidence": pa.float64()}
-SCHEMA = pa.schema(
-    [
-        *((name, _TYPES.get(name, pa.string())) for name in Record._fields),
-        ("category_id", pa.int64()),
-        ("sentiment_id", pa.int64()),
-        ("split", pa.string()),
-    ]
-)
+_TYPES = {
+    "corrected": pa.bool_(),
+    **dict.fromkeys(("share", "model_confidence"), pa.float64()),
+    "people": pa.int32(),
+    **dict.fromkeys(("category_id", "sentiment_id"), pa.int64()),
+}
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in COLUMNS])
 _REPEATED = [name for name in SCHEMA.names if name not in ("key", "text", "labelled_at", "model_confidence")]
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a row group at a time."""
-    ids = label_numbers(category_names(manifest)), label_numbers(sentiment_names(manifest))
-    schema = SCHEMA.with_metadata({"ticketclf": manifest_json(manifest)})
+    schema = SCHEMA.with_metadata({"ticketclf": manifest.as_json()})
     drain = StreamBuffer()
     with pq.ParquetWriter(drain, schema, compression="snappy", use_dictionary=_REPEATED) as writer:
         for batch in in_batches(records):
-            writer.write_batch(_columns(batch, schema, *ids))
+            columns = zip(*table_rows(batch, manifest), strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
             yield drain.drain()
     yield drain.drain()
-
-
-def _columns(
-    batch: list[Record], schema: pa.Schema, categories: dict[str, int], sentiments: dict[str, int]
-) -> pa.RecordBatch:
-    columns: list[Iterable[object]] = list(zip(*batch, strict=True))
-    columns.append([categories.get(record.category) for record in batch])
-    columns.append([sentiments.get(record.sentiment) for record in batch])
-    columns.append([SPLITS[record.side] for record in batch])
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.record_batch(arrays, schema=schema)

@@ -5,31 +5,31 @@ The sentiment is in `meta` with the record's other fields, since it would need a
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import in_batches
 from review.datasets.formats.jsonl import encode_json
-from review.datasets.formats.labels import category_names
+from review.datasets.formats.labels import label_numbers
 from review.datasets.record import Manifest, Record
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """Yield the file in batches of lines."""
-    names = category_names(manifest)
-    written: dict[str, str] = {}
+    wrong = dict.fromkeys(label_numbers(manifest, "categories"), 0)
+
+    @cache
+    def cats(category: str) -> str:
+        return encode_json(wrong | {category: 1})
+
     for batch in in_batches(records):
         lines = []
         for record in batch:
-            cats = written.get(record.category) or written.setdefault(record.category, _cats(record.category, names))
             meta = record._asdict()
-            del meta["text"], meta["category"]
-            lines.append(f'{{"text": {encode_json(record.text)}, "cats": {cats}, "meta": {encode_json(meta)}}}\n')
+            text, category = encode_json(meta.pop("text")), cats(meta.pop("category"))
+            lines.append(f'{{"text": {text}, "cats": {category}, "meta": {encode_json(meta)}}}\n')
         yield "".join(lines).encode()
-
-
-def _cats(category: str, names: Iterable[str]) -> str:
-    return encode_json({**dict.fromkeys(names, 0), category: 1})
 
 
 def parse_row(line: dict[str, Any]) -> dict[str, Any]:

@@ -55,22 +55,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Any, model: list[str], quiet: bool, **options: Any) -> None:
         self._writing, self._quiet = Lock(), quiet
         self._examples: list[int | None] = options["examples"] or [None]
-        if options["resume"]:
-            self._work_off(self._resumed(options["resume"]))
-            return
         if options["draft"] and (file or options["contract"]):
             raise CommandError("--draft works with neither a file nor --contract.")
-        version = self._version(options["contract"])
-        if file:
-            self._measure_file(file, version, model, only_estimate=options["estimate"])
-        else:
-            self._measure_snapshot(version, model, **options)
+        try:
+            if options["resume"]:
+                self._work_off(self._resumed(options["resume"]))
+            elif file:
+                self._measure_file(file, self._version(options["contract"]), model, only_estimate=options["estimate"])
+            else:
+                self._measure_snapshot(self._version(options["contract"]), model, **options)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except (UnusableFile, EmptyTaxonomy, runs.NothingToRun) as error:
+            raise CommandError(str(error)) from error
 
     def _measure_file(self, file: Any, version: ContractVersion, models: list[str], *, only_estimate: bool) -> None:
-        try:
-            items = file_benchmark.read(file, version)
-        except UnusableFile as error:
-            raise CommandError(str(error)) from error
+        items = file_benchmark.read(file, version)
         warn_of_fallback_model(self)
         entries = self._entries(self._language_models(models), version)
         names = self._announced(entries, [file_benchmark.estimate_cost(entry, items) for entry in entries])
@@ -100,7 +100,7 @@ class Command(BaseCommand):
         for sentence in leaked_examples.leak_warnings(snapshot, {entry.contract: entry.label for entry in entries}):
             self.stderr.write(sentence)
         if not options["estimate"]:
-            self._work_off(self._started(snapshot, entries))
+            self._work_off(runs.start_run(snapshot, entries))
 
     def _announced(self, entries: Sequence[runs.Entry], costs: Sequence[Decimal]) -> list[str]:
         """Print the estimated cost of each entry. Returns their names, which are distinct."""
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             return ContractVersion.objects.get(digest__startswith=digest).loaded()
         except (ContractVersion.DoesNotExist, ContractVersion.MultipleObjectsReturned) as error:
             raise CommandError(f"No single contract has a digest starting with {digest}.") from error
-        except (EmptyTaxonomy, ValueError) as error:
+        except ValueError as error:
             raise CommandError(str(error)) from error
 
     def _entries(
@@ -138,10 +138,6 @@ class Command(BaseCommand):
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"Unknown draft {name}; open drafts: {known}.") from error
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
-        except EmptyTaxonomy as error:
-            raise CommandError(str(error)) from error
 
     def _snapshot(self, digest: str | None) -> Snapshot:
         try:
@@ -163,12 +159,6 @@ class Command(BaseCommand):
             if language_model.provider.missing_key:
                 self.stdout.write(f"{language_model}: not asked, {language_model.provider.missing_key} is not set")
         return LanguageModel.objects.with_keys()
-
-    def _started(self, snapshot: Snapshot, entries: list[runs.Entry]) -> Run:
-        try:
-            return runs.start_run(snapshot, entries)
-        except runs.NothingToRun as error:
-            raise CommandError(str(error)) from error
 
     def _resumed(self, pk: int) -> Run:
         run = Run.objects.filter(pk=pk).exclude(state=Run.State.FINISHED).first()

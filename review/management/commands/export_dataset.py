@@ -11,11 +11,10 @@ from review.datasets import exporting
 from review.datasets.formats import labelstudio
 from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
 from review.datasets.formats.registry import FORMATS, Format
-from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest
 from review.datasets.writing import atomic_output, is_stream
 from review.gold import snapshots
-from review.gold.snapshots import NO_FILTERS, SnapshotFilters
+from review.gold.snapshots import LOOKUPS
 from review.models import GoldLabel, Side, Snapshot
 
 _CARRIES_ITS_MANIFEST = {"hf"}
@@ -38,7 +37,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--sentiment", action="append", default=[], help="may be repeated")
         parser.add_argument("--origin", action="append", default=[], choices=GoldLabel.Origin.values)
-        parser.add_argument("--people", type=int, default=1, help="minimum number of reviewers who agree")
+        parser.add_argument("--people", type=int, help="minimum number of reviewers who agree")
         parser.add_argument("--source", action="append", default=[], help="of the ticket; may be repeated")
         parser.add_argument("--language", action="append", default=[], help="of the ticket; may be repeated")
         parser.add_argument(
@@ -74,7 +73,7 @@ class Command(BaseCommand):
         """Write the files that accompany an export, unless it goes to a stream."""
         if is_stream(output):
             return
-        beside = {} if format.name in _CARRIES_ITS_MANIFEST else {".manifest.json": manifest_json(manifest)}
+        beside = {} if format.name in _CARRIES_ITS_MANIFEST else {".manifest.json": manifest.as_json()}
         if format.name == "labelstudio":
             beside[".labelling.xml"] = labelstudio.labelling_config(manifest).encode()
         for ending, content in beside.items():
@@ -95,37 +94,30 @@ class Command(BaseCommand):
             self.stderr.write(f"OpenAI trains on no fewer than {FEWEST_EXAMPLES} examples: label more before you do.")
 
     def _snapshot(self, options: dict[str, Any]) -> Snapshot:
-        filters = self._filters(options)
-        if options["snapshot"] and filters != NO_FILTERS:
-            narrows = ", ".join(filters.as_dict())
+        filters = {name: options[name] for name in LOOKUPS if options[name]}
+        if options["snapshot"] and filters:
             raise CommandError(
-                f"A snapshot cannot be filtered ({narrows}): "
+                f"A snapshot cannot be filtered ({', '.join(filters)}): "
                 "leave out --snapshot to create a new one, or leave out the filters."
             )
         try:
             if options["snapshot"]:
                 return Snapshot.objects.get(digest__startswith=options["snapshot"])
-            return snapshots.create_snapshot(filters)
+            keys = {
+                axis: _keys(filters[axis], dict(names))
+                for axis, names in (
+                    ("category", Category.objects.paths().items()),
+                    ("sentiment", Sentiment.objects.values_list("pk", "name")),
+                )
+                if axis in filters
+            }
+            return snapshots.create_snapshot(filters | keys)
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
             raise CommandError(f"No single snapshot has a digest starting with {options['snapshot']}.") from error
         except snapshots.EmptySnapshot as error:
             raise CommandError("No settled label matches these filters; nothing was written.") from error
         except EmptyTaxonomy as error:
             raise CommandError(str(error)) from error
-
-    def _filters(self, options: dict[str, Any]) -> SnapshotFilters:
-        return SnapshotFilters(
-            sides=(options["side"],) if options["side"] else tuple(Side.values),
-            corrected=options["corrected"],
-            since=options["since"],
-            until=options["until"],
-            categories=_keys(options["category"], Category.objects.paths()),
-            sentiments=_keys(options["sentiment"], dict(Sentiment.objects.values_list("pk", "name"))),
-            origins=tuple(options["origin"]),
-            people=options["people"],
-            sources=tuple(options["source"]),
-            languages=tuple(options["language"]),
-        )
 
 
 def _day(text: str) -> date:
@@ -135,8 +127,8 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from error
 
 
-def _keys(wanted: list[str], names: dict[int, str]) -> tuple[int, ...]:
+def _keys(wanted: list[str], names: dict[int, str]) -> list[int]:
     by_name = {name: pk for pk, name in names.items()}
     if unknown := set(wanted) - by_name.keys():
         raise CommandError(f"Unknown label {', '.join(sorted(unknown))}; known labels: {', '.join(by_name)}.")
-    return tuple(by_name[name] for name in wanted)
+    return [by_name[name] for name in wanted]

@@ -176,7 +176,7 @@ def test_a_run_needs_benchmark_items_and_a_model() -> None:
     snapshot = snapshots.create_snapshot()
     with pytest.raises(NothingToRun, match="at least one model"):
         runs.start_run(snapshot, [])
-    training_only = snapshots.create_snapshot(snapshots.SnapshotFilters(sides=(Side.BENCHMARK,)))
+    training_only = snapshots.create_snapshot({"side": Side.BENCHMARK})
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="no benchmark labels"):
         runs.start_run(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])

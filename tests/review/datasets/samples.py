@@ -84,13 +84,13 @@ CONTRACT: Contract = contract_for(options(CATEGORIES), options(SENTIMENTS))
 def manifest_of(records: Sequence[Record], **values: Any) -> Manifest:
     """What an export says of these records; the last category is no longer in the taxonomy."""
     counted: dict[str, Mapping[str, int]] = {
-        name: Counter(getattr(record, field) for record in records)
+        name: dict(Counter(getattr(record, field) for record in records))
         for name, field in (("sides", "side"), ("categories", "category"), ("sentiments", "sentiment"))
     }
-    taxonomy = (
-        tuple(LabelInfo(name, f"What is {name}") for name in CATEGORIES[:-1]),
-        tuple(LabelInfo(name) for name in SENTIMENTS),
-    )
+    taxonomy = {
+        "categories": tuple(LabelInfo(name, f"What is {name}") for name in CATEGORIES[:-1]),
+        "sentiments": tuple(LabelInfo(name) for name in SENTIMENTS),
+    }
     known: dict[str, Any] = {
         "snapshot": "5" * 64,
         "created_at": "2026-01-31T12:00:00+00:00",

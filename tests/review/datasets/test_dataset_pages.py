@@ -16,7 +16,6 @@ from review.benchmark import runs
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
 from review.gold import gold_labels, snapshots
-from review.gold.snapshots import SnapshotFilters
 from review.models import Assignment, GoldLabel, Snapshot
 from tests.factories import make_ticket, send_to_review
 from tests.review.actions import answer
@@ -24,7 +23,6 @@ from tests.review.actions import answer
 pytestmark = pytest.mark.usefixtures("single_reviews")
 
 PAGE, CREATE_SNAPSHOT, IMPORT = (reverse(f"review:{name}") for name in ("datasets", "create_snapshot", "import_labels"))
-EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
 
 
 @pytest.fixture
@@ -45,11 +43,11 @@ def test_the_datasets_page_of_an_empty_installation_says_what_to_do(lead_client:
 
 @pytest.mark.usefixtures("decided")
 def test_creating_a_snapshot_twice_shows_the_same_snapshot(lead_client: Client, lea: User) -> None:
-    response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE)
+    response = lead_client.post(CREATE_SNAPSHOT)
     snapshot = Snapshot.objects.get()
     assert response.headers["Location"] == snapshot.get_absolute_url()
     assert snapshot.created_by == lea
-    lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE)
+    lead_client.post(CREATE_SNAPSHOT)
     assert Snapshot.objects.count() == 1
     page = lead_client.get(snapshot.get_absolute_url()).content.decode()
     assert snapshot.digest in page
@@ -59,9 +57,9 @@ def test_creating_a_snapshot_twice_shows_the_same_snapshot(lead_client: Client, 
 @pytest.mark.usefixtures("decided")
 def test_filters_apply_to_the_snapshot_and_impossible_ones_are_explained(lead_client: Client) -> None:
     technical = Category.objects.get(name="Technical").pk
-    lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
-    assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
-    response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"people": 5})
+    lead_client.post(CREATE_SNAPSHOT, {"category": [technical], "since": "2020-01-01", "language": ""})
+    assert Snapshot.objects.get().filters == {"since": "2020-01-01", "category": str(technical)}
+    response = lead_client.post(CREATE_SNAPSHOT, {"people": 5})
     assert response.status_code == 422
     assert "No settled label matches these filters" in response.content.decode()
     response = lead_client.post(CREATE_SNAPSHOT, {"people": 0})
@@ -103,7 +101,7 @@ def test_an_unknown_format_is_refused_and_the_manifest_can_be_downloaded_alone(l
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling_config"])
 def test_an_unknown_or_ambiguous_snapshot_is_not_found(lead_client: Client, page: str) -> None:
-    snapshot, other = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(until=date(2100, 1, 1)))
+    snapshot, other = snapshots.create_snapshot(), snapshots.create_snapshot({"until": date(2100, 1, 1)})
     Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
     for digest in (snapshot.digest[:1], snapshot.short):
         assert lead_client.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404

@@ -94,7 +94,7 @@ def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: U
 
 @pytest.mark.usefixtures("decided")
 def test_an_export_comes_with_a_manifest(tmp_path: Path) -> None:
-    path = export(tmp_path, "csv", licence="CC-BY-4.0", mask=True, people=1, since="2020-01-01")
+    path = export(tmp_path, "csv", licence="CC-BY-4.0", mask=True, since="2020-01-01")
     manifest = json.loads((tmp_path / (path.name + ".manifest.json")).read_text())
     assert manifest["records"] == 4
     assert (manifest["licence"], manifest["masked"]) == ("CC-BY-4.0", True)
@@ -207,7 +207,7 @@ def test_label_studio_tasks_come_with_their_labelling_interface(tmp_path: Path) 
 @pytest.mark.usefixtures("decided")
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("Chapter one")
-    with pytest.raises(CommandError, match=r"thesis\.tex, which no export wrote; name a new folder"):
+    with pytest.raises(CommandError, match="something that no export wrote; name a new folder"):
         call_command("export_dataset", format="hf", output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

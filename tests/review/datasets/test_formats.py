@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 
 from review.datasets.formats.registry import FORMATS
-from review.datasets.manifest import manifest_json
 from review.datasets.record import Record
 from tests.review.datasets.samples import exported, lists_of_records, loaded, make, manifest_of
 
@@ -91,8 +90,8 @@ def test_formats_are_registered_by_name() -> None:
 def test_the_bytes_of_a_manifest_do_not_depend_on_the_order_of_counts() -> None:
     first = manifest_of([make()], sides={"training": 2, "benchmark": 1}, filters={"a": "1", "b": "2"})
     second = manifest_of([make()], sides={"benchmark": 1, "training": 2}, filters={"b": "2", "a": "1"})
-    digests = [hashlib.sha256(manifest_json(manifest)).hexdigest() for manifest in (first, second)]
+    digests = [hashlib.sha256(manifest.as_json()).hexdigest() for manifest in (first, second)]
     assert digests[0] == digests[1]
-    values = json.loads(manifest_json(first))
+    values = json.loads(first.as_json())
     assert list(values) == sorted(values)
     assert values["taxonomy"]["categories"][0] == {"name": "Billing", "description": "What is Billing"}

@@ -93,28 +93,27 @@ def test_a_wrong_mapping_is_refused() -> None:
     [
         ({"text": ""}, "text is empty"),
         ({"text": " \n"}, "text is empty"),
-        ({"text": 5}, "text is not a string"),
-        ({"text": "x" * (LONGEST_TICKET + 1)}, "has 1,048,577 characters"),
+        ({"text": 5}, "text should be a valid string"),
+        ({"text": "x" * (LONGEST_TICKET + 1)}, "should have at most 1048576 characters"),
         ({"category": None}, "category is empty"),
         ({"category": " "}, "category is empty"),
-        ({"category": ["a"]}, "category is not a string"),
-        ({"category": True}, "category is not a string"),
-        ({"sentiment": "x" * 1_001}, "sentiment has 1,001 characters"),
-        ({"side": "validation"}, "side is not"),
-        ({"people": "two"}, "people is not a number"),
-        ({"people": 1.5}, "people is not a whole number"),
-        ({"people": -1}, "people is not a whole number"),
-        ({"people": 10**400}, "people is not a number"),
-        ({"people": True}, "people is not"),
-        ({"share": 0}, "share is not"),
-        ({"share": "1.1"}, "share is not"),
-        ({"model_confidence": "inf"}, "model_confidence is not"),
-        ({"model_confidence": -0.1}, "model_confidence is not"),
-        ({"corrected": "maybe"}, "corrected is not true or false"),
-        ({"key": "abc"}, "key is not"),
-        ({"labelled_at": "yesterday"}, "labelled_at is not a moment"),
-        ({"labelled_at": "0001-01-01T00:00:00+05:00"}, "labelled_at is not a moment"),
-        ({"language": 5}, "language is not a string"),
+        ({"category": ["a"]}, "category should be a valid string"),
+        ({"category": True}, "category should be a valid string"),
+        ({"sentiment": "x" * 1_001}, "sentiment should have at most 1000 characters"),
+        ({"side": "validation"}, "side should be 'training' or 'benchmark'"),
+        ({"people": "two"}, "people should be a valid integer"),
+        ({"people": 1.5}, "people should be a valid integer"),
+        ({"people": -1}, "people should be greater than"),
+        ({"people": 10**400}, "people should be less than"),
+        ({"share": 0}, "share should be"),
+        ({"share": "1.1"}, "share should be"),
+        ({"model_confidence": "inf"}, "model_confidence should be"),
+        ({"model_confidence": -0.1}, "model_confidence should be"),
+        ({"corrected": "maybe"}, "corrected should be a valid boolean"),
+        ({"key": "abc"}, "key should match"),
+        ({"labelled_at": "yesterday"}, "labelled_at should be a valid datetime"),
+        ({"labelled_at": "0001-01-01T00:00:00+05:00"}, "labelled_at should be in the years 1 to 9999"),
+        ({"language": 5}, "language should be a valid string"),
     ],
 )
 def test_a_bad_record_is_rejected_and_reading_goes_on(values: dict[str, Any], reason: str) -> None:
@@ -152,17 +151,28 @@ def test_characters_that_databases_cannot_store_are_replaced() -> None:
     assert record == elsewhere("a\ufffdb\ufffd")
 
 
-def test_values_of_other_types_are_converted() -> None:
-    row = plain(corrected="TRUE", people="2", share="0.5", side="Test", labelled_at="2026-01-31", model_confidence=1)
-    [record] = loaded(json_lines(row), "a.jsonl")
-    assert record == HI._replace(
-        corrected=True,
-        people=2,
-        share=0.5,
-        side="benchmark",
-        labelled_at="2026-01-31T00:00:00+00:00",
-        model_confidence=1.0,
-    )
+@pytest.mark.parametrize(
+    ("values", "read_as"),
+    [
+        ({"corrected": "TRUE", "people": "2", "share": "0.5"}, {"corrected": True, "people": 2, "share": 0.5}),
+        ({"corrected": "WAHR", "people": "2,0", "share": "0,5"}, {"corrected": True, "people": 2, "share": 0.5}),
+        ({"corrected": "Falsch", "model_confidence": 1}, {"corrected": False, "model_confidence": 1.0}),
+        ({"corrected": 1.0, "people": 2.0, "share": float("nan")}, {"corrected": True, "people": 2}),
+        ({"category": " Billing ", "sentiment": 5, "side": "Test"}, {"sentiment": "5", "side": "benchmark"}),
+        *(
+            ({"labelled_at": moment}, {"labelled_at": "2026-01-31T00:00:00+00:00"})
+            for moment in (
+                *("2026-01-31", "20260131", "2026-01-31T02:00:00+02:00", 1769817600, "1769817600000"),
+                *(1769817600_000, 1769817600_000_000, 1769817600_000_000_000),
+            )
+        ),
+    ],
+)
+def test_values_as_spreadsheets_and_data_frames_write_them_are_understood(
+    values: dict[str, Any], read_as: dict[str, Any]
+) -> None:
+    [record] = loaded(json_lines(plain(**values)), "a.jsonl")
+    assert record == HI._replace(**read_as)
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_the_latest_annotation_that_is_not_skipped_counts() -> None:
     late = {"result": [choice("topic", "B"), choice("mood", "glad")], "updated_at": "2026-01-03T10:00:00.000000Z"}
     skipped = {"result": [choice("topic", "C")], "was_cancelled": True, "updated_at": "2026-01-04T10:00:00.000000Z"}
     tasks = json.dumps([annotated(1, late, first, skipped)]).encode()
-    moment = "2026-01-03T10:00:00.000000Z"
+    moment = "2026-01-03T10:00:00+00:00"
     assert loaded(tasks, "export.json", MAPPING) == [
         elsewhere("Ticket 1", category="B", sentiment="glad", labelled_at=moment)
     ]
