@@ -123,7 +123,6 @@ PURE = [
     "review.certification.sequential_test",
     "review.datasets.files",
     "review.datasets.formats",
-    "review.datasets.manifest",
     "review.datasets.parsing",
     "review.datasets.reading",
     "review.datasets.record",
