@@ -2,8 +2,71 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, TypeAdapter
+
+from classifier.text import LONGEST_TICKET, storable
+
+LONGEST_STRING = 1_000
+"""Characters of any field but the text."""
+
+_SIDES = {"train": "training", "test": "benchmark"}
+_SPREADSHEET_FLAGS = {
+    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro", "prawda"), "true"),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz"), "false"),
+}
+"""How spreadsheets in other languages save true and false."""
+
+
+def _word(value: Any) -> str:
+    return str(value).strip().casefold()
+
+
+def _without_decimal_comma(value: Any) -> Any:
+    return value.replace(",", ".") if isinstance(value, str) and value.count(",") == 1 else value
+
+
+def _storable(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _label_name(value: Any) -> Any:
+    return storable(str(value).strip()) if type(value) in (str, int) else value
+
+
+def _moment(value: Any) -> datetime:
+    """ISO 8601, else a number of seconds, or of their thousandths, millionths or billionths as data frames write."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value.strip())
+    if isinstance(value, int | float) and 1e14 < abs(value) < 1e20:
+        value = value / 1e6 if abs(value) > 1e17 else value / 1e3
+    return _DATETIME.validate_python(value)
+
+
+def _in_utc(value: Any) -> str:
+    """The moment in UTC, which is assumed without a time zone."""
+    moment = _moment(value)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except OverflowError as error:
+        raise ValueError("should be in the years 1 to 9999") from error
+
+
+_DATETIME = TypeAdapter(datetime)
+_String = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_storable)]
+_Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_label_name)]
+_Float = Annotated[float, BeforeValidator(_without_decimal_comma)]
+_Flag = Annotated[bool, BeforeValidator(lambda flag: _SPREADSHEET_FLAGS.get(_word(flag), flag))]
+_Side = Annotated[
+    str,
+    Field(pattern="^(training|benchmark|)$"),
+    BeforeValidator(lambda side: _SIDES.get(_word(side), _word(side))),
+]
 
 
 class Record(NamedTuple):
@@ -15,21 +78,21 @@ class Record(NamedTuple):
     prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None.
     """
 
-    key: str
-    text: str
-    category: str
-    sentiment: str
-    side: str = ""
-    origin: str = "import"
-    corrected: bool = False
-    people: int = 1
-    share: float = 1.0
-    language: str = ""
-    source: str = ""
-    labelled_at: str = ""
-    model_category: str = ""
-    model_sentiment: str = ""
-    model_confidence: float | None = None
+    key: Annotated[str, Field(pattern="^([0-9a-f]{64}|)$")]
+    text: Annotated[str, Field(max_length=LONGEST_TICKET), BeforeValidator(_storable)]
+    category: _Label
+    sentiment: _Label
+    side: _Side = ""
+    origin: _String = "import"
+    corrected: _Flag = False
+    people: Annotated[int, BeforeValidator(_without_decimal_comma), Field(ge=0, le=32_767)] = 1
+    share: Annotated[_Float, Field(gt=0, le=1)] = 1.0
+    language: _String = ""
+    source: _String = ""
+    labelled_at: Annotated[str, BeforeValidator(_in_utc)] = ""
+    model_category: _String = ""
+    model_sentiment: _String = ""
+    model_confidence: Annotated[_Float, Field(ge=0, le=1)] | None = None
 
 
 class Rejected(NamedTuple):

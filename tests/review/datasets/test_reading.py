@@ -100,7 +100,7 @@ def test_a_wrong_mapping_is_refused() -> None:
         ({"category": ["a"]}, "category should be a valid string"),
         ({"category": True}, "category should be a valid string"),
         ({"sentiment": "x" * 1_001}, "sentiment should have at most 1000 characters"),
-        ({"side": "validation"}, "side should be 'training' or 'benchmark'"),
+        ({"side": "validation"}, "side should match"),
         ({"people": "two"}, "people should be a valid integer"),
         ({"people": 1.5}, "people should be a valid integer"),
         ({"people": -1}, "people should be greater than"),
