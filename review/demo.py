@@ -62,5 +62,5 @@ def summary_lines() -> Iterator[str]:
     for ticket in with_current_verdicts(Ticket.objects.filter(source=SOURCE)).order_by("pk"):
         verdict = current_verdict(ticket)
         prediction = verdict and verdict.prediction
-        category, sentiment = (prediction.category.name, prediction.sentiment.name) if prediction else ("?", "?")
+        category, sentiment = (str(prediction.category), prediction.sentiment.name) if prediction else ("?", "?")
         yield label_line(ticket.state == Ticket.State.AUTO_ACCEPTED, category, sentiment, ticket.text)

@@ -221,7 +221,6 @@ STORAGES = {
 }
 
 FORM_RENDERER = "ticketclf_site.forms.FormRenderer"
-DJANGO_TABLES2_TEMPLATE = "_table.html"
 
 # No inline code and no external resources, so that a ticket's text can never run.
 CONTENT_SECURITY_POLICY = {

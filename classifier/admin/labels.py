@@ -1,11 +1,11 @@
 """Categories and sentiments in the admin."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -16,21 +16,12 @@ from classifier.models import Category, Sentiment
 from classifier.taxonomy import label_changes
 
 
-class CategoryChoiceField(forms.ModelChoiceField):
-    """Lists categories by full name, since two may share the last part."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._paths = Category.objects.paths()
-
-    def label_from_instance(self, category: Category) -> str:
-        return self._paths.get(category.pk, category.name)
-
-
 class MergeForm(forms.Form):
-    def __init__(self, *args: Any, into: forms.Field, **kwargs: Any) -> None:
+    into: forms.ModelChoiceField = forms.ModelChoiceField(None, label=_("Merge into"))
+
+    def __init__(self, *args: Any, targets: QuerySet[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["into"] = into
+        cast(forms.ModelChoiceField, self.fields["into"]).queryset = targets
 
 
 class LabelAdmin(HistoryAdmin):
@@ -41,7 +32,6 @@ class LabelAdmin(HistoryAdmin):
     # Retiring and merging have rules that only the actions enforce.
     readonly_fields = ("retired", "merged_into", "referred_to_by")
     actions = ("retire", "restore", "merge")
-    choice_field = forms.ModelChoiceField
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_fields(request, obj)
@@ -93,8 +83,8 @@ class LabelAdmin(HistoryAdmin):
     @admin.action(description=_("Merge into another label…"), permissions=["change"])
     def merge(self, request: HttpRequest, labels: QuerySet[Any]) -> HttpResponse | None:
         """A page that shows what will move, and asks for the target."""
-        into_field = self.choice_field(self._targets(labels), label=gettext("Merge into"))
-        form = MergeForm(request.POST if "into" in request.POST else None, into=into_field)
+        targets = self.model._default_manager.filter(retired=False).exclude(pk__in=labels.values("pk"))
+        form = MergeForm(request.POST if "into" in request.POST else None, targets=targets)
         if form.is_valid():
             into = form.cleaned_data["into"]
             done = gettext("%%s is merged into %s.") % str(into).replace("%", "%%")
@@ -108,10 +98,6 @@ class LabelAdmin(HistoryAdmin):
         }
         return TemplateResponse(request, "admin/classifier/merge.html", context)
 
-    def _targets(self, labels: QuerySet[Any]) -> QuerySet[Any]:
-        model: type[Category | Sentiment] = self.model
-        return model._default_manager.filter(retired=False).exclude(pk__in=labels.values("pk"))
-
 
 @admin.register(Category)
 class CategoryAdmin(LabelAdmin):
@@ -121,26 +107,13 @@ class CategoryAdmin(LabelAdmin):
     sortable_by = ()
     list_per_page = 1_000
     fields = ("name", "parent", "description", "examples", "position", "retired", "merged_into", "referred_to_by")
-    choice_field = CategoryChoiceField
-
-    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "parent":
-            kwargs["form_class"] = CategoryChoiceField
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Lists children below their parents, by full name."""
+        """Lists children below their parents."""
         changelist = super().get_changelist_instance(request)
-        names = Category.objects.paths()
-        place = {pk: number for number, pk in enumerate(names)}
-        for category in changelist.result_list:
-            category.path = names.get(category.pk, category.name)
+        place = {pk: number for number, pk in enumerate(Category.objects.paths())}
         changelist.result_list = sorted(changelist.result_list, key=lambda category: place.get(category.pk, len(place)))
         return changelist
-
-    @admin.display(description=_("category"))
-    def full_name(self, category: Any) -> str:
-        return str(category.path)
 
 
 @admin.register(Sentiment)

@@ -205,6 +205,7 @@ class Migration(migrations.Migration):
                 ('retired', models.BooleanField(default=False, help_text='New tickets no longer get this label; existing ones keep it.', verbose_name='retired')),
                 ('merged_into', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='merged_from', to='classifier.category')),
                 ('parent', models.ForeignKey(blank=True, help_text='A subcategory also counts as its parent.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='classifier.category', verbose_name='parent')),
+                ('full_name', models.TextField(editable=False, help_text="With its parents' names, for pages and messages.", verbose_name='full name')),
             ],
             options={
                 'verbose_name_plural': 'categories',

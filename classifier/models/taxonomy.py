@@ -33,6 +33,19 @@ class CategoryQuerySet(models.QuerySet["Category"]):
         """Full names (“parent > child”) by primary key (one query)."""
         return paths(self)
 
+    def update(self, **values: Any) -> int:
+        """Like Django's, and keeps full names right."""
+        rows = super().update(**values)
+        if not values.keys().isdisjoint(("name", "parent", "parent_id")):
+            _update_full_names()
+        return rows
+
+    def bulk_create(self, objs: "Iterable[Category]", *args: Any, **kwargs: Any) -> "list[Category]":
+        """Like Django's, and keeps full names right."""
+        created = super().bulk_create(objs, *args, **kwargs)
+        _update_full_names()
+        return created
+
 
 class Label(models.Model):
     """The fields that categories and sentiments share."""
@@ -79,9 +92,12 @@ class Category(Label):
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_from"
     )
+    full_name = models.TextField(
+        _("full name"), editable=False, help_text=_("With its parents' names, for pages and messages.")
+    )
 
     objects = CategoryQuerySet.as_manager()
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["full_name"])
 
     class Meta:
         ordering = ["position", "name"]
@@ -104,7 +120,11 @@ class Category(Label):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.full_name or self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        self.full_name = _update_full_names().get(self.pk, self.name)
 
     def clean(self) -> None:
         if self.pk and self.parent and self.parent.answers_for(self):
@@ -189,4 +209,14 @@ def paths(categories: Iterable[Node]) -> dict[int, str]:
             walk(category.pk, names[category.pk] + SEPARATOR)
 
     walk(None, "")
+    return names
+
+
+def _update_full_names() -> dict[int, str]:
+    """Store the full names that have changed, of descendants too, and return all (one query if none has)."""
+    categories = {category.pk: category for category in Category.objects.all()}
+    names = paths(categories.values())
+    for pk, full_name in names.items():
+        if categories[pk].full_name != full_name:
+            Category.objects.filter(pk=pk).update(full_name=full_name)
     return names

@@ -33,7 +33,7 @@ class TicketStatus:
         label = effective_label(ticket)
         if label is None:
             return cls(instead=_("no label"), reason=_reason(ticket), verdict=current_verdict(ticket))
-        category, sentiment = label.category.name, label.sentiment.name
+        category, sentiment = str(label.category), label.sentiment.name
         if label.prediction is None:
             return cls(category=category, sentiment=sentiment)
         return cls(

@@ -5,10 +5,12 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Substr
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
+from classifier.text import excerpt
 from review.models.duplicates import DuplicateGroup
 
 _OPEN = Q(state="open")
@@ -52,6 +54,10 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def free_for_bulk(self, reviewer: User, now: datetime) -> "AssignmentQuerySet":
         """Those of them that no one else holds."""
         return self.for_bulk().filter(Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now))
+
+    def with_excerpts(self) -> "AssignmentQuerySet":
+        """Read the start of each ticket's text, for `excerpt`: the whole may be long."""
+        return self.annotate(beginning=Substr("ticket__text", 1, 600))
 
     def count_to(self, most: int = 1_000) -> int:
         """How many there are; counting stops at `most`, so that no page grows with the table."""
@@ -165,6 +171,11 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.ticket_id}, {self.get_purpose_display()} {self.number}"
+
+    @property
+    def excerpt(self) -> str:
+        """The first words of the ticket; the assignment must come `with_excerpts`."""
+        return excerpt(vars(self)["beginning"], 90)
 
     def is_free(self, now: datetime) -> bool:
         """As the queryset's `free`, of one that is open."""

@@ -15,7 +15,6 @@ from review.screen.label_options import Options
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from review.workflow.decisions import MOST_AT_ONCE
-from review.workflow.excerpts import excerpt_of, with_excerpts
 
 MOST_CHOSEN = 1_000
 
@@ -56,11 +55,6 @@ class LabelGroup:
         """Names the label in a form."""
         return f"{self.label.category.pk}-{self.label.sentiment.pk}"
 
-    @property
-    def rows(self) -> list[tuple[Assignment, str]]:
-        """Each assignment with the first words of its ticket."""
-        return [(assignment, excerpt_of(assignment)) for assignment in self.assignments]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
@@ -93,14 +87,14 @@ class BulkResult:
 def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
     """The assignments with these keys from a form, without duplicates and unknown keys (one query)."""
     wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
-    assignments = with_excerpts(Assignment.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
-    assignment_by_pk = assignments.select_related("category", "sentiment").in_bulk()
+    assignments = Assignment.objects.with_excerpts().select_related("category", "sentiment")
+    assignment_by_pk = assignments.in_bulk(list(wanted)[:MOST_CHOSEN])
     return [assignment_by_pk[pk] for pk in wanted if pk in assignment_by_pk]
 
 
 def waiting_duplicates(group: int) -> list[Assignment]:
     """Waiting near-duplicates of a group, at most MOST_AT_ONCE (one query)."""
-    assignments = with_excerpts(Assignment.objects.for_bulk().filter(group=group))
+    assignments = Assignment.objects.for_bulk().filter(group=group).with_excerpts()
     return list(assignments.select_related("category", "sentiment")[:MOST_AT_ONCE])
 
 

@@ -60,7 +60,7 @@ class Options:
         return self.categories[: shortcuts.NUMBERED]
 
     def category_name(self, pk: int | None, *, offered: bool = False) -> str:
-        """A category's path; for a retired one its stored name (one query), or empty with `offered`."""
+        """A category's full name; for a retired one read from the database, or empty with `offered`."""
         return _name(self.categories, pk) or ("" if offered else _stored_name(Category, pk))
 
     def sentiment_name(self, pk: int | None) -> str:
@@ -69,7 +69,7 @@ class Options:
     def category(self, pk: str) -> Category | None:
         """The active category with this key from a form, holding its key and name only."""
         return next(
-            (Category(pk=option.pk, name=option.name) for option in self.categories if str(option.pk) == pk), None
+            (Category(pk=option.pk, full_name=option.name) for option in self.categories if str(option.pk) == pk), None
         )
 
     def sentiment(self, pk: str) -> Sentiment | None:
@@ -99,4 +99,4 @@ def _name(options: Iterable[Option], pk: int | None) -> str:
 
 
 def _stored_name(model: type[Category] | type[Sentiment], pk: int | None) -> str:
-    return model._default_manager.filter(pk=pk).values_list("name", flat=True).first() or ""
+    return str(model._default_manager.filter(pk=pk).first() or "")

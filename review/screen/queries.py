@@ -26,14 +26,14 @@ LEFT JOIN classifier_languagemodel os ON os.id = o.language_model_id
 WHERE v.ticket_id = %s AND v.current"""
 
 _EARLIER = """
-SELECT t.id, substr(t.text, 1, 200) AS text, t.state, c.name AS category, s.name AS sentiment
+SELECT t.id, substr(t.text, 1, 200) AS text, t.state, c.full_name AS category, s.name AS sentiment
 FROM classifier_ticket t
 LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment s ON s.id = t.sentiment_id
 WHERE t.customer = %s AND NOT (t.customer = '') AND t.id < %s ORDER BY t.id DESC LIMIT %s"""
 
 _DUPLICATES = """
-SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.name AS category, n.name AS sentiment
+SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.full_name AS category, n.name AS sentiment
 FROM review_assignment s
 JOIN classifier_ticket t ON t.id = s.ticket_id
 LEFT JOIN classifier_category c ON c.id = t.category_id

@@ -64,7 +64,7 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         return _show_next(request, AnswerMessage(_("Choose a category and a sentiment."), done=False))
     label_issue = _unchanged_label_issue(request, pk)
     done = label_issue and labels.correct(label_issue, request.user, category, sentiment)
-    label = {"label": LabelPair(category.name, sentiment.name)}
+    label = {"label": LabelPair(str(category), sentiment.name)}
     return _show_next(
         request, AnswerMessage(_("Label changed to %(label)s.") % label, again=pk) if done else _changed_meanwhile()
     )

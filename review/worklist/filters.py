@@ -13,7 +13,7 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet, ModelChoiceFilte
 
 from classifier.database import search
 from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
-from classifier.models.taxonomy import SEPARATOR, paths
+from classifier.models.taxonomy import SEPARATOR
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet
 
@@ -76,9 +76,7 @@ class AssignmentFilter(FilterSet):
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request.GET, Assignment.objects.in_lane(Assignment.Lane.AGENTS).open(), request=request)
-        categories = list(Category.objects.all())
-        self.offered = paths(category for category in categories if not category.retired)
-        self.category_names = {category.pk: category.name for category in categories} | self.offered
+        self.offered = Category.objects.active().paths()
         self.filters["category"].extra["choices"] = list(self.offered.items())
 
     @property

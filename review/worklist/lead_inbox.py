@@ -1,48 +1,34 @@
 """A lead's inbox: escalations and disagreements between two anonymous labels."""
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db.models.functions import Left
+from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
 
-from classifier.text import excerpt
 from review.models import Assignment, Decision
+from review.models.decision import SKIPPED_OR_ESCALATED
 
 SHOWN, COUNTED = 50, 1_000
-EXCERPT = 120
-
-_HANDED_OVER = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
-
-
-@dataclass(slots=True, kw_only=True)
-class InboxItem:
-    """One assignment in the leads' lane, as this lead sees it."""
-
-    assignment: Assignment
-    excerpt: str
-    holder: User | None
-    """Who has it open."""
-    answerable: bool
-    """False if this lead answered or skipped it."""
-    handed_over: list[Decision] = field(default_factory=list)
-    """Escalations and skips, oldest first; empty for disagreements, whose authors stay anonymous."""
 
 
 class LeadInbox(NamedTuple):
-    """The oldest items of each kind; counts stop at COUNTED, then `more` is true."""
+    """The oldest items of each kind; counts stop at COUNTED, then `more` is true.
 
-    escalations: list[InboxItem]
-    disagreements: list[InboxItem]
+    Items are assignments with `excerpt`, `answerable` (false if this lead answered or skipped it), `leased` and, for
+    escalations, the ticket's `handed_over`: its escalations and skips, oldest first. Authors of disagreements stay
+    anonymous.
+    """
+
+    escalations: list[Any]
+    disagreements: list[Any]
     escalation_count: int
     disagreement_count: int
     more: bool
 
     @property
     def all_shown(self) -> bool:
-        counted = self.escalation_count + self.disagreement_count
-        return len(self.escalations) + len(self.disagreements) >= counted
+        return max(self.escalation_count, self.disagreement_count) <= SHOWN
 
 
 def load_inbox(lead: User) -> LeadInbox:
@@ -51,38 +37,23 @@ def load_inbox(lead: User) -> LeadInbox:
     oldest = list(lane.values_list("pk", "purpose")[:COUNTED])
     disagreements = [pk for pk, purpose in oldest if purpose == Assignment.Purpose.ADJUDICATION]
     escalations = [pk for pk, purpose in oldest if purpose != Assignment.Purpose.ADJUDICATION]
-    items = _items(lead, escalations[:SHOWN] + disagreements[:SHOWN])
+    handed_over = Decision.objects.effective().filter(verdict__in=SKIPPED_OR_ESCALATED).select_related("reviewer")
     return LeadInbox(
-        [items[pk] for pk in escalations[:SHOWN] if pk in items],
-        [items[pk] for pk in disagreements[:SHOWN] if pk in items],
+        list(
+            _items(lead, escalations[:SHOWN]).prefetch_related(
+                Prefetch("ticket__decisions", handed_over, "handed_over")
+            )
+        ),
+        list(_items(lead, disagreements[:SHOWN])),
         len(escalations),
         len(disagreements),
         more=len(oldest) == COUNTED,
     )
 
 
-def _items(lead: User, pks: list[int]) -> dict[int, InboxItem]:
-    assignments = Assignment.objects.filter(pk__in=pks)
-    answerable = set(assignments.answerable_by(lead).values_list("pk", flat=True))
-    shown = assignments.select_related("ticket", "reviewer").defer("ticket__text")
-    shown = shown.annotate(beginning=Left("ticket__text", 4 * EXCERPT))
-    items = {assignment.pk: _item(assignment, answerable) for assignment in shown}
-    escalated = {
-        item.assignment.ticket_id: item
-        for item in items.values()
-        if item.assignment.purpose != Assignment.Purpose.ADJUDICATION
-    }
-    acts = Decision.objects.effective().filter(ticket__in=escalated, verdict__in=_HANDED_OVER)
-    for act in acts.select_related("reviewer").order_by("pk"):
-        escalated[act.ticket_id].handed_over.append(act)
-    return items
-
-
-def _item(assignment: Any, answerable: set[int]) -> InboxItem:
-    leased = not assignment.is_free(timezone.now())
-    return InboxItem(
-        assignment=assignment,
-        excerpt=excerpt(assignment.beginning, EXCERPT),
-        holder=assignment.reviewer if leased else None,
-        answerable=assignment.pk in answerable,
-    )
+def _items(lead: User, pks: list[int]) -> Any:
+    answerable = Assignment.objects.answerable_by(lead).filter(pk=OuterRef("pk"))
+    items = Assignment.objects.filter(pk__in=pks).with_excerpts().select_related("ticket", "reviewer")
+    leased = Assignment.objects.filter(pk=OuterRef("pk"), leased_until__gt=timezone.now())
+    items = items.annotate(answerable=Exists(answerable), leased=Exists(leased))
+    return items.defer("ticket__text").order_by("received_at", "pk")

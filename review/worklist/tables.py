@@ -1,24 +1,26 @@
-"""The columns of the queue's table."""
+"""The queue's table: its columns, their order, and what a row shows."""
 
-import math
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import django_tables2
 from django.contrib.auth.models import User
-from django.urls import reverse
+from django.db.models import F
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_tables2 import A, Column
+from django_tables2 import Column
 
-from review.models import Assignment, ReviewSettings
+from classifier.models import Reason
+from classifier.models.prediction import round_down
+from review.models import ReviewSettings
 from review.models.assignment import AssignmentQuerySet
 from review.screen import bulk
-from review.workflow.excerpts import excerpt_of, with_excerpts
 from review.worklist.listing import ChainedQuerysets, by_arrival, by_confidence, by_priority
 
 Ordered = tuple[ChainedQuerysets, bool]
@@ -32,46 +34,56 @@ class ActionColumn(Column):
         return format_html('<span class="visually-hidden">{}</span>', self.verbose_name)
 
 
-class AssignmentTable(django_tables2.Table):
-    """Open assignments that one person may take or accept, by priority unless another order is asked for."""
+class Row(NamedTuple):
+    """An assignment as the table shows it; times are local."""
 
-    select = ActionColumn(gettext_lazy("Select"), accessor="pk")
-    ticket = Column(
-        gettext_lazy("Ticket"),
-        accessor="beginning",
-        linkify=("classifier:ticket", [A("ticket_id")]),
-        attrs={"a": {"dir": "auto"}},
-    )
-    reason = Column(gettext_lazy("Reason"), empty_values=())
-    category = Column(gettext_lazy("Category"), accessor="category_id")
+    assignment: Any
+    selectable: bool
+    reason: str
+    confidence: str
+    received: datetime
+    age: str
+    due: datetime | None
+    due_in: str
+    urgent: bool
+    assignee: str
+
+
+class AssignmentTable(django_tables2.Table):
+    """Open assignments that one person may take or accept, by priority unless another order is asked for.
+
+    Its template renders whole rows: cell by cell, django-tables2 would take most of the page's time.
+    """
+
+    select = ActionColumn(gettext_lazy("Select"))
+    ticket = Column(gettext_lazy("Ticket"))
+    reason = Column(gettext_lazy("Reason"))
+    category = Column(gettext_lazy("Category"))
     sentiment = Column(gettext_lazy("Sentiment"))
-    confidence = Column(
-        gettext_lazy("Confidence"), orderable=True, attrs={"td": {"data-label": gettext_lazy("Confidence")}}
-    )
-    model = Column(gettext_lazy("Model"), accessor="language_model")
+    confidence = Column(gettext_lazy("Confidence"), orderable=True)
+    model = Column(gettext_lazy("Model"))
     language = Column(gettext_lazy("Language"))
-    age = Column(
-        gettext_lazy("Age"), accessor="received_at", orderable=True, attrs={"td": {"data-label": gettext_lazy("Age")}}
-    )
-    due = Column(gettext_lazy("Due"), accessor="due_at")
-    assignee = Column(gettext_lazy("Assignee"), accessor="reviewer")
-    take = ActionColumn(gettext_lazy("Review"), accessor="ticket_id")
+    age = Column(gettext_lazy("Age"), orderable=True)
+    due = Column(gettext_lazy("Due"))
+    assignee = Column(gettext_lazy("Assignee"))
+    take = ActionColumn(gettext_lazy("Review"))
     priority = Column(visible=False, orderable=True)
 
     class Meta:
-        attrs = {"class": "queue", "role": "table"}
-        default = ""
         orderable = False
         order_by = "priority"
+        template_name = "review/worklist/_rows.html"
 
-    def __init__(self, assignments: AssignmentQuerySet, reviewer: User, categories: dict[int, str]) -> None:
-        self.assignments = with_excerpts(assignments.select_related("sentiment", "language_model", "reviewer"))
-        self.reviewer, self.categories = reviewer, categories
+    def __init__(self, assignments: AssignmentQuerySet, reviewer: User) -> None:
+        self.assignments = assignments.with_excerpts().annotate(
+            category_name=F("category__full_name"),
+            sentiment_name=F("sentiment__name"),
+            model_name=F("language_model__name"),
+            assignee=F("reviewer__username"),
+        )
+        self.reviewer = reviewer
         self.now, self.soon = timezone.now(), timezone.now() + ReviewSettings.current().urgent
         super().__init__(self.assignments)
-
-    def get_column_class_names(self, _names: set[str], bound_column: Any) -> set[str]:
-        return {f"of-{bound_column.name}"}
 
     @property
     def is_sorted(self) -> bool:
@@ -87,52 +99,31 @@ class AssignmentTable(django_tables2.Table):
     def order_age(self, _assignments: object, descending: bool) -> Ordered:
         return by_arrival(self.assignments, descending=not descending), True
 
-    def render_select(self, value: int, record: Assignment) -> SafeString | str:
-        if bulk.exclusion_for(record, self.reviewer, self.now):
-            return ""
-        return format_html(
-            '<input type="hidden" name="shown" value="{0}"><input type="checkbox" name="assignment" value="{0}" '
-            'aria-label="{1}">',
-            value,
-            _("Select ticket %d") % record.ticket_id,
-        )
+    def sort_link(self, column: Any) -> str:
+        query: QueryDict = self.request.GET.copy()
+        query.pop("page", None)
+        query["sort"] = column.order_by_alias.next
+        return f"?{query.urlencode()}"
 
-    def render_ticket(self, record: Assignment) -> str:
-        return excerpt_of(record)
+    def queue_rows(self) -> Iterator[Row]:
+        """The rows of the page."""
+        reasons = {reason.value: str(reason.label) for reason in Reason}
+        for assignment in self.page.object_list.data:
+            due = assignment.due_at
+            yield Row(
+                assignment=assignment,
+                selectable=bulk.exclusion_for(assignment, self.reviewer, self.now) is None,
+                reason=_("blind review") if assignment.blind else reasons.get(assignment.reason, ""),
+                confidence="" if assignment.confidence is None else round_down(assignment.confidence),
+                received=timezone.localtime(assignment.received_at),
+                age=timesince(assignment.received_at, self.now, depth=1),
+                due=due and timezone.localtime(due),
+                due_in=self._due_in(due) if due else "",
+                urgent=due is not None and due <= self.soon,
+                assignee="" if assignment.is_free(self.now) else assignment.assignee,
+            )
 
-    def render_reason(self, record: Assignment) -> str:
-        return _("blind review") if record.blind else record.get_reason_display()
-
-    def render_category(self, value: int) -> str:
-        return self.categories[value]
-
-    def render_confidence(self, value: float) -> str:
-        """Rounded down, as on the ticket's page."""
-        return f"{math.floor(value * 100 + 1e-9) / 100:.2f}"
-
-    def render_age(self, value: datetime) -> SafeString:
-        return _time(value, timesince(value, self.now, depth=1))
-
-    def render_due(self, value: datetime) -> SafeString:
-        if value <= self.now:
-            return _time(value, _("%s overdue") % timesince(value, self.now, depth=1), urgent=True)
-        return _time(value, _("in %s") % timeuntil(value, self.now, depth=1), urgent=value <= self.soon)
-
-    def render_assignee(self, value: User, record: Assignment) -> str:
-        return "" if record.is_free(self.now) else value.username
-
-    def render_take(self, value: int) -> SafeString:
-        return format_html(
-            '<button class="plain" formaction="{}">{} <span class="visually-hidden">{}</span></button>',
-            reverse("review:take", args=[value]),
-            _("Review"),
-            _("ticket %d") % value,
-        )
-
-
-def _time(moment: datetime, text: str, *, urgent: bool = False) -> SafeString:
-    exact: Any = timezone.localtime(moment)
-    kind = "urgent" if urgent else "moment"
-    return format_html(
-        '<time class="{}" datetime="{}" title="{}">{}</time>', kind, exact.isoformat(), f"{exact:%Y-%m-%d %H:%M}", text
-    )
+    def _due_in(self, due: datetime) -> str:
+        if due <= self.now:
+            return _("%s overdue") % timesince(due, self.now, depth=1)
+        return _("in %s") % timeuntil(due, self.now, depth=1)

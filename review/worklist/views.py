@@ -35,7 +35,7 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
     if selection := form_recovery.restore_form(request, "review:bulk_accept"):
         return _preview(request, selection)
     filters = AssignmentFilter(request)
-    table = AssignmentTable(filters.qs, request.user, filters.category_names)
+    table = AssignmentTable(filters.qs, request.user)
     RequestConfig(request, paginate={"paginator_class": QueuePaginator}).configure(table)
     context: dict[str, Any] = {"filters": filters, "table": table, "most": MOST, "most_matches": MOST_MATCHES}
     if request.htmx:

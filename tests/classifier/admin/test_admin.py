@@ -166,7 +166,7 @@ def test_several_labels_are_merged_at_once_and_refusals_say_why(admin_client: Cl
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     child = Category.objects.create(name="Refunds", parent=billing)
     done = act(admin_client, "category", "merge", billing, technical, into=child.pk)
-    assert "Technical is merged into Refunds" in done
+    assert "Technical is merged into Billing &gt; Refunds" in done
     assert "Refunds is inside Billing" in done
     assert Category.objects.active().filter(name="Billing").exists()
 

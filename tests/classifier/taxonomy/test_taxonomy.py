@@ -175,7 +175,7 @@ def test_a_child_comes_back_after_its_parent() -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     label_changes.retire(child)
     label_changes.retire(category("Billing"))
-    with pytest.raises(ValidationError, match="Billing, the parent of Refunds, is retired"):
+    with pytest.raises(ValidationError, match="Billing, the parent of Billing > Refunds, is retired"):
         label_changes.restore(child)
     label_changes.restore(category("Billing"))
     label_changes.restore(child)
