@@ -55,8 +55,7 @@ class RunningInstallation:
 
     def web(self, port: int) -> Process:
         """The web process alone, when it answers."""
-        bind = ["ticketclf_site.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8"]
-        process = self.start(*bind, "--graceful-timeout", "10", "--no-control-socket", module="gunicorn")
+        process = self.start("web", "--port", str(port))
         while not _answers(port):
             time.sleep(0.1)
         return process

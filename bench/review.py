@@ -100,9 +100,8 @@ class Agent:
 @contextmanager
 def server() -> Iterator[int]:
     """The product's own web process, without a worker beside it; gives its process id."""
-    from ticketclf_site.management.commands.serve import web_command
-
-    process = subprocess.Popen(web_command("127.0.0.1", PORT), cwd=ROOT)  # noqa: S603 - a command of ours
+    command = [sys.executable, "manage.py", "web", "--port", str(PORT)]
+    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603 - a command of ours
     try:
         _wait_until_it_answers()
         yield process.pid

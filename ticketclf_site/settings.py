@@ -9,6 +9,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from ticketclf_site.env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
+from ticketclf_site.observability.logging_config import logging_config
 
 # Read when the linear algebra libraries are loaded. Their threads wait for each other in busy loops, which makes
 # training several times slower on a busy machine.
@@ -238,9 +239,9 @@ HTTPS = env_bool("TICKETCLF_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
-if env_bool("TICKETCLF_BEHIND_PROXY", HTTPS):
-    # The proxy that terminates TLS must set this header on every request, or remove it.
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+BEHIND_PROXY = env_bool("TICKETCLF_BEHIND_PROXY", HTTPS)
+# The proxy that terminates TLS must set this header on every request, or remove it.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 # Without HTTPS browsers offer passkeys only on localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -262,37 +263,10 @@ EMAIL_USE_TLS = env_bool("TICKETCLF_EMAIL_TLS", True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env_str("TICKETCLF_EMAIL_FROM", "ticketclf@localhost")
 
-_UPWARD: dict[str, Any] = {"handlers": [], "propagate": True}
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {
-            "()": "ticketclf_site.observability.logs.PlainFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        },
-        "json": {"()": "ticketclf_site.observability.logs.JsonLineFormatter", "json_ensure_ascii": False},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": env_choice("TICKETCLF_LOG_FORMAT", "plain", ("plain", "json")),
-        }
-    },
-    "loggers": {
-        # By default Django mails errors with the whole request, and its development server prints requests.
-        "django": _UPWARD,
-        "django.server": _UPWARD | {"level": "ERROR"},
-        "gunicorn.error": _UPWARD,
-        # Their debug output contains requests and SQL statements with ticket texts.
-        **dict.fromkeys(
-            ("asyncio", "django.db.backends", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "urllib3"),
-            {"level": "WARNING"},
-        ),
-    },
-    "root": {"handlers": ["console"], "level": env_str("TICKETCLF_LOG_LEVEL", "WARNING")},
-}
+LOGGING = logging_config(
+    env_choice("TICKETCLF_LOG_FORMAT", "plain", ("plain", "json")),
+    env_choice("TICKETCLF_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+)
 SENTRY_DSN = env_url("TICKETCLF_SENTRY_DSN")
 METRICS_TOKEN = env_str("TICKETCLF_METRICS_TOKEN")
 RETENTION_DAYS = env_int("TICKETCLF_RETENTION_DAYS", 0)

@@ -102,7 +102,6 @@ def test_probes_use_endpoints_that_exist(client: Client, catalogue: None) -> Non
         assert client.get(web[probe]["httpGet"]["path"]).status_code == 200
     assert {port["containerPort"] for port in web["ports"]} == {8000}
     assert "http://127.0.0.1:8000/livez" in (DEPLOY / "Dockerfile").read_text()
-    assert 'bind = "0.0.0.0:8000"' in (DEPLOY / "gunicorn.conf.py").read_text()
     scraped = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"][0]
     assert client.get(scraped["metrics_path"]).status_code == 200
 

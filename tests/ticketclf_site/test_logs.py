@@ -106,7 +106,7 @@ def test_multi_line_messages_are_cut_to_the_first_line(written: io.StringIO) -> 
     never = f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{TEXT}')>"
     logging.getLogger("asyncio").error(never)
     logging.getLogger("openai._base_client").debug("Request options: %s", {"json_data": TEXT})
-    logging.getLogger("gunicorn.error").error("Error handling request /x?text=%s", TEXT)
+    logging.getLogger("waitress").error("Error handling request /x?text=%s", TEXT)
     logging.getLogger("x").error("postgresql://me:%s@db/x and Bearer %s", "geheim", "geheim")
     assert_no_secrets(written)
     assert "geheim" not in written.getvalue()

@@ -22,7 +22,8 @@ class Command(BaseCommand):
         _check_free(host, port)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
-        supervisor.exec_supervisor({"web": web_command(host, port), "worker": _worker_command(threads)})
+        web = _command("web", "--host", host, "--port", str(port))
+        supervisor.exec_supervisor({"web": web, "worker": _command("work", "--threads", str(threads))})
 
 
 def _check_free(host: str, port: int) -> None:
@@ -37,12 +38,5 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def web_command(host: str, port: int) -> list[str]:
-    """The command that starts the web process."""
-    config = str(settings.BASE_DIR / "deploy" / "gunicorn.conf.py")
-    options = ["--bind", f"{host}:{port}", "--graceful-timeout", "5"]
-    return [sys.executable, "-m", "gunicorn", "--config", config, *options, "ticketclf_site.wsgi"]
-
-
-def _worker_command(threads: int) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--threads", str(threads)]
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
