@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -59,8 +59,12 @@ class EstimateOut(Schema):
 
 
 class Figures(Schema):
-    """Metrics over all items. Latency in milliseconds, cost in the currency of the prices."""
+    """Metrics over `n` of the items, weighted. Latency in milliseconds, cost in the currency of the prices."""
 
+    population: Literal["all", "held", "given"] = Field(
+        description="What the figures stand for: all tickets, held tickets only, or the labels as imported."
+    )
+    items: int
     n: int
     answered: int
     category: EstimateOut
@@ -181,7 +185,7 @@ def _contender(contender: Contender, done: int) -> dict[str, Any]:
 
 
 def _figures(figures: dict[str, Any]) -> dict[str, Any]:
-    plain = ("n", "answered", "latency", "cost", "failures")
+    plain = ("population", "items", "n", "answered", "latency", "cost", "failures")
     shares = {name: dict(zip(("estimate", "low", "high", "n"), figures[name], strict=True)) for name in _SHARES}
     return {
         **{name: figures[name] for name in plain},

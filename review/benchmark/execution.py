@@ -19,6 +19,7 @@ from classifier.leases import leases
 from review.benchmark import metrics, runs
 from review.benchmark.grading import Grader
 from review.benchmark.metrics import GradedItem
+from review.benchmark.population import ItemSource
 from review.models import Contender, GoldLabel, Result, ReviewSettings, Run, SnapshotItem
 
 AT_ONCE = 64
@@ -164,8 +165,11 @@ def graded_items(contender: Contender) -> list[GradedItem]:
         "failure",
         "latency_ms",
         "cost",
+        "item__origin",
+        "item__share",
+        "item__gold__group",
     )
-    return [GradedItem(*row[:-1], float(row[-1])) for row in rows]
+    return [GradedItem(*row[:9], float(row[9]), ItemSource(*row[10:])) for row in rows]
 
 
 def _summarize(run: Run, contenders: Sequence[Contender]) -> None:

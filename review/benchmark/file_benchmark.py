@@ -11,7 +11,9 @@ from classifier.ingest.readers import ticket_records
 from classifier.models import ContractVersion
 from review.benchmark.grading import Grader
 from review.benchmark.metrics import GradedItem
+from review.benchmark.population import ItemSource
 from review.benchmark.runs import Entry
+from review.models import GoldLabel
 
 
 class Item(NamedTuple):
@@ -65,7 +67,8 @@ def grade_items(entry: Entry, items: Sequence[Item], on_result: OnItem) -> list[
     grader, results = Grader(), dict[int, GradedItem]()
     for group in ask_all([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown):
         for place, answer in group:
-            results[place] = _graded(entry, items[place], answer, grader)
+            source = ItemSource(GoldLabel.Origin.IMPORT, 1.0, place)
+            results[place] = _graded(entry, items[place], answer, grader, source)
             on_result(items[place], results[place], _answer_text(answer))
     return [results[place] for place in range(len(items))]
 
@@ -76,7 +79,9 @@ def _answer_text(answer: Answer | ClassifierError) -> str:
     return f"{answer.category} | {answer.sentiment}"
 
 
-def _graded(entry: Entry, item: Item, answer: Answer | ClassifierError, grader: Grader) -> GradedItem:
+def _graded(
+    entry: Entry, item: Item, answer: Answer | ClassifierError, grader: Grader, source: ItemSource
+) -> GradedItem:
     labels = entry.contract.labels
     category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
     given = answer if isinstance(answer, Answer) else None
@@ -91,4 +96,5 @@ def _graded(entry: Entry, item: Item, answer: Answer | ClassifierError, grader: 
         failure=answer.kind if isinstance(answer, ClassifierError) else "",
         latency_ms=answer.usage.latency_ms,
         cost=float(entry.language_model.cost(answer.usage)),
+        source=source,
     )

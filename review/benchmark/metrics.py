@@ -1,17 +1,22 @@
-"""Compute a contender's figures from its graded items, as a JSON object. Pure.
+"""Compute a contender's figures from its graded items, as a JSON object.
 
-Estimates are lists of four: the value, both ends of its 95% interval, and the number of items.
+Estimates are lists of four: the value, both ends of its 95% interval, and the number of items. Shares, F1 and
+calibration are computed on the items that stand for the population; the rest counts what happened to any item.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from itertools import compress
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from review.stats import calibration, classification, intervals, paired_tests
+from review.benchmark.population import ItemSource, measured
+from review.stats import calibration, classification, paired_tests
+from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate
 from review.stats.percentiles import percentile
+from review.stats.samples import Sample
 
 AXES = ("category", "sentiment")
 
@@ -32,27 +37,33 @@ class GradedItem(NamedTuple):
     failure: str
     latency_ms: float
     cost: float
+    source: ItemSource
 
     @property
     def right(self) -> bool:
         return self.category_right and self.sentiment_right
 
 
-def figures(rows: Sequence[GradedItem]) -> dict[str, Any]:
+def figures(graded: Sequence[GradedItem]) -> dict[str, Any]:
     """All figures of one contender."""
-    answered = [row for row in rows if row.confidence is not None]
+    population, chosen, sample = measured([row.source for row in graded])
+    rows = list(compress(graded, chosen))
+    answered = [row.latency_ms for row in graded if row.confidence is not None]
+    cost = sample.mean([row.cost for row in rows])
     return {
+        "population": population,
+        "items": len(graded),
         "n": len(rows),
         "answered": len(answered),
-        "category": _share([row.category_right for row in rows]),
-        "sentiment": _share([row.sentiment_right for row in rows]),
-        "both": _share([row.right for row in rows]),
-        "axes": {axis: _axis(*expected_and_answered(rows, axis)) for axis in AXES},
-        "confidence": _confidence(answered, len(rows)),
-        "latency": _latency([row.latency_ms for row in answered]),
-        "cost": sum(row.cost for row in rows),
-        "cost_per_1000": 1000 * sum(row.cost for row in rows) / len(rows) if rows else None,
-        "failures": dict(Counter(row.failure for row in rows if row.failure).most_common()),
+        "category": _as_list(sample.share([row.category_right for row in rows])),
+        "sentiment": _as_list(sample.share([row.sentiment_right for row in rows])),
+        "both": _as_list(sample.share([row.right for row in rows])),
+        "axes": {axis: _axis(axis, rows, sample, graded) for axis in AXES},
+        "confidence": _confidence(rows, sample),
+        "latency": _latency(answered),
+        "cost": sum(row.cost for row in graded),
+        "cost_per_1000": None if cost is None else 1000 * cost,
+        "failures": dict(Counter(row.failure for row in graded if row.failure).most_common()),
     }
 
 
@@ -63,30 +74,27 @@ def expected_and_answered(rows: Sequence[GradedItem], axis: str) -> tuple[list[i
     return expected, answered
 
 
-def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[str, Any]]:
+def compare_contenders(graded: Mapping[int, Sequence[GradedItem]]) -> list[dict[str, Any]]:
     """Compare every two contenders; their items must be the same, in the same order."""
-    right = {key: [row.right for row in graded] for key, graded in rows.items()}
+    _population, chosen, sample = measured([row.source for row in next(iter(graded.values()))])
+    rows = {key: list(compress(items, chosen)) for key, items in graded.items()}
+    compared = paired_tests.compare_all({key: [row.right for row in items] for key, items in rows.items()}, sample)
     return [
-        {
-            "first": first,
-            "second": second,
-            "n": compared.n,
-            "only_first": compared.only_first,
-            "only_second": compared.only_second,
-            "p": compared.p,
-            "adjusted": compared.adjusted,
-            "difference": _as_list(compared.difference),
-            "items_needed": compared.items_needed,
-            "verdict": compared.verdict.name.lower(),
-            "macro_f1": {axis: _as_list(_macro_difference(rows[first], rows[second], axis)) for axis in AXES},
-        }
-        for (first, second), compared in paired_tests.compare_all(right).items()
+        {"first": first, "second": second, "difference": _as_list(comparison.difference)}
+        | {name: getattr(comparison, name) for name in _COMPARED}
+        | {"macro_f1": {axis: _macro_difference(rows[first], rows[second], axis, sample) for axis in AXES}}
+        for (first, second), comparison in compared.items()
     ]
 
 
-def _macro_difference(left: Sequence[GradedItem], right: Sequence[GradedItem], axis: str) -> Estimate:
+_COMPARED = ("n", "only_first", "only_second", "p", "adjusted", "items_needed")
+
+
+def _macro_difference(
+    left: Sequence[GradedItem], right: Sequence[GradedItem], axis: str, sample: Sample
+) -> list[float | None]:
     expected, answered = expected_and_answered(left, axis)
-    return paired_tests.bootstrap_macro_f1(expected, answered, expected_and_answered(right, axis)[1])
+    return _as_list(paired_tests.bootstrap_macro_f1(expected, answered, expected_and_answered(right, axis)[1], sample))
 
 
 def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
@@ -94,33 +102,39 @@ def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
     return {"mean": mean} | {f"p{q}": percentile(milliseconds, q) for q in (50, 95, 99)}
 
 
-def _share(right: Sequence[bool]) -> list[Any]:
-    return _as_list(intervals.share(sum(right), len(right)))
-
-
 def _as_list(estimate: Estimate) -> list[Any]:
     return list(astuple(estimate))
 
 
-def _axis(expected: Sequence[int], answered: Sequence[int | None]) -> dict[str, Any]:
-    macro = classification.macro_f1(expected, answered)
+def _axis(axis: str, rows: Sequence[GradedItem], sample: Sample, graded: Sequence[GradedItem]) -> dict[str, Any]:
+    labels, weights = expected_and_answered(rows, axis), sample.weights.tolist()
+    macro = classification.macro_f1(*labels, weights=weights)
+    confusion = classification.confusion(*expected_and_answered(graded, axis))
     return {
         "macro_f1": {"value": macro.value, "known": macro.known, "unknown": list(macro.unknown)},
-        "classes": [[label, *astuple(scores)] for label, scores in classification.by_class(expected, answered).items()],
-        "confusion": [[*pair, number] for pair, number in classification.confusion(expected, answered).items()],
+        "classes": [[label, *astuple(own)] for label, own in classification.by_class(*labels, weights).items()],
+        "confusion": [[*pair, number] for pair, number in confusion.items()],
     }
 
 
-def _confidence(answered: Sequence[GradedItem], asked: int) -> dict[str, Any]:
-    right, levels = [row.right for row in answered], [row.confidence or 0.0 for row in answered]
-    grid = calibration.risk_coverage_grid(right, levels, asked=asked)
-    bins = calibration.reliability(right, levels)
+def _confidence(rows: Sequence[GradedItem], sample: Sample) -> dict[str, Any]:
+    levels, hits = [row.confidence for row in rows], [row.right for row in rows]
+    steps = [calibration.at_threshold(hits, levels, step / 100, sample) for step in range(101)]
+    answers = [(row.right, row.confidence) for row in rows if row.confidence is not None]
+    right, confidence = [right for right, _level in answers], [level for _right, level in answers]
+    answered = sample.part(calibration.answered(levels))
+    bins = calibration.reliability(right, confidence, answered)
     return {
-        "brier": calibration.brier(right, levels),
-        "auroc": calibration.auroc(right, levels),
-        "aurc": calibration.aurc(right, levels),
-        "ece": calibration.ece(right, levels),
-        "bins": [[bin.low, bin.high, bin.n, bin.mean_confidence, *_as_list(bin.accuracy)] for bin in bins],
-        "accepted": list(grid.accepted),
-        "wrong": list(grid.wrong),
+        "brier": calibration.brier(right, confidence, answered),
+        "auroc": calibration.auroc(right, confidence, answered),
+        "aurc": calibration.aurc(right, confidence, answered),
+        "ece": calibration.ece(bins),
+        "bins": [[*astuple(bin)[:-1], _as_list(bin.accuracy)] for bin in bins],
+        "steps": [[step.accepted, step.wrong, _as_list(step.coverage), _as_list(step.risk)] for step in steps],
     }
+
+
+def outcome_at(figures: Mapping[str, Any], hundredths: int) -> ThresholdOutcome:
+    """What a threshold in hundredths would auto-accept, from a contender's figures."""
+    accepted, wrong, coverage, risk = figures["confidence"]["steps"][hundredths]
+    return ThresholdOutcome(hundredths / 100, figures["n"], accepted, wrong, Estimate(*coverage), Estimate(*risk))

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from review.benchmark.formatting import AXIS_NAMES, NO_LABEL, LabelNames, Share
+from review.benchmark.formatting import AXIS_NAMES, NO_LABEL, LabelNames
 from review.benchmark.metrics import AXES
+from review.benchmark.population import FEWEST_DRAWN
 from review.models import Contender
 from review.stats import charts
 from review.stats.calibration import Bin
@@ -74,10 +75,12 @@ class AxisReport:
     def __init__(self, axis: str, figures: Any, names: LabelNames) -> None:
         self.key, self.name, self._names = axis, AXIS_NAMES[axis], names
         self._figures = figures["axes"][axis]
-        self.share = Share.from_list(figures[axis])
+        self.share = Estimate(*figures[axis])
         self.macro = names.macro(axis, self._figures["macro_f1"])
-        self._support = {label: support for label, support, *_figures in self._figures["classes"]}
         self._pairs = {(expected, answered): number for expected, answered, number in self._figures["confusion"]}
+        self._support = Counter[int]({answered: 0 for _expected, answered in self._pairs if answered is not None})
+        for (expected, _answered), number in self._pairs.items():
+            self._support[expected] += number
 
     @property
     def _order(self) -> list[int]:
@@ -88,7 +91,8 @@ class AxisReport:
     @cached_property
     def classes(self) -> list[ClassRow]:
         figures_by_label = {label: figures for label, *figures in self._figures["classes"]}
-        return [ClassRow(pk, self._names.name(self.key, pk), *figures_by_label[pk]) for pk in self._order]
+        listed = (pk for pk in self._order if pk in figures_by_label)
+        return [ClassRow(pk, self._names.name(self.key, pk), *figures_by_label[pk]) for pk in listed]
 
     @cached_property
     def matrix(self) -> Matrix | None:
@@ -145,41 +149,22 @@ class AxisReport:
         ]
 
 
-class BinRow(NamedTuple):
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: Share
-
-
 class ModelReport:
     """The figures of one contender in full."""
+
+    FEWEST_DRAWN = FEWEST_DRAWN
 
     def __init__(self, contender: Contender) -> None:
         self.contender, self.figures = contender, contender.figures
         names = LabelNames(contender.run, contender)
         self.axes = [AxisReport(axis, self.figures, names) for axis in AXES]
-        self.both = Share.from_list(self.figures["both"])
+        self.both = Estimate(*self.figures["both"])
         self.confidence = self.figures["confidence"]
-
-    @cached_property
-    def _bins(self) -> list[Bin]:
-        return [
-            Bin(low, high, n, mean, Estimate(*accuracy)) for low, high, n, mean, *accuracy in self.confidence["bins"]
-        ]
-
-    @property
-    def bins(self) -> list[BinRow]:
-        return [BinRow(bin.low, bin.high, bin.n, bin.mean_confidence, Share(bin.accuracy)) for bin in self._bins]
+        self.bins = [Bin(*(*bin[:5], Estimate(*bin[5]))) for bin in self.confidence["bins"]]
 
     @property
     def reliability(self) -> charts.Reliability:
-        return charts.reliability(self._bins)
-
-    @property
-    def failed(self) -> int:
-        return int(self.figures["n"] - self.figures["answered"])
+        return charts.reliability(self.bins)
 
     @property
     def failures(self) -> list[tuple[str, int]]:

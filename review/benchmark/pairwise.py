@@ -7,7 +7,6 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from review.benchmark.formatting import Share
 from review.benchmark.metrics import AXES
 from review.stats.intervals import Estimate
 from review.stats.paired_tests import Comparison, Verdict
@@ -24,21 +23,21 @@ class PairVerdict(NamedTuple):
     only_second: int
     p: float
     adjusted: float
-    difference: Share
-    macro: tuple[Share, ...]
+    difference: Estimate
+    macro: tuple[Estimate, ...]
 
 
 def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
     """Word one of `number` comparisons; `names` gives the contenders' names by key."""
     compared = restore_comparison(figures)
-    turned = compared.only_second > compared.only_first
+    turned = (compared.difference.estimate or 0.0) < 0
     first, second = names[figures["first"]], names[figures["second"]]
     only = (compared.only_first, compared.only_second)
     differences = [figures["difference"], *(figures["macro_f1"][axis] for axis in AXES)]
     if turned:
         first, second, only = second, first, (only[1], only[0])
         differences = [_negate(figures) for figures in differences]
-    difference, *macro = (Share.from_list(figures) for figures in differences)
+    difference, *macro = (Estimate(*figures) for figures in differences)
     return PairVerdict(
         text=_sentence(compared, first, second, number),
         is_decided=compared.verdict is not Verdict.INDISTINGUISHABLE,

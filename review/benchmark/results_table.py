@@ -1,27 +1,18 @@
 """Results of a finished run: its contenders side by side, and their pairwise comparisons."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from math import ceil
 from typing import Any
 
-from django.db.models import Count
-
-from review.benchmark import baseline, leaked_examples
-from review.benchmark.baseline import RIGHT, BaselineChange
-from review.benchmark.formatting import (
-    GateOutcome,
-    LabelNames,
-    MacroF1,
-    Share,
-    auto_accepted_at,
-    contenders_with_names,
-    gate_threshold,
-)
+from classifier.models import Gate
+from review.benchmark import baseline, leaked_examples, metrics, population
+from review.benchmark.baseline import BaselineChange
+from review.benchmark.formatting import LabelNames, MacroF1, contenders_with_names
 from review.benchmark.metrics import AXES
 from review.benchmark.pairwise import PairVerdict, pair_verdict, restore_comparison
-from review.models import Contender, Result, Run
+from review.models import Contender, Run
 from review.stats import charts, paired_tests
 from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate
@@ -33,23 +24,13 @@ class ContenderRow:
 
     contender: Contender
     figures: Any
-    gated: GateOutcome
-    macro: tuple[MacroF1, ...]
+    both: Estimate
+    axes: list[Estimate]
+    gated: ThresholdOutcome
+    macro: list[MacroF1]
     change: BaselineChange | None
     best: bool
     whisker: charts.Whisker | None
-
-    @property
-    def both(self) -> Share:
-        return Share.from_list(self.figures["both"])
-
-    @property
-    def axes(self) -> list[Share]:
-        return [Share.from_list(self.figures[axis]) for axis in AXES]
-
-    @property
-    def failed(self) -> int:
-        return int(self.figures["n"] - self.figures["answered"])
 
     @property
     def failures(self) -> list[tuple[str, int]]:
@@ -59,30 +40,41 @@ class ContenderRow:
 class ResultsTable:
     """The contenders of a finished run, best first, and their pairwise comparisons."""
 
+    FEWEST_DRAWN = population.FEWEST_DRAWN
+
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.threshold = gate_threshold()
         self.baseline = baseline.current()
+        # The figures have a step for each hundredth; a threshold between two steps counts as the stricter one.
+        self._step = min(ceil(round(100 * Gate.current().threshold, 9)), 100)
         self._contenders = contenders_with_names(run)
-        passed = _auto_accepted(self._contenders, self.threshold)
-        changes = baseline.compare_to_baseline(self._contenders, self.baseline)
-        names, best = LabelNames(run), self._best()
+        self._changes = baseline.compare_to_baseline(self._contenders, self.baseline)
         self.span = charts.span([Estimate(*contender.figures["both"]) for contender in self._contenders])
-        self.rows = sorted(
-            (
-                ContenderRow(
-                    contender=contender,
-                    figures=contender.figures,
-                    gated=GateOutcome(passed[contender.pk]),
-                    macro=tuple(names.macro(axis, contender.figures["axes"][axis]["macro_f1"]) for axis in AXES),
-                    change=changes.get(contender.pk),
-                    best=contender.pk in best,
-                    whisker=charts.whisker(Estimate(*contender.figures["both"]), *self.span),
-                )
-                for contender in self._contenders
-            ),
-            key=lambda row: -(row.figures["both"][0] or 0),
+        names, best = LabelNames(run), self._best()
+        rows = (self._row(contender, names, contender.pk in best) for contender in self._contenders)
+        self.rows = sorted(rows, key=lambda row: -(row.both.estimate or 0))
+
+    def _row(self, contender: Contender, names: LabelNames, best: bool) -> ContenderRow:
+        figures, both = contender.figures, Estimate(*contender.figures["both"])
+        return ContenderRow(
+            contender=contender,
+            figures=figures,
+            both=both,
+            axes=[Estimate(*figures[axis]) for axis in AXES],
+            gated=metrics.outcome_at(figures, self._step),
+            macro=[names.macro(axis, figures["axes"][axis]["macro_f1"]) for axis in AXES],
+            change=self._changes.get(contender.pk),
+            best=best,
+            whisker=charts.whisker(both, *self.span),
         )
+
+    @property
+    def offers_threshold(self) -> bool:
+        return all(population.offers_threshold(row.figures) for row in self.rows)
+
+    @property
+    def threshold(self) -> float:
+        return self._step / 100
 
     def _best(self) -> set[int]:
         accuracies = {contender.pk: float(contender.figures["both"][0] or 0) for contender in self._contenders}
@@ -124,29 +116,3 @@ class ResultsTable:
     def unsteady(self) -> list[str]:
         """Classes with too few items for their own figures."""
         return list(dict.fromkeys(name for row in self.rows[:1] for macro in row.macro for name in macro.unknown))
-
-
-def _auto_accepted(contenders: Sequence[Contender], threshold: float) -> dict[int, ThresholdOutcome]:
-    """By contender, what the threshold auto-accepts: from the stored grid, or counted if it lies between two steps."""
-    step = _step(threshold)
-    if step is None:
-        counted = _counted(contenders, threshold)
-    else:
-        curves = ((contender.pk, contender.figures["confidence"]) for contender in contenders)
-        counted = {pk: (curve["accepted"][step], curve["wrong"][step]) for pk, curve in curves}
-    return {
-        contender.pk: auto_accepted_at(threshold, contender.figures["n"], *counted.get(contender.pk, (0, 0)))
-        for contender in contenders
-    }
-
-
-def _step(threshold: float) -> int | None:
-    """The threshold's place on the stored grid of hundredths; None if it lies between two steps."""
-    step = round(100 * threshold)
-    return step if step / 100 == threshold else None
-
-
-def _counted(contenders: Sequence[Contender], threshold: float) -> dict[int, tuple[int, int]]:
-    rows = Result.objects.filter(contender__in=contenders, confidence__gte=threshold).order_by()
-    counts = rows.values_list("contender").annotate(passed=Count("pk"), wrong=Count("pk", filter=~RIGHT))
-    return {contender: (accepted, wrong) for contender, accepted, wrong in counts}

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
-from review.benchmark import baseline, pairwise
-from review.benchmark.formatting import Share
+from review.benchmark import baseline, metrics, pairwise
 from review.benchmark.metrics import AXES
+from review.benchmark.population import Population
 from review.models import Contender
-from review.stats.intervals import share
+from review.stats.intervals import Estimate
 
 MOST_CONFUSED = 20
 MOST_CLASSES = 12
@@ -16,6 +16,13 @@ MOST_CLASSES = 12
 
 COVERAGE_STEPS = (0, 50, 60, 70, 80, 90, 95)
 """Hundredths of confidence at which the risk is printed."""
+
+
+_POPULATION_SENTENCES = {
+    Population.ALL: "Figures stand for all tickets: items drawn at random, weighted by their probability.",
+    Population.HELD: "Held tickets only: items from tickets that needed review, which are harder than the rest.",
+    Population.GIVEN: "Figures stand for the imported or built-in labels that they come from.",
+}
 
 
 class ReportContext(NamedTuple):
@@ -44,6 +51,8 @@ def lines(rows: Mapping[int, ReportRow], setting: ReportContext, comparisons: Se
         "model", [(row.name, _confidence_columns(row.figures, setting.threshold)) for row in rows.values()]
     )
     yield from _table("model", [(row.name, _cost_columns(row.figures)) for row in rows.values()])
+    yield _POPULATION_SENTENCES[next(iter(rows.values())).figures["population"]]
+    yield ""
     names = {key: row.name for key, row in rows.items()}
     for comparison in comparisons:
         yield from _pair_lines(pairwise.pair_verdict(comparison, names, len(comparisons)))
@@ -76,22 +85,18 @@ def _table(first: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterato
 
 def _accuracy_columns(row: ReportRow, pinned: str) -> dict[str, str]:
     figures = row.figures
-    shares = {
-        column: _share(figures[key]) for column, key in (("both right", "both"), *((axis, axis) for axis in AXES))
-    }
+    keys = {"both right": "both"} | {axis: axis for axis in AXES}
+    shares = {column: _share(Estimate(*figures[key])) for column, key in keys.items()}
     macro = {f"macro-F1 {axis}": _macro_f1(figures["axes"][axis]["macro_f1"]) for axis in AXES}
     return shares | macro | ({f"against {pinned}": row.change} if pinned else {})
 
 
 def _confidence_columns(figures: Any, threshold: float) -> dict[str, str]:
-    confidence = figures["confidence"]
-    # The grid has a step for each hundredth; a threshold between two steps counts as the stricter one.
-    step = min(ceil(round(100 * threshold, 9)), 100)
-    passed, wrong = confidence["accepted"][step], confidence["wrong"][step]
-    right = share(passed - wrong, passed)
-    return {name: _number(confidence[name.lower()], 3) for name in ("Brier", "AUROC", "ECE", "AURC")} | {
-        f"auto-accepted at {step / 100:.2f}": f"{passed} of {figures['n']}",
-        "right among these": _share([right.estimate, right.low, right.high, right.n]),
+    # The figures have a step for each hundredth; a threshold between two steps counts as the stricter one.
+    passed = metrics.outcome_at(figures, min(ceil(round(100 * threshold, 9)), 100))
+    return {name: _number(figures["confidence"][name.lower()], 3) for name in ("Brier", "AUROC", "ECE", "AURC")} | {
+        f"auto-accepted at {passed.threshold:.2f}": f"{passed.accepted} of {passed.n}",
+        "right among these": _share(passed.risk.complement()),
     }
 
 
@@ -112,19 +117,22 @@ def _pair_lines(pair: pairwise.PairVerdict) -> Iterator[str]:
     yield f"  {'; '.join([figures, *macro])}"
 
 
-def _points(difference: Share) -> str:
-    value, low, high = difference.percent, difference.low, difference.high
+def _points(difference: Estimate) -> str:
+    value, low, high = difference.estimate, difference.low, difference.high
     if value is None:
         return "unknown"
-    return f"{value:.1f} " + ("(interval unknown)" if low is None else f"({low:.1f} to {high:.1f})")
+    interval = "(interval unknown)" if low is None or high is None else f"({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * value:.1f} {interval}"
 
 
 def _detail_lines(name: str, figures: Any, setting: ReportContext) -> Iterator[str]:
-    confidence = figures["confidence"]
-    bins = (f"{low:.1f}-{high:.1f}: {right:.0%} of {n}" for low, high, n, _mean, right, *_rest in confidence["bins"])
+    bins = (
+        f"{low:.1f}-{high:.1f}: {accuracy[0]:.0%} of {n}"
+        for low, high, n, *_means, accuracy in figures["confidence"]["bins"]
+    )
     yield f"{name}, right by confidence: {'; '.join(bins) or 'no answer'}"
-    curve = ((step, confidence["accepted"][step], confidence["wrong"][step]) for step in COVERAGE_STEPS)
-    passing = (f"{step / 100:.2f}: {passed} ({wrong})" for step, passed, wrong in curve)
+    curve = (metrics.outcome_at(figures, step) for step in COVERAGE_STEPS)
+    passing = (f"{step.threshold:.2f}: {step.accepted} ({step.wrong})" for step in curve)
     yield f"{name}, auto-accepted (wrong) at a threshold of: {'; '.join(passing)}"
     for axis in AXES:
         axis_figures, labels = figures["axes"][axis], setting.labels[axis]
@@ -166,9 +174,10 @@ def _macro_f1(macro: Mapping[str, Any]) -> str:
     return f"{_number(macro['value'], 3)} ({macro['known']} classes{few})"
 
 
-def _share(estimate: Sequence[Any]) -> str:
-    value, low, high, _n = estimate
-    return "unknown" if value is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+def _share(figure: Estimate) -> str:
+    if figure.estimate is None:
+        return "unknown"
+    return f"{figure.estimate:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _number(value: float | None, digits: int) -> str:

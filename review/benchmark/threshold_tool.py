@@ -1,20 +1,15 @@
 """The threshold tool: what each threshold would auto-accept of a contender's answers."""
 
-from typing import NamedTuple
-
 from django.utils.translation import gettext as _
 
 from classifier.models import Gate, LanguageModel
-from review.benchmark.formatting import GateOutcome, auto_accepted_at
+from review.benchmark import metrics
 from review.models import Contender
 from review.stats import charts
+from review.stats.calibration import ThresholdOutcome
 
-SHOWN_STEP = 0.05
-
-
-class ThresholdStep(NamedTuple):
-    threshold: float
-    gated: GateOutcome
+SHOWN_STEP = 5
+"""In hundredths."""
 
 
 class ThresholdTool:
@@ -23,10 +18,8 @@ class ThresholdTool:
     def __init__(self, contender: Contender, threshold: float | None = None) -> None:
         """Rounds `threshold` to a hundredth; None means the gate's."""
         self.contender, self._gate = contender, Gate.current()
-        self._curve, self._n = contender.figures["confidence"], contender.figures["n"]
-        step = round(100 * (self.gate_threshold if threshold is None else threshold))
-        self.threshold = step / 100
-        self.chosen = self._at(step)
+        self.chosen = self._at(round(100 * (self.gate_threshold if threshold is None else threshold)))
+        self.threshold = self.chosen.threshold
 
     @property
     def gate_threshold(self) -> float:
@@ -38,18 +31,16 @@ class ThresholdTool:
         asked = self._gate.active_primary()
         return None if asked.pk == self.contender.language_model_id else asked
 
-    def _at(self, step: int) -> GateOutcome:
-        return GateOutcome(
-            auto_accepted_at(step / 100, self._n, self._curve["accepted"][step], self._curve["wrong"][step])
-        )
+    def _at(self, hundredths: int) -> ThresholdOutcome:
+        return metrics.outcome_at(self.contender.figures, hundredths)
 
     @property
-    def steps(self) -> list[ThresholdStep]:
-        return [ThresholdStep(step / 100, self._at(step)) for step in range(0, 101, round(100 * SHOWN_STEP))]
+    def steps(self) -> list[ThresholdOutcome]:
+        return [self._at(hundredths) for hundredths in range(0, 101, SHOWN_STEP)]
 
     @property
     def chart(self) -> charts.RiskCoverage:
-        return charts.risk_coverage(self._n, self._curve["accepted"], self._curve["wrong"], self.chosen.passed)
+        return charts.risk_coverage([self._at(hundredths) for hundredths in range(101)], self.chosen)
 
     @property
     def is_the_gates(self) -> bool:
@@ -58,7 +49,7 @@ class ThresholdTool:
     @property
     def reason(self) -> str:
         """The reason for the gate's history."""
-        passed = self.chosen.passed
+        passed = self.chosen
         return _("Run %(run)d, %(model)s: %(accepted)d of %(n)d auto-accepted, %(wrong)d wrong") % {
             "run": self.contender.run_id,
             "model": self.contender,

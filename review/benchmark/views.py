@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import gate
 from classifier.web.pagination import BoundedPaginator
-from review.benchmark import baseline, draft_comparison, model_answers, progress, tasks
+from review.benchmark import baseline, draft_comparison, model_answers, population, progress, tasks
 from review.benchmark import runs as benchmarks
 from review.benchmark.formatting import LabelNames
 from review.benchmark.forms import AnswersForm, DisputeForm, ThresholdForm
@@ -115,8 +115,10 @@ def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contender = _contender(run_pk, pk)
     if contender.figures is None:
         return redirect(contender.run)
-    tool = ThresholdTool(contender, ThresholdForm.threshold_in(request.GET))
-    if request.htmx:
+    tool = None
+    if population.offers_threshold(contender.figures):
+        tool = ThresholdTool(contender, ThresholdForm.threshold_in(request.GET))
+    if request.htmx and tool:
         return render(request, "review/benchmark/_threshold.html", {"tool": tool, "swapped": True})
     context = {
         "contender": contender,
@@ -138,6 +140,9 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
     contender, threshold = _contender(run_pk, pk), ThresholdForm.threshold_in(request.POST)
     if threshold is None or contender.figures is None:
         messages.error(request, _("The threshold must be between 0 and 1."))
+        return redirect(contender)
+    if not population.offers_threshold(contender.figures):
+        messages.error(request, _("Figures of held tickets say nothing about the tickets that are auto-accepted."))
         return redirect(contender)
     tool = ThresholdTool(contender, threshold)
     gate.change_settings(threshold=tool.threshold, by=request.user, reason=tool.reason)

@@ -7,11 +7,11 @@ choose where it starts would certify too often.
 from dataclasses import dataclass
 
 from classifier.models import Category
-from review.benchmark.formatting import Share
 from review.certification import bounds
 from review.certification.evidence_columns import EvidenceColumns
 from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.models import Ledger
+from review.stats.intervals import Estimate
 
 MAX_SHOWN = 50
 
@@ -25,7 +25,7 @@ class CategoryCertification:
     name: str
     audits: int
     errors: int
-    wrong: Share
+    wrong: Estimate
     certified: bool
     needed: int | None
 
@@ -80,7 +80,7 @@ def _certification(
         name=name,
         audits=int(audited.sum()),
         errors=int((audited & answered.wrong).sum()),
-        wrong=Share(bounds.estimated_error(answered, threshold)),
+        wrong=bounds.estimated_error(answered, threshold),
         certified=certified,
         needed=None if certified else _run_test(answered, ledger, risk).clean_audits_to_next(),
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 
 from classifier.models import Criterion, Verdict
-from review.benchmark.formatting import AXIS_NAMES, Share
+from review.benchmark.formatting import AXIS_NAMES
 from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
 from review.certification.by_category import CertificationByCategory
 from review.certification.charts import ThresholdPoint
@@ -16,7 +16,7 @@ from review.certification.history import AlarmNotice
 from review.certification.status import CertificationStatus, Stage
 from review.certification.threshold_steps import ThresholdStep
 from review.certification.what_if import WhatIf
-from review.stats import intervals
+from review.stats.intervals import Estimate, share
 
 RECENT = 1_000
 """Verdicts that the present shares are estimated from."""
@@ -25,8 +25,8 @@ RECENT = 1_000
 class RecentTraffic(NamedTuple):
     """The shares of the latest tickets that were auto-accepted without an audit, and that people review."""
 
-    auto_accepted: Share
-    looked_at: Share
+    auto_accepted: Estimate
+    looked_at: Estimate
 
     @classmethod
     def latest(cls, since: datetime | None) -> "RecentTraffic":
@@ -36,18 +36,15 @@ class RecentTraffic(NamedTuple):
         unreviewed = [
             auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since
         ]
-        auto_accepted = sum(unreviewed)
-        return cls(
-            Share(intervals.share(auto_accepted, len(unreviewed))),
-            Share(intervals.share(len(unreviewed) - auto_accepted, len(unreviewed))),
-        )
+        auto_accepted = share(sum(unreviewed), len(unreviewed))
+        return cls(auto_accepted, auto_accepted.complement())
 
 
 class AxisAccuracy(NamedTuple):
     """The share of tickets that are right on one axis, or on both."""
 
     name: str
-    share: Share
+    share: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +59,7 @@ class ThresholdCharts:
         return cls(steps=steps, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
 
 
-def _interval(share: Share) -> tuple[float, float, float] | None:
-    figure = share.figure
+def _interval(figure: Estimate) -> tuple[float, float, float] | None:
     if figure.estimate is None or figure.low is None or figure.high is None:
         return None
     return figure.estimate, figure.low, figure.high
@@ -81,7 +77,7 @@ class CertificationReport:
     flow: RecentTraffic
     expected: float | None
     """The percentage of tickets that people will review once the next step is certified."""
-    wrong: Share | None
+    wrong: Estimate | None
     right: list[AxisAccuracy]
     by_category: CertificationByCategory | None
     charts: ThresholdCharts | None
@@ -101,7 +97,7 @@ class CertificationReport:
             expected=100 * messages.expected_review_share(progress, status.accuracy_target.late_share)
             if progress
             else None,
-            wrong=Share(bounds.estimated_error(progress.evidence.answered(), threshold))
+            wrong=bounds.estimated_error(progress.evidence.answered(), threshold)
             if progress and threshold is not None
             else None,
             right=_accuracy_by_axis(progress.evidence, threshold) if progress and threshold is not None else [],
@@ -141,15 +137,9 @@ def _accuracy_by_axis(evidence: EvidenceColumns, threshold: float) -> list[AxisA
         _("Both"): evidence.category_wrong | evidence.sentiment_wrong,
     }
     return [
-        AxisAccuracy(name, _complement(bounds.estimated_error(evidence.with_errors(wrong), threshold)))
+        AxisAccuracy(name, bounds.estimated_error(evidence.with_errors(wrong), threshold).complement())
         for name, wrong in parts.items()
     ]
-
-
-def _complement(wrong: intervals.Estimate) -> Share:
-    """The share of right tickets, from that of wrong ones."""
-    estimate, low, high = (None if share is None else 1 - share for share in (wrong.estimate, wrong.high, wrong.low))
-    return Share(intervals.Estimate(estimate, low, high, wrong.n))
 
 
 def _by_category(status: CertificationStatus) -> CertificationByCategory | None:

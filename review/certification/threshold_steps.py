@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from review.benchmark.formatting import Share
 from review.certification import bounds
 from review.certification.status import LedgerProgress
+from review.stats.intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class ThresholdStep:
     coverage: float
     audits: int
     errors: int
-    wrong: Share
+    wrong: Estimate
     evidence: float
     certified: bool
 
@@ -42,7 +42,7 @@ def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
                 coverage=coverage,
                 audits=int(audited.sum()),
                 errors=int((audited & answered.wrong).sum()),
-                wrong=Share(bounds.estimated_error(answered, threshold)),
+                wrong=bounds.estimated_error(answered, threshold),
                 evidence=1.0 if reached else min(max(share, 0.0), 1.0),
                 certified=place < progress.test.certified,
             )

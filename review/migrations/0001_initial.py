@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('text', classifier.models.ticket.MessageField(verbose_name='text')),
                 ('digest', models.CharField(editable=False, help_text='SHA-256 of the text.', max_length=64, unique=True)),
-                ('origin', models.CharField(choices=[('built_in', 'built in'), ('decision', 'decision'), ('blind', 'blind review'), ('audit', 'audit'), ('import', 'import'), ('admin', 'added by an admin')], max_length=20, verbose_name='origin')),
+                ('origin', models.CharField(choices=[('built_in', 'built in'), ('decision', 'decision'), ('blind', 'blind review'), ('audit', 'audit'), ('sample', 'random sample'), ('import', 'import'), ('admin', 'added by an admin')], max_length=20, verbose_name='origin')),
                 ('state', models.CharField(choices=[('active', 'active'), ('disputed', 'disputed'), ('contradicted', 'labelled differently elsewhere'), ('withdrawn', 'no longer settled'), ('retired', 'retired')], default='active', max_length=12, verbose_name='state')),
                 ('note', models.CharField(blank=True, max_length=300, verbose_name='note')),
                 ('predicted_confidence', models.FloatField(editable=False, null=True)),

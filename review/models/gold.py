@@ -49,6 +49,7 @@ class GoldLabel(models.Model):
         DECISION = "decision", _("decision")
         BLIND = "blind", _("blind review")
         AUDIT = "audit", _("audit")
+        SAMPLE = "sample", _("random sample")
         IMPORT = "import", _("import")
         ADMIN = "admin", _("added by an admin")
 
@@ -89,6 +90,9 @@ class GoldLabel(models.Model):
     source = models.CharField(_("source"), max_length=50, blank=True)
     labelled_at = models.DateTimeField(_("labelled"), default=timezone.now)
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    DRAWN = (Origin.AUDIT, Origin.SAMPLE)
+    """Origins of labels that were drawn from all arrivals; `share` is the probability of that."""
 
     objects = GoldLabelQuerySet.as_manager()
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from classifier.models import Category, Sentiment, SpecialistVersion
-from review.benchmark.formatting import AXIS_NAMES, Share
+from review.benchmark.formatting import AXIS_NAMES
 from review.screen.label_options import Option, Options
 from review.stats import intervals
 from review.stats.classification import LEAST
@@ -32,9 +32,9 @@ class LabelNeed:
     urgency: int
 
     @property
-    def share(self) -> Share | None:
+    def share(self) -> Estimate | None:
         """None if too few examples were held out."""
-        return Share(self.figure) if self.held_out >= LEAST else None
+        return self.figure if self.held_out >= LEAST else None
 
 
 class AxisNeeds(NamedTuple):

@@ -12,15 +12,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from classifier.learning.training import FEWEST
 from classifier.leases import leases
 from classifier.models import Gate, SpecialistVersion
-from review.benchmark.formatting import AXIS_NAMES, Share
+from review.benchmark.formatting import AXIS_NAMES
 from review.models import ReviewSettings
 from review.specialist import curve_chart, label_needs, learning_curve, training
 from review.specialist.curve_chart import Curve, Scales
 from review.specialist.label_issue_page import RemainingCount
 from review.specialist.label_needs import AxisNeeds
 from review.specialist.learning_curve import LABELS_AHEAD, Point
-from review.stats import intervals
-from review.stats.intervals import Estimate
+from review.stats.intervals import Estimate, share
 
 MOST_POINTS = 200
 RECIPES = {
@@ -114,7 +113,7 @@ class VersionAccuracy(NamedTuple):
     pk: int
     trained_at: datetime
     labels: int
-    shares: list[Share]
+    shares: list[Estimate]
 
 
 class AxisCurve(NamedTuple):
@@ -149,8 +148,8 @@ class LearningProgress(NamedTuple):
         return cls(rows, [_axis(axis, points[axis], scales) for axis in AXIS_NAMES] if rows else [])
 
 
-def _shares(counts: dict[str, int]) -> list[Share]:
-    return [Share(intervals.share(counts[name], counts["items"])) for name in (*AXIS_NAMES, "both")]
+def _shares(counts: dict[str, int]) -> list[Estimate]:
+    return [share(counts[name], counts["items"]) for name in (*AXIS_NAMES, "both")]
 
 
 def _axis(axis: str, points: Sequence[Point], scales: Scales) -> AxisCurve:

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 
 from classifier.learning.comparison import CRITICAL_VALUE
 from classifier.models import SpecialistVersion
-from review.benchmark.formatting import AXIS_NAMES, Share
-from review.stats import intervals
+from review.benchmark.formatting import AXIS_NAMES
+from review.stats.intervals import Estimate, share
 
 SIZE = 50
 
@@ -30,7 +30,7 @@ class VersionRow:
 
     version: SpecialistVersion
     axes: list[AxisComparison | None]
-    benchmark: list[Share]
+    benchmark: list[Estimate]
     """Category, then sentiment; empty without benchmark labels."""
     outcome: str
 
@@ -62,7 +62,7 @@ def _row(version: SpecialistVersion) -> VersionRow:
     return VersionRow(
         version=version,
         axes=[_compared(version.figures.get(axis)) for axis in AXIS_NAMES],
-        benchmark=[Share(intervals.share(counts[axis], counts["items"])) for axis in AXIS_NAMES] if counts else [],
+        benchmark=[share(counts[axis], counts["items"]) for axis in AXIS_NAMES] if counts else [],
         outcome=_outcome(version),
     )
 

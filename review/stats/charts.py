@@ -80,10 +80,15 @@ def reliability(bins: Sequence[Bin]) -> Reliability:
     return Reliability(percent_axes(frame, STRIP_GAP + STRIP), dots, bars, floor)
 
 
-def risk_coverage(n: int, accepted: Sequence[int], wrong: Sequence[int], chosen: ThresholdOutcome) -> RiskCoverage:
-    """The chart of a curve over n items, with its thresholds in ascending order."""
-    points = [(passed / n, missed / passed) for passed, missed in zip(accepted, wrong, strict=True) if passed]
-    points = list(dict.fromkeys(points))
+def risk_coverage(steps: Sequence[ThresholdOutcome], chosen: ThresholdOutcome) -> RiskCoverage:
+    """The chart of a curve by its thresholds, in ascending order."""
+    points = list(
+        dict.fromkeys(
+            (step.coverage.estimate, step.risk.estimate)
+            for step in steps
+            if step.coverage.estimate and step.risk.estimate is not None
+        )
+    )
     # At very low coverage the risk jumps about; it may run off the chart, so that it does not squeeze the rest.
     risks = [risk for coverage, risk in points if coverage >= STEADY] or [risk for _coverage, risk in points]
     frame = percent_frame(max(risks, default=1.0))

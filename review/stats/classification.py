@@ -6,7 +6,7 @@ An item has one expected class and one answer, which is None if the model gave n
 - Opitz and Burst (2019), "Macro F1 and Macro F1": the mean of the classes' F1, not the F1 of their means.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -48,26 +48,42 @@ def confusion(expected: Sequence[Label], predicted: Sequence[Label | None]) -> C
     return Counter(zip(expected, predicted, strict=True))
 
 
-def by_class(expected: Sequence[Label], predicted: Sequence[Label | None]) -> dict[Label, ClassFigures]:
-    """The figures of every class that is expected or answered, expected ones first."""
-    pairs = confusion(expected, predicted)
+def by_class(
+    expected: Sequence[Label], predicted: Sequence[Label | None], weights: Sequence[float] | None = None
+) -> dict[Label, ClassFigures]:
+    """The figures of every class that is expected or answered, expected ones first.
+
+    The shares count each item by its weight; without weights, all items count alike.
+    """
     support, named = Counter(expected), Counter(answer for answer in predicted if answer is not None)
-    return {label: _figures(support[label], named[label], pairs[label, label]) for label in {**support, **named}}
+    asked, answered, hits = (defaultdict[Label, float](float) for _sum in range(3))
+    for wanted, answer, weight in zip(expected, predicted, weights or [1.0] * len(expected), strict=True):
+        asked[wanted] += weight
+        if answer is not None:
+            answered[answer] += weight
+        if answer == wanted:
+            hits[wanted] += weight
+    return {
+        label: ClassFigures(
+            support[label],
+            named[label],
+            precision=hits[label] / answered[label] if label in answered else None,
+            recall=hits[label] / asked[label] if label in asked else None,
+            f1=2 * hits[label] / (asked[label] + answered[label]) if label in asked else None,
+        )
+        for label in {**support, **named}
+    }
 
 
-def macro_f1(expected: Sequence[Label], predicted: Sequence[Label | None], least: int = LEAST) -> MacroF1:
+def macro_f1(
+    expected: Sequence[Label],
+    predicted: Sequence[Label | None],
+    least: int = LEAST,
+    weights: Sequence[float] | None = None,
+) -> MacroF1:
     """The mean F1 of the classes with at least `least` expected items."""
-    asked = {label: figures for label, figures in by_class(expected, predicted).items() if figures.support}
+    classes = by_class(expected, predicted, weights)
+    asked = {label: figures for label, figures in classes.items() if figures.support}
     known = [figures.f1 for figures in asked.values() if figures.f1 is not None and figures.support >= least]
     unknown = tuple(label for label, figures in asked.items() if figures.support < least)
     return MacroF1(fmean(known) if known else None, len(known), unknown)
-
-
-def _figures(support: int, named: int, hits: int) -> ClassFigures:
-    return ClassFigures(
-        support,
-        named,
-        precision=hits / named if named else None,
-        recall=hits / support if support else None,
-        f1=2 * hits / (support + named) if support else None,
-    )

@@ -24,10 +24,15 @@ class Estimate:
     def unknown(cls, n: int = 0) -> "Estimate":
         return cls(None, None, None, n)
 
+    def complement(self) -> "Estimate":
+        """The share of the others."""
+        estimate, low, high = (None if share is None else 1 - share for share in (self.estimate, self.high, self.low))
+        return Estimate(estimate, low, high, self.n)
 
-def share(hits: int, n: int) -> Estimate:
+
+def share(hits: float, n: float) -> Estimate:
     """Hits among n with Wilson's interval, which stays within 0 and 1 and is never empty. Unknown if n is 0."""
-    return Estimate(hits / n, *wilson(hits, n), n) if n else Estimate.unknown()
+    return Estimate(hits / n, *wilson(hits, n), round(n)) if n else Estimate.unknown()
 
 
 def difference(hits: int, n: int, other_hits: int, other_n: int) -> Estimate:
@@ -42,7 +47,7 @@ def difference(hits: int, n: int, other_hits: int, other_n: int) -> Estimate:
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:
-    """The ends of the 95% interval of a share."""
+    """The ends of the 95% interval of a share, from its hits."""
     p, squared = hits / n, _Z * _Z / n
     centre = (p + squared / 2) / (1 + squared)
     half = _Z / (1 + squared) * sqrt(p * (1 - p) / n + squared / (4 * n))

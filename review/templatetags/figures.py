@@ -16,6 +16,12 @@ def percent(share: float | None) -> int | str:
     return "" if share is None else round(100 * share)
 
 
+@register.filter
+def hundredfold(share: float | None) -> float | None:
+    """In hundredths; None where it is unknown."""
+    return None if share is None else 100 * share
+
+
 @register.inclusion_tag("review/worklist/_lead_interval.html")
 def interval(figure: Estimate) -> dict[str, Any]:
     """A drawing of an interval between 0 and 1 beside the limits from which on labels are relied on."""

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.management.notices import warn_of_fallback_model
-from classifier.models import ContractVersion, Draft, LanguageModel
+from classifier.models import ContractVersion, Draft, Gate, LanguageModel
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
 from review.benchmark import (
@@ -22,7 +22,7 @@ from review.benchmark import (
     text_report,
 )
 from review.benchmark.file_benchmark import Item, UnusableFile
-from review.benchmark.formatting import LabelNames, add_providers_to_equal_names, contenders_with_names, gate_threshold
+from review.benchmark.formatting import LabelNames, add_providers_to_equal_names, contenders_with_names
 from review.benchmark.metrics import AXES, GradedItem
 from review.benchmark.text_report import ReportContext, ReportRow
 from review.gold import snapshots
@@ -80,7 +80,8 @@ class Command(BaseCommand):
         board = {key: ReportRow(names[key], metrics.figures(graded)) for key, graded in enumerate(rows)}
         labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
         by_key = {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()}
-        self._show(board, ReportContext(gate_threshold(), by_key), metrics.compare_contenders(dict(enumerate(rows))))
+        setting = ReportContext(Gate.current().threshold, by_key)
+        self._show(board, setting, metrics.compare_contenders(dict(enumerate(rows))))
 
     def _scored(self, name: str, entry: runs.Entry, items: list[Item]) -> list[GradedItem]:
         def on_result(item: Item, graded: GradedItem, answer: str) -> None:
@@ -182,7 +183,7 @@ class Command(BaseCommand):
             for contender in contenders
         }
         setting = ReportContext(
-            gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else ""
+            Gate.current().threshold, _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else ""
         )
         self._show(rows, setting, run.comparisons)
         for effect in draft_comparison.draft_effects(run):
@@ -208,7 +209,7 @@ class Command(BaseCommand):
         for line in text_report.lines(rows, setting, comparisons):
             self.stdout.write(line)
         for row in rows.values():
-            failures = row.figures["n"] - row.figures["answered"]
+            failures = row.figures["items"] - row.figures["answered"]
             errors = f", errors={failures}" if failures else ""
             latency = row.figures["latency"]["mean"] or 0
             self.stdout.write(

@@ -17,6 +17,7 @@ from review import sweep
 from review.benchmark import baseline, execution, metrics, model_answers, results_table, runs, text_report
 from review.benchmark.grading import Grader
 from review.benchmark.model_answers import AnswerFilter
+from review.benchmark.population import ItemSource
 from review.benchmark.progress import RunProgress
 from review.benchmark.runs import Entry, NothingToRun
 from review.gold import gold_labels, snapshots
@@ -24,6 +25,8 @@ from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.background import queued
 from tests.factories import configure_review, make_language_model
 from tests.servers import OpenAIServer, Request, answer, by_text, error
+
+GIVEN = ItemSource("import", 1.0, 1)
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -37,7 +40,7 @@ def hold_out(number: int, **values: Any) -> Snapshot:
     reply = by_text(CATEGORIES, SENTIMENTS)
     fresh = []
     for place in range(number):
-        text = f"{place * 7919:x} " * 8
+        text = f"{_word(place)} " * 8
         expected = json.loads(reply(_asked(text)).content)
         fresh.append(
             GoldLabel(
@@ -51,6 +54,11 @@ def hold_out(number: int, **values: Any) -> Snapshot:
         )
     gold_labels.add_gold_labels(fresh)
     return snapshots.create_snapshot()
+
+
+def _word(place: int) -> str:
+    """Of letters, since texts that differ in digits are near-duplicates."""
+    return f"{place * 7919:x}".translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 def _sentiment(name: str) -> Any:
@@ -230,9 +238,8 @@ def test_figures_agree_with_the_stored_results() -> None:
     right = contender.results.filter(category_right=True, sentiment_right=True).count()
     figures = contender.figures
     assert figures["both"][0] == right / 60
-    assert figures["confidence"]["accepted"][90] == 60
-    assert figures["confidence"]["accepted"][91] == 0
-    assert figures["confidence"]["wrong"][0] == 60 - right
+    outcomes = [metrics.outcome_at(figures, step) for step in (0, 90, 91)]
+    assert [(outcome.accepted, outcome.wrong) for outcome in outcomes] == [(60, 60 - right)] * 2 + [(0, 0)]
     assert metrics.figures(execution.graded_items(contender)) == figures
 
 
@@ -374,7 +381,7 @@ def test_the_terminal_shows_the_same_figures_as_the_page(capsys: Any) -> None:
     (pair,) = board.pairs
     assert f"{pair.text} {pair.only_first} right by the first alone" in printed
     for share in (pair.difference, *pair.macro):
-        assert share.percent is None or f"{share.percent:.1f} (" in printed
+        assert share.estimate is None or f"{100 * share.estimate:.1f} (" in printed
     assert f"against always of {first}" in printed
     change = next(row.change for row in board.rows if row.contender.language_model == perfect)
     assert change
@@ -390,9 +397,10 @@ def test_the_terminal_shows_the_same_figures_as_the_page(capsys: Any) -> None:
 def test_a_confusion_matrix_too_wide_for_a_terminal_is_omitted() -> None:
     most = text_report.MOST_CLASSES
     for classes, shown in ((most, True), (most + 1, False)):
-        rows = [metrics.GradedItem(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
+        pks = range(1, classes + 1)
+        rows = [metrics.GradedItem(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0, GIVEN) for pk in pks]
         table = {1: text_report.ReportRow("m", metrics.figures(rows))}
-        labels = {"category": {pk: f"Class {pk}" for pk in range(1, classes + 1)}, "sentiment": {1: "Neutral"}}
+        labels = {"category": {pk: f"Class {pk}" for pk in pks}, "sentiment": {1: "Neutral"}}
         printed = list(text_report.lines(table, text_report.ReportContext(0.85, labels)))
         assert any(line.startswith("m, category: expected in rows") for line in printed) == shown
         (confused,) = [line for line in printed if line.startswith("m, category mixed up")]
@@ -410,10 +418,9 @@ def test_a_narrow_margin_gets_no_number_of_items_needed() -> None:
         "adjusted": 0.06,
         "difference": [0.11, -0.001, 0.22, 100],
         "items_needed": 90,
-        "verdict": "indistinguishable",
         "macro_f1": dict.fromkeys(metrics.AXES, [None, None, None, 100]),
     }
-    figures = metrics.figures([metrics.GradedItem(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
+    figures = metrics.figures([metrics.GradedItem(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0, GIVEN)])
     rows = {1: text_report.ReportRow("a", figures), 2: text_report.ReportRow("b", figures)}
     labels = {"category": {1: "Billing"}, "sentiment": {1: "Neutral"}}
     printed = "\n".join(text_report.lines(rows, text_report.ReportContext(0.85, labels), [comparison]))

@@ -15,10 +15,11 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from classifier.models import Category, ContractVersion, Gate, LanguageModel, Sentiment
 from classifier.taxonomy import drafts
-from review.benchmark import baseline, execution, metrics, model_answers, model_report, pairwise, results_table, runs
+from review.benchmark import baseline, execution, metrics, model_answers, model_report, pairwise, runs
 from review.benchmark.formatting import LabelNames
 from review.benchmark.metrics import AXES
 from review.benchmark.model_answers import AnswerFilter
+from review.benchmark.population import FEWEST_DRAWN
 from review.benchmark.results_table import ResultsTable
 from review.benchmark.runs import Entry
 from review.gold import disputes, gold_labels, snapshots
@@ -26,7 +27,7 @@ from review.models import Assignment, Contender, GoldLabel, Result, Run, Snapsho
 from review.stats.paired_tests import compare
 from tests.background import queued
 from tests.factories import make_language_model, make_user
-from tests.review.benchmark.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
+from tests.review.benchmark.test_benchmark import CATEGORIES, GIVEN, SENTIMENTS, hold_out, started
 from tests.servers import OpenAIServer, by_text
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -419,23 +420,17 @@ def test_differences_are_better_minus_worse() -> None:
     run = finished(hold_out(40), {"c": failing, "a": right})
     (pair,) = ResultsTable(run).pairs
     assert (pair.first, pair.second, pair.only_first, pair.only_second) == ("a", "c", 40, 0)
-    assert (pair.difference.percent, pair.difference.high) == (100, 100)
-    assert 80 < (pair.difference.low or 0) < 100
-    assert all((share.percent or 0) > 0 for share in pair.macro)
+    assert (pair.difference.estimate, pair.difference.high) == (1, 1)
+    assert 0.8 < (pair.difference.low or 0) < 1
+    assert all((share.estimate or 0) > 0 for share in pair.macro)
 
 
-def test_a_threshold_between_two_hundredths_is_counted_exactly() -> None:
-    run = finished(hold_out(10), {"a": wrong_at(0, confidence=0.857), "b": wrong_at(0, confidence=0.853)})
+def test_a_threshold_between_two_hundredths_counts_as_the_stricter_one(lead_client: Client) -> None:
+    run = finished(hold_out(10), {"a": wrong_at(0, confidence=0.863), "b": wrong_at(0, confidence=0.857)})
     Gate.objects.update(threshold=0.855)
-    passed = {row.contender.language_model.name: row.gated.passed for row in ResultsTable(run).rows}
-    assert (passed["a"].accepted, passed["a"].wrong) == (10, 1)
-    assert (passed["b"].accepted, passed["b"].wrong) == (9, 0)
-
-
-@pytest.mark.parametrize("step", range(0, 101, 7))
-def test_the_stored_grid_agrees_with_counting(step: int) -> None:
-    assert results_table._step(step / 100) == step
-    assert results_table._step(step / 100 + 0.001) is None
+    gated = {row.contender.language_model.name: row.gated for row in ResultsTable(run).rows}
+    assert [(gated[name].accepted, gated[name].wrong) for name in ("a", "b")] == [(10, 1), (9, 0)]
+    assert "At a threshold of 0.86" in read(lead_client, run.get_absolute_url())
 
 
 @pytest.mark.parametrize("items", [3, 12])
@@ -506,8 +501,8 @@ def test_a_large_confusion_matrix_shows_the_most_confused_classes(lead_client: C
     pks = [category.pk for category in made]
     # All but the last two are taken for the first one; of the first, one item is taken for the last.
     answers = dict.fromkeys(pks[:-2], pks[0]) | {pk: pk for pk in pks[-2:]}
-    rows = [metrics.GradedItem(pk, 1, answers[pk], 1, pk == answers[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
-    rows.append(metrics.GradedItem(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0))
+    rows = [metrics.GradedItem(pk, 1, answers[pk], 1, pk == answers[pk], True, 0.9, "", 1.0, 0.0, GIVEN) for pk in pks]
+    rows.append(metrics.GradedItem(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0, GIVEN))
     contender = contender_of(finished(snapshot, {"a": right}), "a")
     Contender.objects.update(figures=metrics.figures(rows))
     matrix = model_report.AxisReport(
@@ -752,6 +747,31 @@ def test_the_threshold_tool_says_if_the_gate_uses_another_model(lead_client: Cli
     assert f"The gate uses {EMBEDDED}, which these figures don't cover." in plain(read(lead_client, url_of(contender)))
     Gate.objects.update(primary=contender.language_model)
     assert "which these figures don't cover" not in read(lead_client, url_of(contender))
+
+
+@pytest.mark.parametrize("drawn", [FEWEST_DRAWN - 1, FEWEST_DRAWN])
+def test_figures_stand_for_all_tickets_once_enough_labels_are_drawn_from_all_arrivals(
+    lead_client: Client, drawn: int
+) -> None:
+    snapshot = hold_out(80)
+    places = snapshot.items.order_by("position").values_list("pk", flat=True)
+    snapshot.items.update(origin="decision")
+    snapshot.items.filter(pk__in=places[:drawn]).update(origin="sample", share=0.02)
+    snapshot.items.filter(pk=places[0]).update(origin="audit", share=0.5)
+    run = finished(snapshot, {"a": wrong_at(0, *range(drawn, 80), confidence=0.95)})
+    contender = contender_of(run, "a")
+    pages = [plain(read(lead_client, url)) for url in (run.get_absolute_url(), url_of(contender))]
+    lead_client.post(url_of(contender, "set_threshold"), {"threshold": "0.6"})
+    if drawn < FEWEST_DRAWN:
+        assert contender.figures["both"][0] == pytest.approx((drawn - 1) / 80)
+        assert all("Held tickets only." in page and "threshold of 0.85" not in page for page in pages)
+        assert "Choose a threshold" not in pages[1]
+        assert Gate.current().threshold == 0.85
+    else:
+        assert contender.figures["both"][0] == pytest.approx(29 * 50 / (29 * 50 + 2))
+        assert all("These figures stand for all tickets: they come from 30 items" in page for page in pages)
+        assert "30 of 30 tickets are auto-accepted" in pages[1]
+        assert Gate.current().threshold == 0.6
 
 
 # The baseline

@@ -63,7 +63,7 @@ def test_errors_in_one_category_do_not_affect_another(ana: User, ben: User) -> N
     assert row("Billing").certified
     assert not row("Technical").certified
     assert row("Technical").errors == 30
-    assert row("Technical").wrong.figure.estimate == pytest.approx(0.5)
+    assert row("Technical").wrong.estimate == pytest.approx(0.5)
 
 
 def test_pending_audits_do_not_revoke_a_certified_category(ana: User) -> None:

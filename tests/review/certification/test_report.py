@@ -125,22 +125,23 @@ class TestFigures:
         tickets = arrive(*[SURE] * 60, *[UNSURE] * 40)
         audits = len([assignment for assignment in open_audits(tickets) if assignment.ticket.state == "auto_accepted"])
         flow = CertificationReport.current().flow
-        assert (flow.auto_accepted.percent, flow.looked_at.percent) == pytest.approx((60 - audits, 40 + audits))
+        shares = (flow.auto_accepted.estimate, flow.looked_at.estimate)
+        assert shares == pytest.approx((0.6 - audits / 100, 0.4 + audits / 100))
 
     def test_tickets_before_certification_do_not_count(self) -> None:
         for number in range(5):
             make_verdict(make_prediction(make_ticket(f"number {number}")))
-        assert CertificationReport.current().flow.auto_accepted.percent == 100
+        assert CertificationReport.current().flow.auto_accepted.estimate == 1
         begun()
         flow = CertificationReport.current().flow
-        assert (flow.auto_accepted.percent, flow.looked_at.percent) == (0, 100)
+        assert (flow.auto_accepted.estimate, flow.looked_at.estimate) == (0, 1)
 
     def test_accuracy_is_estimated_from_all_audits(self, ana: User) -> None:
         certified(ana)
         before = CertificationReport.current()
         assert before.wrong is not None
-        assert (before.wrong.percent, before.wrong.n) == (0, ENOUGH)
-        assert [part.share.percent for part in before.right] == [100, 100, 100]
+        assert (before.wrong.estimate, before.wrong.n) == (0, ENOUGH)
+        assert [part.share.estimate for part in before.right] == [1, 1, 1]
 
     def test_expected_reviews_are_the_uncovered_tickets_and_the_later_audits(self, ana: User) -> None:
         begun()
@@ -161,7 +162,7 @@ class TestSteps:
         begun(target=0.97)
         audited(ana, 5, wrong=5, by=ben)
         first = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))[0]
-        assert (first.evidence, first.errors, first.wrong.percent) == (0, 5, 100)
+        assert (first.evidence, first.errors, first.wrong.estimate) == (0, 5, 1)
 
 
 class TestWhatIf:

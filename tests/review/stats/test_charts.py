@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from review.stats import calibration, charts
 from review.stats.intervals import Estimate, share
+from review.stats.samples import Sample
 from review.stats.svg import LEFT, PLOT, RIGHT, TOP
 
 BOTTOM = TOP + PLOT
@@ -16,7 +17,7 @@ def points(line: str) -> list[tuple[float, float]]:
 
 
 def test_a_bin_is_drawn_at_its_confidence_and_accuracy() -> None:
-    (low,) = calibration.reliability([True, False], [0.5, 0.5])
+    (low,) = reliability([True, False], [0.5, 0.5])
     drawn = charts.reliability([low])
     (dot,) = drawn.dots
     assert dot.x == (LEFT + RIGHT) / 2
@@ -25,7 +26,7 @@ def test_a_bin_is_drawn_at_its_confidence_and_accuracy() -> None:
 
 
 def test_fuller_bins_have_larger_points_and_higher_bars() -> None:
-    bins = calibration.reliability([True] * 10, [0.95] * 9 + [0.15])
+    bins = reliability([True] * 10, [0.95] * 9 + [0.15])
     few, many = charts.reliability(bins).dots
     assert few.radius < many.radius == charts.LARGEST_DOT
     small, large = charts.reliability(bins).bars
@@ -34,7 +35,7 @@ def test_fuller_bins_have_larger_points_and_higher_bars() -> None:
 
 
 def test_a_nearly_empty_bin_stays_visible() -> None:
-    bins = calibration.reliability([True] * 5_000, [0.95] * 4_999 + [0.15])
+    bins = reliability([True] * 5_000, [0.95] * 4_999 + [0.15])
     assert charts.reliability(bins).bars[0].height == 1.0
 
 
@@ -44,10 +45,14 @@ def test_no_bins_give_an_empty_diagram() -> None:
     assert [tick.label for tick in drawn.axes.y] == [0, 25, 50, 75, 100]
 
 
-def curve(right: list[bool], levels: list[float], threshold: float, asked: int | None = None) -> charts.RiskCoverage:
-    grid = calibration.risk_coverage_grid(right, levels, asked=asked)
-    chosen = calibration.at_threshold(right, levels, threshold, asked=asked)
-    return charts.risk_coverage(grid.n, grid.accepted, grid.wrong, chosen)
+def curve(right: list[bool], levels: list[float], threshold: float, failed: int = 0) -> charts.RiskCoverage:
+    items, sample = ([*right, *[False] * failed], [*levels, *[None] * failed]), Sample.independent(len(right) + failed)
+    steps = [calibration.at_threshold(*items, number / 100, sample) for number in range(101)]
+    return charts.risk_coverage(steps, calibration.at_threshold(*items, threshold, sample))
+
+
+def reliability(right: list[bool], levels: list[float]) -> list[calibration.Bin]:
+    return calibration.reliability(right, levels, Sample.independent(len(right)))
 
 
 def test_the_curve_runs_from_all_answers_to_the_most_confident() -> None:
@@ -90,7 +95,7 @@ def test_a_curve_of_one_point_is_drawn_as_a_point() -> None:
 
 
 def test_without_answers_the_curve_is_empty() -> None:
-    drawn = curve([], [], 0.5, asked=10)
+    drawn = curve([], [], 0.5, failed=10)
     assert (drawn.line, drawn.dots, drawn.mark) == ("", (), None)
 
 
@@ -117,14 +122,14 @@ ANSWERS = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=40)
 @given(ANSWERS, st.floats(0, 1), st.integers(0, 20))
 def test_everything_lies_within_the_chart(answers: list[tuple[bool, float]], threshold: float, failed: int) -> None:
     right, levels = [is_right for is_right, _ in answers], [level for _, level in answers]
-    diagram = charts.reliability(calibration.reliability(right, levels))
+    diagram = charts.reliability(reliability(right, levels))
     for dot in diagram.dots:
         assert LEFT <= dot.x <= RIGHT
         assert TOP <= dot.high <= dot.y <= dot.low <= BOTTOM
     for bar in diagram.bars:
         assert LEFT <= bar.x <= bar.x + bar.width <= RIGHT
         assert BOTTOM < bar.y <= diagram.floor
-    drawn = curve(right, levels, threshold, asked=len(answers) + failed)
+    drawn = curve(right, levels, threshold, failed)
     for x, y in points(drawn.line):
         assert LEFT <= x <= RIGHT
         assert y <= BOTTOM

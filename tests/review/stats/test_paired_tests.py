@@ -236,9 +236,9 @@ def test_several_comparisons_take_more_evidence_each() -> None:
 
 
 def test_the_verdict_is_by_the_adjusted_p() -> None:
-    figure = Comparison(10, 9, 1, 0.01, 0.05, Estimate(None, None, None, 0), None)
+    figure = Comparison(10, 9, 1, 0.01, 0.05, Estimate(0.8, 0.2, 1.0, 10), None)
     assert figure.verdict is Verdict.BETTER
-    above = Comparison(10, 9, 1, 0.01, 0.0501, Estimate(None, None, None, 0), None)
+    above = Comparison(10, 9, 1, 0.01, 0.0501, Estimate(0.8, 0.2, 1.0, 10), None)
     assert above.verdict is Verdict.INDISTINGUISHABLE
 
 
