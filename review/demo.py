@@ -37,15 +37,14 @@ def create_users() -> dict[str, str]:
 def fill_inbox() -> None:
     """Store the demo tickets once each, with times of arrival over the last days."""
     now = timezone.now()
-    storing.store_many(
-        SOURCE,
-        [_ticket_fields(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text],
-    )
+    texts = INBOX.read_text(encoding="utf-8").split("\n")
+    storing.store([_ticket_fields(json.loads(text), now) for text in texts if text])
 
 
 def _ticket_fields(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
     minutes_ago, due = ticket.pop("minutes_ago"), ticket.pop("due_in_minutes")
     return ticket | {
+        "source": SOURCE,
         "received_at": now - timedelta(minutes=minutes_ago),
         "due_at": now + timedelta(minutes=due) if due is not None else None,
     }

@@ -135,7 +135,7 @@ def _classify_without_storing(body: ClassifyIn, gate: Gate, version: ContractVer
 
 def _store(tickets: Sequence[TicketIn]) -> list[storing.IngestResult]:
     try:
-        return storing.store_each([ticket.row() for ticket in tickets], claimed=True)
+        return storing.store([ticket.row() for ticket in tickets], claimed=True)
     except TextConflict as conflict:
         errors = [{"in": "body", "pointer": f"/tickets/{index}", "detail": TEXT_CONFLICT} for index in conflict.indexes]
         raise Problem(409, f"{TEXT_CONFLICT} Nothing was stored.", slug="text-conflict", errors=errors) from None

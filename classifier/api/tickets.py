@@ -86,7 +86,7 @@ def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -
     """201 for a new ticket, 200 if it exists already, 409 if it exists with a different text. It is classified in the
     background: poll it, or subscribe to a webhook.
     """
-    (result,) = storing.store_each([body.row()])
+    (result,) = storing.store([body.row()])
     if not result.same_text:
         raise Problem(409, TEXT_CONFLICT, slug="text-conflict")
     response["Location"] = ticket_url(result.ticket.pk)
@@ -98,7 +98,7 @@ def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -
 def create_tickets(request: ApiRequest, body: BulkTicketsIn) -> Any:
     """Each row is stored or rejected on its own; `results` lists the outcomes in the order of the rows."""
     parsed = [_parse(row) for row in body.tickets]
-    stored = iter(storing.store_each([ticket.row() for ticket in parsed if isinstance(ticket, TicketIn)]))
+    stored = iter(storing.store([ticket.row() for ticket in parsed if isinstance(ticket, TicketIn)]))
     results = [
         {"index": index} | (_outcome(next(stored)) if isinstance(parsed_row, TicketIn) else _rejected(parsed_row))
         for index, parsed_row in enumerate(parsed)

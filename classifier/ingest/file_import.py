@@ -1,15 +1,15 @@
 """Imports files of tickets in chunks; rejected records go to a separate file with the reason."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
+from classifier.database.batches import chunked
 from classifier.ingest import storing
+from classifier.ingest.moments import is_plausible, parse_moment
 from classifier.ingest.readers.ticket_records import RejectedRecord, TicketRecord
 from classifier.models import Ticket
 
@@ -19,15 +19,21 @@ _LENGTHS = {
     for field in Ticket._meta.concrete_fields
     if field.name in ("external_id", "customer", "channel", "language") and field.max_length
 }
+_CONFLICT = "A ticket with this id exists with another text. Give this one another id, or take its text with --update."
+_CLASSIFIED = "A ticket with this id exists with another text and has been classified. Give this one another id."
 
 
 @dataclass(slots=True)
 class ImportCounts:
-    """How many records were stored, existed already and were rejected so far."""
+    """How many records were stored, updated, existed already and were rejected so far; `undated` are stored without
+    a date that could not be read.
+    """
 
     stored: int = 0
+    updated: int = 0
     existing: int = 0
     rejected: int = 0
+    undated: int = 0
 
 
 class RejectsFile(Protocol):
@@ -41,46 +47,71 @@ class InvalidValue(Exception):
 
 
 def import_records(
-    source: str, records: Iterable[TicketRecord | RejectedRecord], rejects: RejectsFile
+    source: str,
+    records: Iterable[TicketRecord | RejectedRecord],
+    rejects: RejectsFile,
+    *,
+    required: Collection[str] = (),
+    update: bool = False,
 ) -> Iterator[ImportCounts]:
-    """Store the records in chunks; yields the counts after each chunk is committed."""
+    """Store the records in chunks; yields the counts after each chunk is committed.
+
+    A date that can't be read rejects its record only if its field is `required`. With `update`, a ticket that exists
+    with another text and has not been classified takes the new text; otherwise the record is rejected.
+    """
     counts = ImportCounts()
-    chunk: list[dict[str, Any]] = []
-    for record in records:
-        try:
-            chunk.append(_ticket_values(record))
-        except InvalidValue as error:
-            counts.rejected += 1
-            _write_rejected(record, str(error), rejects)
-        if len(chunk) == CHUNK:
-            yield _store(source, chunk, counts)
-            chunk = []
-    yield _store(source, chunk, counts)
+    for chunk in chunked(records, CHUNK):
+        rows: list[tuple[TicketRecord, dict[str, Any]]] = []
+        for record in chunk:
+            try:
+                if isinstance(record, RejectedRecord):
+                    raise InvalidValue(record.reason)
+                rows.append((record, _ticket_values(record, source, required, counts)))
+            except InvalidValue as error:
+                _reject(record, str(error), rejects, counts)
+        _store(rows, rejects, counts, update=update)
+        yield counts
 
 
-def _store(source: str, chunk: list[dict[str, Any]], counts: ImportCounts) -> ImportCounts:
-    stored = storing.store_many(source, chunk)
-    counts.stored += stored
-    counts.existing += len(chunk) - stored
-    return counts
+def _store(
+    rows: list[tuple[TicketRecord, dict[str, Any]]], rejects: RejectsFile, counts: ImportCounts, *, update: bool
+) -> None:
+    results = storing.store([values for _record, values in rows])
+    for (record, values), result in zip(rows, results, strict=True):
+        if result.created:
+            counts.stored += 1
+        elif result.same_text:
+            counts.existing += 1
+        elif update and storing.replace_text(result.ticket, values["text"]):
+            counts.updated += 1
+        else:
+            _reject(record, _CLASSIFIED if update else _CONFLICT, rejects, counts)
 
 
-def _write_rejected(record: TicketRecord | RejectedRecord, reason: str, rejects: RejectsFile) -> None:
+def _reject(record: TicketRecord | RejectedRecord, reason: str, rejects: RejectsFile, counts: ImportCounts) -> None:
     raw = record.raw if isinstance(record, RejectedRecord) else record.values
     rejects.write(json.dumps({"record": record.number, "reason": reason, "raw": raw}, ensure_ascii=False) + "\n")
+    counts.rejected += 1
 
 
-def _ticket_values(record: TicketRecord | RejectedRecord) -> dict[str, Any]:
+def _ticket_values(
+    record: TicketRecord, source: str, required: Collection[str], counts: ImportCounts
+) -> dict[str, Any]:
     """Keyword arguments of a Ticket. Raises InvalidValue."""
-    if isinstance(record, RejectedRecord):
-        raise InvalidValue(record.reason)
     values = record.values
-    ticket: dict[str, Any] = {"text": values["text"], "external_id": _checked("external_id", values.get("external_id"))}
+    ticket: dict[str, Any] = {"source": source, "text": values["text"]}
+    ticket["external_id"] = _checked("external_id", values.get("external_id"))
     for name in ("customer", "channel", "language"):
         ticket[name] = _checked(name, values.get(name)) or ""
     for name in ("received_at", "due_at"):
-        if value := values.get(name):
-            ticket[name] = _parsed_datetime(name, value)
+        value = values.get(name)
+        moment = parse_moment(value, timezone.get_current_timezone()) if value else None
+        if moment and (name == "due_at" or is_plausible(moment)):
+            ticket[name] = moment
+        elif value and name in required:
+            raise InvalidValue(f"{name} {value!r} is not a date that can be read; write it as 2026-01-31T14:05:00Z.")
+        elif value:
+            counts.undated += 1
     return ticket
 
 
@@ -88,16 +119,3 @@ def _checked(name: str, value: str | None) -> str | None:
     if value is not None and len(value) > _LENGTHS[name]:
         raise InvalidValue(f"{name} has {len(value)} characters. Shorten it to {_LENGTHS[name]}.")
     return value
-
-
-def _parsed_datetime(name: str, value: str) -> datetime:
-    """An ISO 8601 date or time; without a zone it is in the installation's time zone."""
-    try:
-        parsed = parse_datetime(value)
-        if parsed is None and (day := parse_date(value)):
-            parsed = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - made aware below
-    except ValueError as error:
-        raise InvalidValue(f"{name} {value!r} is not a valid date: {error}.") from error
-    if parsed is None:
-        raise InvalidValue(f"{name} {value!r} is not an ISO 8601 date, such as 2026-01-31T14:05:00Z.")
-    return parsed if timezone.is_aware(parsed) else timezone.make_aware(parsed)

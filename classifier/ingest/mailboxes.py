@@ -76,8 +76,8 @@ def _fetch_unread(mailbox: Mailbox) -> bool:
 
 
 def _store(mailbox: Mailbox, messages: Sequence[bytes]) -> None:
-    rows = [row for message in messages if (row := _parse(mailbox, message))]
-    stored = storing.store_many(mailbox.source, rows)
+    rows = [row | {"source": mailbox.source} for message in messages if (row := _parse(mailbox, message))]
+    stored = sum(result.created for result in storing.store(rows))
     Mailbox.objects.filter(pk=mailbox.pk).update(
         stored=F("stored") + stored, skipped=F("skipped") + len(messages) - len(rows)
     )

@@ -16,6 +16,13 @@ _HIDDEN = etree.XPath(
 # Longer tags hold images, or thousands of attributes that are slow to parse.
 _LONG_TAG = re.compile(r"<[^<>]{5000,}>")
 
+_ELEMENT = re.compile(
+    r"\s*<(?:!doctype|html|head|body|meta|style|div|p|table|span|font|center|h[1-6]|ul|ol|b|strong|br)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_HTML_BREAK = re.compile(r"<br\s{0,9}/?>|</p>|</div>", re.IGNORECASE)
+_SEARCHED = 100_000
+
 # Quotes are searched for within these limits, since crafted lines would take long.
 _MAX_QUOTE_LINES = 1_000
 _MAX_LINE_LENGTH = 300
@@ -40,6 +47,12 @@ def html_to_text(html: str) -> str:
         else:
             text.end(element)
     return tidy_lines(re.sub("[ \xa0]+", " ", "".join(text.parts)))
+
+
+def plain_text(body: str) -> str:
+    """The body, converted to text if it is HTML: it begins with an element or has several line breaks of HTML."""
+    is_html = "<" in body and (_ELEMENT.match(body) or len(_HTML_BREAK.findall(body, 0, _SEARCHED)) > 1)
+    return html_to_text(body) if is_html else body
 
 
 def tidy_lines(text: str) -> str:

@@ -13,6 +13,7 @@ from classifier.text import LONGEST_TICKET, storable
 
 INTERACTIVE_MAX = 20
 """Larger batches count as bulk and wait behind single tickets."""
+_TRIES = 3
 
 
 def validated_text(text: str) -> str:
@@ -26,19 +27,6 @@ def validated_text(text: str) -> str:
             % {"length": f"{len(text):,}", "most": f"{LONGEST_TICKET:,}"}
         )
     return text
-
-
-@transaction.atomic(durable=True)
-def store_many(source: str, rows: Sequence[dict[str, Any]]) -> int:
-    """Store rows (keyword arguments of Ticket) that are not stored yet. Returns how many."""
-    bulk = len(rows) > INTERACTIVE_MAX
-    by_id = {row["external_id"]: row for row in reversed(rows) if row.get("external_id")}
-    without_id = [row for row in rows if not row.get("external_id")]
-    existing = set(Ticket.objects.filter(source=source, external_id__in=by_id).values_list("external_id", flat=True))
-    new = [row for external_id, row in reversed(by_id.items()) if external_id not in existing] + without_id
-    # Someone may be importing the same file right now; the unique constraint then decides.
-    Ticket.objects.bulk_create([Ticket(source=source, bulk=bulk, **row) for row in new], ignore_conflicts=True)
-    return len(new)
 
 
 class IngestResult(NamedTuple):
@@ -57,21 +45,23 @@ class TextConflict(Exception):
         self.indexes = indexes
 
 
-def store_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
+def store(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
     """Store rows (keyword arguments of Ticket) that are not stored yet; returns a result per row, in order.
 
     With `claimed` the caller holds the lease on the new tickets to classify them itself, and nothing is stored if a row
     exists with a different text. Raises TextConflict.
     """
-    try:
-        return _store_each(rows, claimed)
-    except IntegrityError:
-        # Someone stored one of them in the meantime, so it is found now.
-        return _store_each(rows, claimed)
+    for _try in range(_TRIES - 1):
+        try:
+            return _store(rows, claimed)
+        except IntegrityError:
+            # Someone stored one of them in the meantime, so it is found now.
+            continue
+    return _store(rows, claimed)
 
 
 @transaction.atomic(durable=True)
-def _store_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
+def _store(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
     state: dict[str, Any] = {"bulk": not claimed and len(rows) > INTERACTIVE_MAX}
     if claimed:
         state |= leases.granted() | {"attempts": 1}
@@ -99,3 +89,9 @@ def _existing(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ti
     sources, ids = {row["source"] for row in rows}, {row.get("external_id") for row in rows} - {None}
     tickets = Ticket.objects.filter(source__in=sources, external_id__in=ids) if ids else ()
     return {(ticket.source, ticket.external_id): ticket for ticket in tickets}
+
+
+def replace_text(ticket: Ticket, text: str) -> bool:
+    """Give a ticket another text, unless it has been classified or a worker is at it. Returns whether it has it now."""
+    waiting = Ticket.objects.waiting().filter(pk=ticket.pk, predictions=None)
+    return bool(Ticket.objects.filter(pk__in=waiting).update(text=text))

@@ -8,6 +8,7 @@ from classifier.contract.types import Answer, ClassifierError
 from classifier.inference import budget, few_shot
 from classifier.inference.ask_models import ask_all
 from classifier.ingest.readers import ticket_records
+from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.models import ContractVersion
 from review.benchmark.grading import Grader
 from review.benchmark.metrics import GradedItem
@@ -36,8 +37,8 @@ def read(file: Any, version: ContractVersion) -> list[Item]:
     """Read the items of an open file. Raises UnusableFile."""
     try:
         format = ticket_records.sniff_format(file.name, file.peek(4096)[:4096])
-        records = list(ticket_records.read_tickets(file, format=format))
-    except ticket_records.UnreadableFile as error:
+        records = list(ticket_records.TicketReader(file, format=format))
+    except UnreadableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from error
     if not records:
         raise UnusableFile("This file has no items to compare models on.")

@@ -7,12 +7,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from classifier.ingest.readers.columns import InvalidRecord, quoted_list
-from classifier.ingest.readers.ticket_records import COLUMNS
+from classifier.ingest.readers import columns as readers_columns
+from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, quoted_list
 from review.datasets.record import Record
 
 REQUIRED = ("text", "category", "sentiment")
 _USUAL: Mapping[str, tuple[str, ...]] = {field: COLUMNS.get(field, (field,)) for field in Record._fields}
+LABEL_COLUMNS = frozenset(name for names in _USUAL.values() for name in names)
+"""Usual names of columns, in lower case."""
 
 
 class NoColumn(InvalidRecord):
@@ -25,16 +27,10 @@ def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str,
     Raises NoColumn, which lists the columns, if a mapped or required one is missing.
     """
     names = list(names)
-    by_name = {name.casefold(): name for name in reversed(names)} | {name: name for name in names}
-    columns: dict[str, str] = {}
-    for field, usual in _USUAL.items():
-        wanted = mapping.get(field)
-        candidates = usual if wanted is None else (wanted, wanted.casefold())
-        column = next((by_name[name] for name in candidates if name in by_name), None)
-        if wanted and column is None:
-            raise NoColumn(f"No column is called {wanted!r} (for {field}); the columns are {quoted_list(names)}.")
-        if column is not None and wanted != "":
-            columns[field] = column
+    try:
+        columns = readers_columns.match_columns(names, mapping, _USUAL)
+    except InvalidRecord as error:
+        raise NoColumn(str(error)) from error
     if missing := [field for field in REQUIRED if field not in columns]:
         raise NoColumn(
             f"No column is known to hold the {' or the '.join(missing)}; the columns are {quoted_list(names)}. "

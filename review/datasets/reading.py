@@ -6,6 +6,7 @@ time.
 
 import gzip
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
@@ -13,7 +14,7 @@ from itertools import chain
 from typing import IO, Any, BinaryIO, cast
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
-from classifier.ingest.readers.ticket_records import UnreadableFile
+from classifier.ingest.readers.text_lines import UnreadableFile, is_spreadsheet
 from review.datasets.files import json_objects, tables
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.parsing import NoColumn, match_columns, parse_record
@@ -52,6 +53,8 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
     head = _head(stream)
     if head.startswith(b"PAR1"):
         return _rows_of("parquet_rows", stream)
+    if is_spreadsheet(head) and not _is_archive_of_files(stream):
+        return tables.sheet_rows(stream)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _rows_of("zipped", stream)
     compressed = head.startswith(b"\x1f\x8b")
@@ -69,6 +72,15 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
     if first == "{" and not _is_table(name):
         return json_objects.lines(stream)
     return tables.rows(stream)
+
+
+def _is_archive_of_files(stream: BinaryIO) -> bool:
+    """Whether it is a zip archive, but not a workbook."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return "mimetype" not in archive.namelist() and "[Content_Types].xml" not in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return _head(stream).startswith(b"PK")
 
 
 def _rows_of(module: str, stream: BinaryIO) -> Rows:

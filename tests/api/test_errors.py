@@ -68,7 +68,7 @@ def test_a_database_error_is_a_503_problem_that_logs_no_text(
     def fails(*_args: object, **_values: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("classifier.ingest.storing.store_each", fails)
+    monkeypatch.setattr("classifier.ingest.storing.store", fails)
     caplog.set_level(logging.ERROR)
     answer = lead_api.post("/tickets", {"text": "My very private text"})
     problem(answer, 503)

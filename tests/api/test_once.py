@@ -45,7 +45,7 @@ def test_refusals_repeat_and_failures_may_be_tried_again(lead_api: Caller, monke
         raise RuntimeError("a secret of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr("classifier.ingest.storing.store_each", fails)
+        broken.setattr("classifier.ingest.storing.store", fails)
         failure = problem(lead_api.post("/tickets", SENT, Idempotency_Key="one"), 500)
         assert "secret" not in str(failure)
     assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201

@@ -4,17 +4,21 @@ import codecs
 import io
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
+
+import chardet
+from chardet import EncodingEra
 
 from classifier.text import LONGEST_TICKET
 
 MAX_RECORD = 4 * LONGEST_TICKET  # characters of one record: 1 MB of text in any script fits, even as \uXXXX escapes
 
 _CHUNK = 256 * 1024
+_SAMPLE = 64 * 1024  # bytes that an encoding is detected from
 _GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16, so it comes first
@@ -22,8 +26,34 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OTHER_KINDS: Mapping[bytes, str] = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"GIF8": "an image",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"SQLite format 3": "a database",
+    b"{\\rtf": "a text document (RTF)",
+    b"<?xml": "XML",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+}
+"""What a file is, by its first bytes in lower case, where it holds no lines of text or none that are a table."""
+_LATIN = ("windows-1252", "windows-1250", "windows-1254", "windows-1257")
+_SURE, _CLEARLY, _CLEARER = 0.3, 0.05, 1.3
+"""The detector's confidence (0 to 1) from which it is believed; that from which another Latin alphabet is taken, and
+how many times the confidence of Windows-1252 it has to be.
+"""
 UNDECODED = re.compile("[\udc00-\udcff]")  # one for each byte that does not fit the encoding
 _NOT_ASCII = re.compile("[^\0-\x7f]")
+_HIGH = re.compile(b"[\x80-\xff]")
+_HIGH_RUN = re.compile(b"[\x80-\xff]{2,}")
 _MARK = "ticketclf.mark"
 
 
@@ -38,23 +68,99 @@ class DamagedFile(Exception):
     raw = ""
 
 
-def open_lines(stream: BinaryIO, encoding: str | None) -> Iterator[str]:
-    """Yield the lines of a file with their ends, decompressed and decoded.
+def is_spreadsheet(head: bytes) -> bool:
+    """Whether a file that starts with these bytes is a workbook of Excel or OpenDocument, or an archive like it."""
+    return head.startswith(_SPREADSHEETS)
 
-    Bytes that don't fit the encoding become UNDECODED, NUL becomes U+FFFD. Raises UnreadableFile if the file isn't
-    text, and DamagedFile where a compressed file ends early.
+
+class TextLines:
+    """Iterates over the lines of a file with their ends, decompressed and decoded.
+
+    `encoding` is what has been decoded with so far. Bytes that don't fit it become UNDECODED, NUL becomes U+FFFD.
+    Raises UnreadableFile if the file isn't text, and DamagedFile where a compressed file ends early.
     """
-    return _lines(_texts(_chunks(stream), encoding))
+
+    def __init__(self, stream: BinaryIO, encoding: str | None = None) -> None:
+        self._stream, self._given = stream, encoding
+        self.encoding = encoding or "utf-8"
+
+    def __iter__(self) -> Iterator[str]:
+        return _lines(self._texts(_chunks(self._stream)))
+
+    def _texts(self, chunks: Iterator[bytes]) -> Iterator[str]:
+        """Decode chunks. The encoding is detected at the first chunk that isn't ASCII."""
+        decoder = _decoder(self._given or "ascii")
+        detected = bool(self._given)
+        ends = io.IncrementalNewlineDecoder(None, translate=False)  # keeps \r and \n in one chunk
+        started = False
+        for chunk in chunks:
+            if not detected and not (chunk.isascii() and b"\0" not in chunk):
+                if _ends_within_character(chunk):
+                    chunk += next(chunks, b"")
+                self.encoding, detected = detect_encoding(chunk), True
+                decoder = _decoder(self.encoding)
+            text = ends.decode(decoder.decode(chunk))
+            if text and not started:
+                text, started = text.removeprefix("\ufeff"), True
+            yield text.replace("\0", "\ufffd")
+        yield ends.decode(decoder.decode(b"", True), True)
+
+
+def detect_encoding(sample: bytes) -> str:
+    """The name of the encoding: by a byte-order mark, UTF-8 even if damaged, or else what the letters look like."""
+    for mark, encoding in _BOMS:
+        if sample.startswith(mark):
+            return encoding
+    text = sample.decode("utf-8", _MARK)
+    broken = len(UNDECODED.findall(text))
+    # Damaged UTF-8 still has more whole characters than broken bytes; other encodings have hardly any.
+    if 2 * broken <= len(_NOT_ASCII.findall(text)) and 4 * sample.count(0) <= len(sample):
+        return "utf-8"
+    sample = _telling(sample)
+    guess = chardet.detect(sample, encoding_era=EncodingEra.MODERN_WEB)
+    if (guess["confidence"] or 0) >= _SURE or not _is_latin(sample):
+        return guess["encoding"] or "cp1252"
+    return _latin_encoding(sample)
+
+
+def _is_latin(sample: bytes) -> bool:
+    """Whether the letters beyond ASCII stand among others, as accents do, rather than in words of their own."""
+    return 2 * sum(map(len, _HIGH_RUN.findall(sample))) <= len(_HIGH.findall(sample))
+
+
+def _latin_encoding(sample: bytes) -> str:
+    """Windows-1252, unless the letters are clearly rather those of another Latin alphabet."""
+    guesses = chardet.detect_all(sample, ignore_threshold=True, include_encodings=_LATIN)
+    confidences = {str(guess["encoding"]).lower(): guess["confidence"] or 0.0 for guess in guesses}
+    best = max(confidences, key=confidences.__getitem__, default="")
+    clear = confidences.get(best, 0) >= max(_CLEARLY, _CLEARER * confidences.get("windows-1252", 0))
+    return best if clear else "cp1252"
+
+
+def _telling(sample: bytes) -> bytes:
+    """The part of the sample that is looked at: from the first line that isn't ASCII."""
+    at = 0 if b"\0" in sample else next((match.start() for match in _HIGH.finditer(sample)), 0)
+    return sample[sample.rfind(b"\n", 0, at) + 1 :][:_SAMPLE]
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     take = getattr(stream, "read1", stream.read)  # returns what a pipe holds, without waiting for more
     chunks = iter(lambda: bytes(take(_CHUNK)), b"")
     head = next(chunks, b"")
-    if head.startswith(_ZIP):
+    if is_spreadsheet(head):
         raise UnreadableFile("The file is a spreadsheet or a zip archive: save it as CSV in UTF-8 first.")
     whole = chain((head,), chunks)
-    return _gunzipped(whole) if head.startswith(_GZIP) else whole
+    if not head.startswith(_GZIP):
+        return _text_only(whole)
+    return _text_only(_gunzipped(whole))
+
+
+def _text_only(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    head = next(chunks, b"")
+    start = head[:64].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if kind := next((kind for mark, kind in _OTHER_KINDS.items() if start.startswith(mark.lower())), ""):
+        raise UnreadableFile(f"The file is {kind}, not text: save it as CSV or JSON lines in UTF-8 first.")
+    return chain((head,), chunks)
 
 
 def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -73,38 +179,10 @@ def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise DamagedFile("The compressed file ends early, and what follows here is missing: fetch it again.")
 
 
-def _texts(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
-    """Decode chunks. The encoding is detected at the first chunk that isn't ASCII."""
-    decoder = _decoder(encoding or "ascii")
-    guessed = bool(encoding)
-    ends = io.IncrementalNewlineDecoder(None, translate=False)  # keeps \r and \n in one chunk
-    started = False
-    for chunk in chunks:
-        if not guessed and not chunk.isascii():
-            if _ends_within_character(chunk):
-                chunk += next(chunks, b"")
-            decoder, guessed = _decoder(_guess_encoding(chunk)), True
-        text = ends.decode(decoder.decode(chunk))
-        if text and not started:
-            text, started = text.removeprefix("\ufeff"), True
-        yield text.replace("\0", "\ufffd")
-    yield ends.decode(decoder.decode(b"", True), True)
-
-
 def _ends_within_character(chunk: bytes) -> bool:
     decoder = _decoder("utf-8")
     decoder.decode(chunk)
     return bool(decoder.getstate()[0])
-
-
-def _guess_encoding(sample: bytes) -> str:
-    for mark, encoding in _BOMS:
-        if sample.startswith(mark):
-            return encoding
-    text = sample.decode("utf-8", _MARK)
-    broken = len(UNDECODED.findall(text))
-    # Damaged UTF-8 still has more whole characters than broken bytes; Windows-1252 has hardly any.
-    return "utf-8" if 2 * broken <= len(_NOT_ASCII.findall(text)) else "cp1252"
 
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder:

@@ -20,7 +20,7 @@ def store_event(help_desk: HelpDesk, payload: Any) -> bool:
     row = _ticket_values(message) if message else None
     if row is None:
         return False
-    storing.store_many(help_desk.slug, [row])
+    storing.store([row | {"source": help_desk.slug}])
     return True
 
 

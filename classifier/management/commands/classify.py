@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.ingest.readers import ticket_records
+from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.management.label_line import label_line
 from classifier.management.notices import warn_of_fallback_model
 from classifier.models import Category, ContractVersion, Gate, Verdict
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "file", nargs="?", default="-", help="plain lines, CSV or JSON lines; - reads standard input"
+            "file", nargs="?", default="-", help="plain lines, CSV, JSON lines or a spreadsheet; - reads standard input"
         )
         parser.add_argument(
             "--format", choices=[str(format) for format in ticket_records.Format], help="detected by default"
@@ -45,12 +46,12 @@ class Command(BaseCommand):
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:
             chosen = ticket_records.Format(format) if format else ticket_records.sniff_format(name, _head(stream))
-            for record in ticket_records.read_tickets(stream, format=chosen):
+            for record in ticket_records.TicketReader(stream, format=chosen):
                 if isinstance(record, ticket_records.RejectedRecord):
                     self.stderr.write(self.style.ERROR(f"{name}, record {record.number}: {record.reason}"))
                 else:
                     yield record.values["text"] or ""
-        except ticket_records.UnreadableFile as error:
+        except UnreadableFile as error:
             raise CommandError(f"{name}: {error}") from error
 
     def _print(self, verdict: Verdict, summary: dict[str, Any], *, as_json: bool) -> None:

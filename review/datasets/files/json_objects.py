@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, BinaryIO
 
 from classifier.ingest.readers.columns import InvalidRecord
-from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, DamagedFile, open_lines
+from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, DamagedFile, TextLines
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats import labelstudio, openai_chat, spacy_textcat
 
@@ -24,7 +24,7 @@ def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
     """Yield the objects of JSON lines. Raises UnreadableFile, and UnreadableDataset for a single document."""
     started = False
     try:
-        for line in open_lines(stream, None):
+        for line in TextLines(stream):
             if line.isspace():
                 continue
             if not started and line.strip() == "{":

@@ -105,7 +105,7 @@ def test_nothing_is_marked_before_it_is_stored(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message())
-    monkeypatch.setattr(storing, "store_many", _killed)
+    monkeypatch.setattr(storing, "store", _killed)
     with pytest.raises(KeyboardInterrupt):
         fetch()
     assert server.seen() == [False]
@@ -263,13 +263,13 @@ def test_a_mailbox_taken_over_meanwhile_is_left_to_its_new_owner(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message())
-    receive, successors = storing.store_many, []
+    receive, successors = storing.store, []
 
     def stall(*rows: Any) -> Any:
         successors.append(overtake(Mailbox))
         return receive(*rows)
 
-    monkeypatch.setattr(storing, "store_many", stall)
+    monkeypatch.setattr(storing, "store", stall)
     fetch()
     assert is_untouched(successors[0])
     assert refreshed(mailbox).checked_at is None

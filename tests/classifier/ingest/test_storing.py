@@ -48,12 +48,12 @@ def test_storing_many_enqueues_once() -> None:
     [(storing.INTERACTIVE_MAX, Priority.INTERACTIVE), (storing.INTERACTIVE_MAX + 1, Priority.BULK)],
 )
 def test_a_bulk_import_has_lower_priority(number: int, priority: Priority) -> None:
-    storing.store_many("import", [{"text": "hello"}] * number)
+    storing.store([{"source": "import", "text": "hello"}] * number)
     assert queued_priorities() == [priority]
 
 
 def test_a_single_ticket_does_not_wait_behind_a_bulk_task() -> None:
-    storing.store_many("import", [{"text": "hello"}] * 100)
+    storing.store([{"source": "import", "text": "hello"}] * 100)
     make_ticket()
     assert sorted(queued_priorities()) == [Priority.BULK, Priority.INTERACTIVE]
 

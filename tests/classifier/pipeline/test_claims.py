@@ -49,7 +49,7 @@ def test_no_ticket_is_claimed_twice() -> None:
 
 
 def test_single_tickets_are_claimed_before_an_earlier_bulk_import() -> None:
-    storing.store_many("import", [{"text": f"row {number}"} for number in range(5_000)])
+    storing.store([{"source": "import", "text": f"row {number}"} for number in range(5_000)])
     person = make_ticket("I wait for an answer")
     batch = claims.claim(64)
     assert batch[0] == person
@@ -81,8 +81,8 @@ def test_concurrent_requests_never_overspend_a_budget() -> None:
 
 
 def test_two_simultaneous_imports_store_each_ticket_once() -> None:
-    rows = [{"text": "hello", "external_id": str(number)} for number in range(50)]
-    at_once(4, lambda: storing.store_many("import", rows))
+    rows = [{"source": "import", "text": "hello", "external_id": str(number)} for number in range(50)]
+    at_once(4, lambda: storing.store(rows))
     assert Ticket.objects.count() == 50
 
 
