@@ -77,10 +77,7 @@ def load_built_in() -> None:
                 sentiment_id=sentiments[item["sentiment"]],
                 origin=GoldLabel.Origin.BUILT_IN,
             )
-    with transaction.atomic():
-        stored = set(GoldLabel.objects.filter(digest__in=fresh).values_list("digest", flat=True))
-        missing = [label for digest, label in fresh.items() if digest not in stored]
-        gold_labels.add_gold_labels(missing, dict.fromkeys(fresh, Side.BENCHMARK))
+    gold_labels.add_gold_labels(fresh.values(), dict.fromkeys(fresh, Side.BENCHMARK))
 
 
 def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:

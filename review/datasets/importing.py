@@ -95,8 +95,11 @@ def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: boo
         _compare_with_known(fresh.pop(twin.digest), twin, report)
     report.added += len(fresh)
     if not dry_run:
-        stated = {digest: numbered.side for digest, numbered in fresh.items() if numbered.side}
-        gold_labels.add_gold_labels([numbered.label for numbered in fresh.values()], stated)
+        sides = {digest: numbered.side for digest, numbered in fresh.items() if numbered.side}
+        taken = gold_labels.add_gold_labels([numbered.label for numbered in fresh.values()], sides)
+        if taken:  # others stored these texts meanwhile
+            report.added -= len(taken)
+            _add({label.digest: fresh[label.digest] for label in taken}, report, dry_run=dry_run)
 
 
 class _LabelNames(Generic[AnyLabel]):

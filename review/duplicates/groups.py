@@ -102,6 +102,12 @@ class DuplicateIndex:
             if sum(other.group is group for _pk, other in entries) < MOST_OF_A_GROUP:
                 entries.append((0, representative))
 
+    def is_current(self, newest: int) -> bool:
+        """Whether no text stored after the one with this key, the newest when the index was read, may be alike."""
+        newer = Band.objects.filter(**{f"{self._kind.field}__gt": newest}).order_by()
+        values = {value for bands in self._bands.values() for value in bands}
+        return not any(newer.filter(value__in=part).exists() for part in chunked(values, CHUNK))
+
     def save_groups(self) -> None:
         DuplicateGroup.objects.bulk_create(self._opened)
 

@@ -15,8 +15,8 @@ from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel,
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
-CHUNK = 200
-"""Tickets per transaction."""
+CHUNK = 100
+"""Tickets or labels per transaction."""
 TURN = 5_000
 """Decisions processed before progress is saved."""
 OVERLAP = timedelta(minutes=2)
@@ -62,9 +62,15 @@ def _made_since(since: datetime | None) -> list[tuple[int, datetime]]:
     return list(decisions.values_list("ticket", "created_at")[:TURN])
 
 
-@transaction.atomic
 def sync_tickets(ticket_pks: Sequence[int]) -> None:
     """Update the gold labels of these tickets from their decisions."""
+    if taken := add_gold_labels(_update_known(ticket_pks)):
+        sync_tickets([label.ticket_id for label in taken if label.ticket_id])
+
+
+@transaction.atomic
+def _update_known(ticket_pks: Sequence[int]) -> list[GoldLabel]:
+    """Update the tickets' stored gold labels. Returns the new ones, not stored yet."""
     _lock()
     tickets = Ticket.objects.filter(pk__in=ticket_pks).select_related("category", "sentiment").order_by("pk")
     decisions = _labels_by_ticket(ticket_pks)
@@ -77,28 +83,48 @@ def sync_tickets(ticket_pks: Sequence[int]) -> None:
     for pk, label in wanted.items():
         if label and pk in known:
             _update(known[pk], label)
-    _add([label for pk, label in wanted.items() if label and pk not in known])
+    return _new_texts([label for pk, label in wanted.items() if label and pk not in known])
 
 
-@transaction.atomic
-def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
+def add_gold_labels(labels: Iterable[GoldLabel], sides: Mapping[str, str] = {}) -> list[GoldLabel]:
     """Store new gold labels, each on the side of its near-duplicates, else on a side drawn from its digest.
 
-    `sides` overrides the draw, by digest. A text with near-duplicates on both sides goes to neither.
+    `sides` overrides the draw, by digest. A text with near-duplicates on both sides goes to neither. Returns the labels
+    left out because their texts have one. Texts are compared before each write transaction, so that it is short.
     """
-    review_settings, index = _lock(), DuplicateIndex(GOLD_LABELS, [label.text for label in labels])
+    return [taken for chunk in chunked(labels, CHUNK) for taken in _add_chunk(chunk, sides)]
+
+
+def _add_chunk(labels: list[GoldLabel], sides: Mapping[str, str]) -> list[GoldLabel]:
+    taken: list[GoldLabel] = []
+    while labels:
+        newest = GoldLabel.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        index = _place(labels, sides)
+        with transaction.atomic():
+            _lock()
+            digests = [label.digest for label in labels]
+            stored = set(GoldLabel.objects.filter(digest__in=digests).values_list("digest", flat=True))
+            if not stored and index.is_current(newest):
+                index.save_groups()
+                GoldLabel.objects.bulk_create(labels)
+                index.save_bands()
+                break
+        # Others stored some of these texts, or near-duplicates of them, meanwhile.
+        taken += [label for label in labels if label.digest in stored]
+        labels = [label for label in labels if label.digest not in stored]
+    return taken
+
+
+def _place(labels: Sequence[GoldLabel], sides: Mapping[str, str]) -> DuplicateIndex:
+    """Give each label its group. Returns the index to store with them."""
+    review_settings, index = ReviewSettings.current(), DuplicateIndex(GOLD_LABELS, [label.text for label in labels])
     for label in labels:
-        near = index.near(label.text)
+        near, label.group = index.near(label.text), None
         if len({nearby.group.side for nearby in near}) < 2:
-            drawn = (
-                Side.BENCHMARK
-                if review_settings.draw(label.digest, "side") < review_settings.benchmark_share
-                else Side.TRAINING
-            )
+            held_out = review_settings.draw(label.digest, "side") < review_settings.benchmark_share
+            drawn = Side.BENCHMARK if held_out else Side.TRAINING
             label.group = index.place(label, near, sides.get(label.digest, drawn))
-    index.save_groups()
-    GoldLabel.objects.bulk_create(labels)
-    index.save_bands()
+    return index
 
 
 def leaked_labels(texts: Iterable[str]) -> list[GoldLabel]:
@@ -189,15 +215,15 @@ def _update(known: GoldLabel, label: GoldLabel) -> None:
         GoldLabel.objects.filter(pk=known.pk).update(**changed)
 
 
-def _add(labels: Sequence[GoldLabel]) -> None:
-    """Add new labels, one for each text; a text with two different labels is marked as contradicted."""
+def _new_texts(labels: Sequence[GoldLabel]) -> list[GoldLabel]:
+    """One label for each text that has none yet; a text with two different labels is marked as contradicted."""
     fresh: dict[str, GoldLabel] = {}
     stored = {label.digest: label for label in GoldLabel.objects.filter(digest__in=[label.digest for label in labels])}
     for label in labels:
         twin = stored.get(label.digest) or fresh.setdefault(label.digest, label)
         if (twin.category_id, twin.sentiment_id) != (label.category_id, label.sentiment_id):
             _contradict(twin, label)
-    add_gold_labels(list(fresh.values()))
+    return list(fresh.values())
 
 
 def _contradict(twin: GoldLabel, label: GoldLabel) -> None:

@@ -323,7 +323,7 @@ def test_near_duplicates_added_at_once_are_on_one_side(catalogue: None) -> None:
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
         outcomes = run_concurrently([partial(gold_labels.add_gold_labels, labels([text])) for text in versions])
-        assert outcomes == [None] * 4
+        assert outcomes == [[]] * 4
         sides = GoldLabel.objects.filter(text__in=versions).values_list("group__side", flat=True)
         assert len(set(sides)) == 1, list(sides)
 
