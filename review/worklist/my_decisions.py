@@ -3,10 +3,8 @@
 No index covers verdicts, so a page searches at most LOOKED_THROUGH decisions; if few match, `next_before` continues.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -17,7 +15,6 @@ from django.utils.translation import gettext_lazy
 
 from classifier.text import excerpt
 from review.models import Assignment, Decision
-from review.models.decision import DecisionQuerySet
 
 SIZE, LOOKED_THROUGH = 50, 2_000
 EXCERPT = 90
@@ -36,68 +33,43 @@ KINDS: dict[str, tuple[Promise, Q]] = {
 """The tabs of the page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionEntry:
-    """One decision, without what its person may not know yet. `key` identifies its undo request."""
+class DecisionPage(NamedTuple):
+    """Decisions without what their person may not know yet; `next_before` is the next page's `before`, or None.
 
-    decision: Decision
-    excerpt: str
-    verdict_name: str
-    undone: bool
-    overruled: str
-    """The label that a lead chose instead."""
-    key: UUID
+    Each has `excerpt`, `verdict_name`, `undone`, `overruled` (the label that a lead chose instead) and `undo_key`.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionPage:
-    """`next_before` is the `before` of the next page, None on the last."""
-
-    entries: list[DecisionEntry]
+    decisions: list[Any]
     next_before: int | None
 
-    @classmethod
-    def load(cls, reviewer: User, *, kind: str = "", before: str = "") -> "DecisionPage":
-        """Load decisions of this kind with keys below `before`; invalid values mean all kinds and the first page."""
-        everything = Decision.objects.by(reviewer).order_by("-pk")
-        if before.isdecimal() and len(before) < 19:
-            everything = everything.filter(pk__lt=int(before))
-        looked_through = everything[:LOOKED_THROUGH].values("pk")
-        wanted = Decision.objects.filter(pk__in=looked_through).exclude(verdict=Decision.Verdict.UNDONE)
-        if kind in KINDS:
-            wanted = wanted.filter(KINDS[kind][1])
-        rows = _rows(wanted, SIZE + 1)
-        if len(rows) > SIZE:
-            return cls(entries=_entries(rows[:SIZE]), next_before=rows[SIZE - 1].pk)
-        last = everything.values_list("pk", flat=True)[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
-        return cls(entries=_entries(rows), next_before=last)
 
-
-def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
-    rows = wanted.select_related("ticket", "category", "sentiment").defer("ticket__text").order_by("-pk")
+def load_page(reviewer: User, *, kind: str = "", before: str = "") -> DecisionPage:
+    """Load decisions of this kind with keys below `before`; invalid values mean all kinds and the first page."""
+    everything = Decision.objects.by(reviewer).order_by("-pk")
+    if before.isdecimal() and len(before) < 19:
+        everything = everything.filter(pk__lt=int(before))
+    wanted = Decision.objects.filter(pk__in=everything[:LOOKED_THROUGH].values("pk"))
+    wanted = wanted.exclude(verdict=Decision.Verdict.UNDONE).filter(KINDS[kind][1] if kind in KINDS else Q())
+    wanted = wanted.select_related("ticket", "category", "sentiment").defer("ticket__text").order_by("-pk")
     beginning = Left("ticket__text", 4 * EXCERPT)
-    return list(rows.annotate(beginning=beginning, undone=Q(undone_by__isnull=False))[:most])
+    rows = list(wanted.annotate(beginning=beginning, undone=Q(undone_by__isnull=False))[: SIZE + 1])
+    if len(rows) > SIZE:
+        return DecisionPage(_described(rows[:SIZE]), rows[SIZE - 1].pk)
+    last = everything.values_list("pk", flat=True)[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
+    return DecisionPage(_described(rows), last)
 
 
-def _entries(rows: Sequence[Any]) -> list[DecisionEntry]:
-    """Add the lead's label where it differs from the person's (one query)."""
+def _described(rows: list[Any]) -> list[Any]:
+    """Describe the rows, with the lead's label where it differs from the person's (one query)."""
     doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
-    adjudications = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
-    by_ticket = {
-        adjudication.ticket_id: adjudication
-        for adjudication in adjudications.filter(purpose=Assignment.Purpose.ADJUDICATION)
-    }
-    return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
-
-
-def _entry(row: Any, adjudication: Decision | None) -> DecisionEntry:
-    overruled = adjudication and row.category_id and not row.undone and not row.same_label(adjudication)
-    hidden = row.category_id and (row.blind or row.ticket.sealed)
-    return DecisionEntry(
-        decision=row,
-        excerpt=excerpt(row.beginning, EXCERPT),
-        verdict_name=_("labelled") if hidden else str(row.get_verdict_display()),
-        undone=row.undone,
-        overruled=adjudication.label if adjudication and overruled else "",
-        key=uuid4(),
-    )
+    by_leads = Decision.objects.effective().labelled().filter(purpose=Assignment.Purpose.ADJUDICATION)
+    adjudications = {row.ticket_id: row for row in by_leads.with_labels().filter(ticket__in=doubles)}
+    for row in rows:
+        hidden = row.category_id and (row.blind or row.ticket.sealed)
+        adjudication = adjudications.get(row.ticket_id)
+        overruled = adjudication and row.category_id and not row.undone and not row.same_label(adjudication)
+        row.excerpt = excerpt(row.beginning, EXCERPT)
+        row.verdict_name = _("labelled") if hidden else str(row.get_verdict_display())
+        row.overruled = adjudication.label if adjudication and overruled else ""
+        row.undo_key = uuid4()
+    return rows

@@ -13,7 +13,6 @@ from review.models import Assignment, Decision
 from review.screen import submit
 from review.screen.views import PAGES, lane_for
 from review.worklist import my_decisions
-from review.worklist.my_decisions import DecisionPage
 
 
 @never_cache
@@ -22,7 +21,7 @@ from review.worklist.my_decisions import DecisionPage
 def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     context = {
-        "record": DecisionPage.load(request.user, kind=kind, before=request.GET.get("before", "")),
+        "page": my_decisions.load_page(request.user, kind=kind, before=request.GET.get("before", "")),
         "tabs": [("", _("All")), *((name, label) for name, (label, _wanted) in my_decisions.KINDS.items())],
         "kind": kind,
     }
