@@ -118,7 +118,6 @@ PURE = [
     "classifier.text",
     "classifier.tickets.highlighting",
     "review.certification.bounds",
-    "review.certification.charts",
     "review.certification.drift",
     "review.certification.sequential_test",
     "review.datasets.files",

@@ -1,7 +1,7 @@
 """Forms of the certification page. People enter shares in percent."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
@@ -13,11 +13,6 @@ from review.certification import accuracy_target
 from review.models import AccuracyTarget
 
 MAX_REASON_LENGTH = 100
-
-
-class TargetAndRisk(NamedTuple):
-    target: float
-    risk: float
 
 
 class Percent(forms.FloatField):
@@ -116,15 +111,3 @@ class ModeForm(forms.Form):
     def save(self, by: User) -> None:
         values = {name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")}
         gate.change_settings(by=by, reason=self.cleaned_data["why"], **values)
-
-
-class WhatIfForm(forms.Form):
-    target = Percent(50, 99.9, label=_("At least right, %"))
-    risk = Percent(0.1, 50, label=_("Risk, %"))
-
-    @classmethod
-    def from_query(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> "tuple[WhatIfForm, TargetAndRisk]":
-        """The form, and the target and risk sent, or the current ones if these are missing or invalid."""
-        current = TargetAndRisk(accuracy_target.target, accuracy_target.risk)
-        form = cls(data if "target" in data else None, initial=current._asdict(), auto_id="id_what_if_%s")
-        return form, TargetAndRisk(**form.cleaned_data) if form.is_valid() else current

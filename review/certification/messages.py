@@ -8,7 +8,6 @@ from django.utils.translation import ngettext
 from classifier.models import GateMode
 from review.certification.formatting import percent
 from review.certification.status import CertificationStatus, LedgerProgress, Stage
-from review.certification.what_if import review_share
 from review.models import Certificate
 
 
@@ -154,4 +153,4 @@ def _after(needed: int) -> str:
 
 def expected_review_share(progress: LedgerProgress, audited: float) -> float:
     """The share of tickets that people will review once the next step is certified, at the later audit share."""
-    return review_share(progress.ledger.coverage[progress.next_index], audited)
+    return 1 - float(progress.ledger.coverage[progress.next_index]) * (1 - audited)

@@ -8,14 +8,11 @@ from django.utils.translation import gettext as _
 
 from classifier.models import Criterion, Verdict
 from review.benchmark.formatting import AXIS_NAMES
-from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
+from review.certification import bounds, by_category, messages
 from review.certification.by_category import CertificationByCategory
-from review.certification.charts import ThresholdPoint
 from review.certification.evidence_columns import EvidenceColumns
 from review.certification.history import AlarmNotice
-from review.certification.status import CertificationStatus, Stage
-from review.certification.threshold_steps import ThresholdStep
-from review.certification.what_if import WhatIf
+from review.certification.status import CertificationStatus, LedgerProgress, Stage
 from review.stats.intervals import Estimate, share
 
 RECENT = 1_000
@@ -48,26 +45,29 @@ class AxisAccuracy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdCharts:
-    steps: list[ThresholdStep]
-    errors: charts.ErrorChart
-    evidence: charts.EvidenceChart
+class ThresholdStep:
+    """A threshold of the grid. `evidence` is log wealth as a share of what a certificate takes, from 0 to 1."""
 
-    @classmethod
-    def from_steps(cls, steps: list[ThresholdStep], limit: float) -> "ThresholdCharts":
-        points = [ThresholdPoint(step.coverage, _interval(step.wrong), step.evidence, step.certified) for step in steps]
-        return cls(steps=steps, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
+    threshold: float
+    coverage: float
+    audits: int
+    errors: int
+    wrong: Estimate
+    evidence: float
+    certified: bool
 
+    @property
+    def coverage_percent(self) -> float:
+        return 100 * self.coverage
 
-def _interval(figure: Estimate) -> tuple[float, float, float] | None:
-    if figure.estimate is None or figure.low is None or figure.high is None:
-        return None
-    return figure.estimate, figure.low, figure.high
+    @property
+    def evidence_percent(self) -> float:
+        return 100 * self.evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationReport:
-    """The certification page without its history and its what-if table."""
+    """The certification page without its history."""
 
     status: CertificationStatus
     headline: str
@@ -80,7 +80,7 @@ class CertificationReport:
     wrong: Estimate | None
     right: list[AxisAccuracy]
     by_category: CertificationByCategory | None
-    charts: ThresholdCharts | None
+    steps: list[ThresholdStep]
 
     @classmethod
     def current(cls) -> "CertificationReport":
@@ -102,9 +102,7 @@ class CertificationReport:
             else None,
             right=_accuracy_by_axis(progress.evidence, threshold) if progress and threshold is not None else [],
             by_category=_by_category(status),
-            charts=ThresholdCharts.from_steps(threshold_steps.threshold_steps(progress), progress.ledger.error)
-            if progress
-            else None,
+            steps=threshold_steps(progress) if progress else [],
         )
 
     @property
@@ -116,11 +114,6 @@ class CertificationReport:
         if self.status.gate.about == Criterion.CATEGORY:
             return _("A ticket counts as right if its category is right.")
         return _("A ticket counts as right if both its category and its sentiment are right.")
-
-    def try_out(self, target: float, risk: float) -> WhatIf | None:
-        """What another accuracy target would take; None without a ledger."""
-        progress = self.status.progress
-        return what_if.try_out(progress, self.status.accuracy_target, target, risk) if progress else None
 
 
 def _since(status: CertificationStatus) -> datetime | None:
@@ -146,3 +139,25 @@ def _by_category(status: CertificationStatus) -> CertificationByCategory | None:
     if not status.accuracy_target.by_category or status.progress is None or status.threshold is None:
         return None
     return by_category.certification_by_category(status.progress.ledger, status.threshold)
+
+
+def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
+    """What audits found at each threshold of the grid, strictest first, and how much of its evidence is there."""
+    answered, log_wealth = progress.evidence.answered(), progress.test.log_wealth()
+    steps = []
+    for place, (threshold, coverage) in enumerate(zip(progress.ledger.grid, progress.ledger.coverage, strict=True)):
+        audited = answered.audited & (answered.value >= threshold)
+        reached = progress.test.reached[place] is not None
+        share = float(log_wealth[place]) / progress.test.required_log_wealth(place)
+        steps.append(
+            ThresholdStep(
+                threshold=threshold,
+                coverage=coverage,
+                audits=int(audited.sum()),
+                errors=int((audited & answered.wrong).sum()),
+                wrong=bounds.estimated_error(answered, threshold),
+                evidence=1.0 if reached else min(max(share, 0.0), 1.0),
+                certified=place < progress.test.certified,
+            )
+        )
+    return steps

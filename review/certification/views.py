@@ -8,11 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
-from django.views.decorators.vary import vary_on_headers
 
 from classifier.models import Gate
 from review.certification import alarms, evidence_export, history, reopening, tasks
-from review.certification.forms import AccuracyTargetForm, ModeForm, WhatIfForm
+from review.certification.forms import AccuracyTargetForm, ModeForm
 from review.certification.report import CertificationReport
 from review.http import HtmxHttpRequest
 from review.models import Alarm, Ledger
@@ -21,7 +20,6 @@ requires_permission = permission_required("review.set_accuracy_target", raise_ex
 
 
 @never_cache
-@vary_on_headers("HX-Request")
 @require_GET
 @requires_permission
 def certification(request: HtmxHttpRequest) -> HttpResponse:
@@ -33,17 +31,13 @@ def certification(request: HtmxHttpRequest) -> HttpResponse:
 def _page(
     request: HtmxHttpRequest, accuracy_target: AccuracyTargetForm, mode: ModeForm, status: int = 200
 ) -> HttpResponse:
-    report = CertificationReport.current()
-    form, wanted = WhatIfForm.from_query(request.GET, report.status.accuracy_target)
-    shared = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
-    if request.htmx:
-        return render(request, "review/certification/_what_if_result.html", shared)
     context = {
+        "report": CertificationReport.current(),
         "accuracy_target_form": accuracy_target,
         "mode_form": mode,
         "past": history.History.load(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
     }
-    return render(request, "review/certification/certification.html", shared | context, status=status)
+    return render(request, "review/certification/certification.html", context, status=status)
 
 
 @never_cache

@@ -8,7 +8,6 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Gate, Ticket
 from review.models import AccuracyTarget, Alarm
-from tests.browser.conftest import OpenPage
 from tests.factories import configure_review
 from tests.review.certification.auditing import make_grid
 from tests.review.certification.scenes import alarmed, audited, certified, passing
@@ -54,30 +53,6 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
     lead_page.reload()
     expect(lead_page.locator(".headline")).to_contain_text("at least 80% of auto-accepted tickets are right")
     expect(lead_page.get_by_role("region", name="Certificates")).to_contain_text("in force")
-
-
-def test_another_target_is_previewed_in_place(lead_page: Page, ana: User) -> None:
-    certified(ana)
-    lead_page.goto(PAGE)
-    expect(lead_page.locator("#tried .tried")).to_contain_text("At least 80% right")
-    lead_page.locator("#id_what_if_target").fill("99")
-    lead_page.keyboard.press("Enter")
-    expect(lead_page.locator("#tried .tried")).to_contain_text(
-        "At least 99% right at a risk of 5% would not be certified yet"
-    )
-    expect(lead_page.locator("#tried .serving")).to_contain_text("99%")
-    expect(lead_page.locator("#id_what_if_target")).to_be_focused()
-    assert lead_page.url.endswith("?target=99&risk=5")
-    assert AccuracyTarget.current().target == 0.8
-
-
-def test_target_can_be_previewed_without_javascript(catalogue: None, open_page: OpenPage, ana: User, lea: User) -> None:
-    certified(ana)
-    page = open_page(lea, java_script_enabled=False)
-    page.goto(PAGE)
-    page.locator("#id_what_if_target").fill("99")
-    page.get_by_role("button", name="Try it").click()
-    expect(page.locator("#tried .tried")).to_contain_text("At least 99% right")
 
 
 def test_alarm_is_answered_by_keyboard(lead_page: Page, ana: User) -> None:

@@ -138,10 +138,8 @@ class TestFigures:
 
     def test_invalid_query_values_are_ignored(self, lead_client: Client) -> None:
         begun()
-        for name, value in product(
-            ["before", "alarms_before", "target", "risk"], ["", "x", "-1", "9" * 30, "nan", "inf"]
-        ):
-            asked = {"target": "99", "risk": "5"} | {name: value}
+        for name, value in product(["before", "alarms_before"], ["", "x", "-1", "9" * 30, "nan", "inf"]):
+            asked = {name: value}
             assert lead_client.get(PAGE, asked).status_code == 200, asked
 
     def test_the_page_takes_the_same_number_of_queries_whatever_its_content(
@@ -161,24 +159,6 @@ class TestFigures:
         arrive(*[SURE] * 60)
         alarmed(state="cleared", closed_at=Certificate.objects.latest("pk").granted_at)
         assert asked() == before < 40
-
-
-class TestWhatIf:
-    def test_another_target_is_tried_by_a_plain_form(self, lead_client: Client, ana: User) -> None:
-        certified(ana)
-        shown = words(lead_client, f"{PAGE}?target=99&risk=5")
-        assert "At least 99% right at a risk of 5% would not be certified yet" in shown
-        assert re.search(r"80% current yes 0\.600 40%", shown)
-        assert AccuracyTarget.current().target == 0.8
-
-    def test_htmx_gets_the_result_alone(self, lead_client: Client, ana: User) -> None:
-        certified(ana)
-        content = lead_client.get(PAGE, {"target": "70", "risk": "5"}, headers={"hx-request": "true"}).content.decode()
-        assert content.startswith('<div id="tried">')
-        assert "At least 70% right at a risk of 5% would be certified now" in plain(content)
-
-    def test_there_is_nothing_to_try_before_audits(self, lead_client: Client) -> None:
-        assert "No audits yet to try a target on" in words(lead_client, f"{PAGE}?target=99&risk=5")
 
 
 class TestAccuracyTarget:

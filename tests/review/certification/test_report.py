@@ -1,4 +1,4 @@
-"""The figures of the certification page: stages, evidence, steps and other targets."""
+"""The figures of the certification page: stages, evidence and steps."""
 
 import numpy as np
 import pytest
@@ -6,21 +6,17 @@ from django.contrib.auth.models import User
 
 from classifier.models import Epoch, Gate, GateMode
 from review.certification import (
-    cycle,
     epoch_opening,
     evidence_columns,
     evidence_ledger,
     messages,
-    threshold_steps,
-    what_if,
 )
 from review.certification.evidence_columns import EvidenceColumns
-from review.certification.report import CertificationReport
-from review.certification.sequential_test import risk_for_attempt
+from review.certification.report import CertificationReport, threshold_steps
 from review.certification.status import CertificationStatus, LedgerProgress, Stage
 from review.models import AccuracyTarget, Alarm, Certificate, Ledger
 from tests.factories import make_prediction, make_ticket, make_verdict
-from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, certify, epoch_now, open_audits
+from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, certify, open_audits
 from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -152,7 +148,7 @@ class TestFigures:
 class TestSteps:
     def test_the_steps_are_the_grid_with_the_certified_thresholds(self, ana: User) -> None:
         certificate = certified(ana)
-        steps = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))
+        steps = threshold_steps(LedgerProgress.for_ledger(ledger()))
         assert [step.threshold for step in steps] == ledger().grid
         assert min(step.threshold for step in steps if step.certified) == certificate.threshold
         assert [step.evidence == 1 for step in steps] == [step.certified for step in steps]
@@ -161,36 +157,5 @@ class TestSteps:
     def test_evidence_against_a_threshold_shows_as_none(self, ana: User, ben: User) -> None:
         begun(target=0.97)
         audited(ana, 5, wrong=5, by=ben)
-        first = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))[0]
+        first = threshold_steps(LedgerProgress.for_ledger(ledger()))[0]
         assert (first.evidence, first.errors, first.wrong.estimate) == (0, 5, 1)
-
-
-class TestWhatIf:
-    def test_the_current_target_gives_the_current_certificate(self, ana: User) -> None:
-        certificate = certified(ana)
-        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.8, 0.05)
-        assert tried.chosen.in_force
-        assert (tried.chosen.threshold, tried.chosen.coverage) == (certificate.threshold, certificate.coverage)
-
-    def test_another_target_may_spend_only_the_remaining_risk(self, ana: User) -> None:
-        certified(ana)
-        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05)
-        assert tried.available_risk == risk_for_attempt(0.05, 1) == 0.025
-
-    def test_a_predicted_threshold_is_certified_after_the_change(self, ana: User) -> None:
-        begun()
-        audited(ana, 60)
-        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05).chosen
-        assert tried.threshold is not None
-        AccuracyTarget.objects.update(target=0.9)
-        cycle.run_certification()
-        assert epoch_now().certified_threshold == tried.threshold
-
-    def test_stricter_targets_take_more_audits(self, ana: User) -> None:
-        begun()
-        audited(ana, 30)
-        rows = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05).rows
-        assert [row.target for row in rows] == [0.8, 0.9, 0.95, 0.96, 0.97, 0.98, 0.99]
-        needed = [row.needed for row in rows if row.threshold is None and row.needed]
-        assert needed == sorted(needed)
-        assert [row.coverage for row in rows] == sorted((row.coverage for row in rows), reverse=True)
