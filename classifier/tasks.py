@@ -9,11 +9,12 @@ from classifier import tallies
 from classifier.api import stored_replies
 from classifier.background import Priority, enqueue_once
 from classifier.embeddings import vector_store
+from classifier.inference import pauses
 from classifier.ingest import mailboxes
 from classifier.integrations import outbox
 from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import delivery
-from classifier.models import Mailbox, Ticket
+from classifier.models import Mailbox, Pause, Ticket
 from classifier.pipeline import runner
 from classifier.privacy import erasure
 
@@ -24,6 +25,13 @@ ROUTES = (delivery.ROUTE, write_back.ROUTE)
 def classify_tickets() -> None:
     """Classify a batch of waiting tickets."""
     runner.classify_next_batch(on_more_waiting=enqueue_classification)
+
+
+@task()
+def probe_paused_models() -> None:
+    """Try models whose provider answered nobody, and classify what has waited for them."""
+    if pauses.probe_due():
+        enqueue_classification()
 
 
 @task(priority=Priority.LOW)
@@ -70,6 +78,8 @@ def sweep() -> None:
     """Pick up work that a dead process or lost task left behind."""
     if Ticket.objects.waiting().exists():
         enqueue_classification()
+    if Pause.objects.due().exists():
+        enqueue_once(probe_paused_models)
     if vector_store.is_behind():
         enqueue_once(embed_tickets)
     if outbox.is_due(ROUTES):

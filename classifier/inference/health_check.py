@@ -1,12 +1,21 @@
 """Checks that a model can be reached and answers."""
 
-from classifier.contract.types import Answer, ClassifierError
+import logging
+
+from classifier.contract.types import Answer, ClassifierError, ProviderFault
 from classifier.inference.ask_models import ask
-from classifier.models import ContractVersion, LanguageModel
+from classifier.models import ContractVersion, LanguageModel, Pause
+
+logger = logging.getLogger(__name__)
 
 TEXT = "Hello, I cannot sign in since this morning. Can you help?"
 
 
 def ping(language_model: LanguageModel) -> Answer | ClassifierError:
-    """Classify one short ticket under the current contract. Raises EmptyTaxonomy."""
-    return ask(TEXT, language_model, ContractVersion.objects.current())
+    """Classify one short ticket under the current contract, and end the model's pause if its provider answers again.
+    Raises EmptyTaxonomy.
+    """
+    result = ask(TEXT, language_model, ContractVersion.objects.current())
+    if not isinstance(result, ProviderFault) and Pause.objects.filter(language_model=language_model).delete()[0]:
+        logger.warning("%s answers again; its pause is over.", language_model)
+    return result

@@ -6,7 +6,7 @@ from classifier.models import Gate
 
 
 def warn_of_fallback_model(command: BaseCommand) -> None:
-    """Warn if the embedded model replaces a model whose key is missing."""
-    gate = Gate.objects.select_related("primary__provider").first()
-    if gate and gate.notice:
-        command.stderr.write(command.style.WARNING(gate.notice))
+    """Warn if the embedded model replaces a model whose key is missing, or a model is paused."""
+    if gate := Gate.objects.with_models().first():
+        for notice in filter(None, [gate.notice, *gate.pause_notices]):
+            command.stderr.write(command.style.WARNING(notice))

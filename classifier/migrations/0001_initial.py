@@ -907,6 +907,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Pause',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(help_text='A failure kind.', max_length=20)),
+                ('detail', classifier.models.ticket.MessageField(help_text="What is wrong and what to do, with the provider's own words.")),
+                ('began_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('probe_at', models.DateTimeField(help_text='When the model is tried again.')),
+                ('probes', models.PositiveSmallIntegerField(default=0)),
+                ('emailed_at', models.DateTimeField(null=True)),
+                ('language_model', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.languagemodel')),
+            ],
+            options={
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='WriteBack',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

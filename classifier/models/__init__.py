@@ -12,6 +12,7 @@ from classifier.models.language_models import LanguageModel, Provider, Spend
 from classifier.models.lease import Lease
 from classifier.models.mailbox import Mailbox
 from classifier.models.outbox import Delivery, Event, Webhook
+from classifier.models.pause import Pause
 from classifier.models.prediction import Failure, Prediction
 from classifier.models.process import ProcessHeartbeat
 from classifier.models.scoring import Score, Scorer
@@ -45,6 +46,7 @@ __all__ = [
     "Mailbox",
     "GateMode",
     "LanguageModel",
+    "Pause",
     "Prediction",
     "Provider",
     "ProcessHeartbeat",

@@ -3,17 +3,20 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier.models.language_models import LanguageModel
+from classifier.models.pause import Pause
 from classifier.models.specialist import SpecialistVersion
 
 
 class GateQuerySet(models.QuerySet["Gate"]):
     def with_models(self) -> "GateQuerySet":
-        """Also loads the models and their providers."""
-        return self.select_related("primary__provider", "second_opinion__provider", "front__provider")
+        """Also loads the models and their providers, and whether any is paused."""
+        related = ("primary__provider", "second_opinion__provider", "front__provider")
+        return self.select_related(*related).annotate(any_pause=models.Exists(Pause.objects.all()))
 
 
 class GateMode(models.TextChoices):
@@ -182,3 +185,32 @@ class Gate(models.Model):
     def active_front(self) -> LanguageModel | None:
         """The model that is asked before the primary, if any."""
         return None if self.front_inactive_reason else self.front
+
+    def asks(self, language_model: LanguageModel) -> bool:
+        """Whether this model has an active role."""
+        return language_model in (self.active_front(), self.active_primary(), self.active_second_opinion())
+
+    @cached_property
+    def pauses(self) -> list[Pause]:
+        """Current pauses of models; one query, or none if `with_models` found none."""
+        any_pause = getattr(self, "any_pause", True)
+        return list(Pause.objects.select_related("language_model__provider")) if any_pause else []
+
+    def pause_of(self, language_model: LanguageModel | None) -> Pause | None:
+        """Why this model is not asked now, though it has its role; None if it is asked."""
+        return next((pause for pause in self.pauses if language_model and pause.stops(language_model)), None)
+
+    @property
+    def pause_notices(self) -> list[str]:
+        """What is paused, why, and what that means, for each active role."""
+        consequences = [
+            (self.active_front(), _("Until it answers again, the primary labels tickets without it.")),
+            (self.active_primary(), _("New tickets wait; they are classified once it answers again.")),
+            (self.active_second_opinion(), _("Until it answers again, tickets get no second opinion.")),
+        ]
+        return [
+            _("%(model)s is paused. %(detail)s %(consequence)s")
+            % {"model": language_model, "detail": pause.detail, "consequence": consequence}
+            for language_model, consequence in consequences
+            if (pause := self.pause_of(language_model))
+        ]

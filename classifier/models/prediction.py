@@ -96,6 +96,8 @@ class Failure(ModelCall):
 
     retry_after: float | None = None
     """Seconds that the endpoint asked to be left alone; known only while the failure is fresh."""
+    provider_fault = False
+    """Whether the provider answers nobody, so that the ticket waits; known only while the failure is fresh."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"

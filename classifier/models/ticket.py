@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.db import models, transaction
+from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.urls import reverse
 from django.utils import timezone
@@ -45,6 +46,10 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
     def waiting(self) -> "TicketQuerySet":
         """New tickets that a worker may take."""
         return self.new().free()
+
+    def postponed(self) -> "TicketQuerySet":
+        """New tickets that nobody holds and that are tried later."""
+        return self.new().filter(owner=None, available_at__gt=Now())
 
     def in_state(self, state: str) -> "TicketQuerySet":
         return self.filter(state=state)

@@ -24,8 +24,12 @@ class Cascade:
 
     def __init__(self, settings: Gate, version: ContractVersion) -> None:
         self._settings, self._version = settings, version
-        self._primary, self._front = settings.active_primary(), settings.active_front()
-        self._second = settings.active_second_opinion()
+        self._primary = settings.active_primary()
+        # The epoch is that of the configured models: a pause of the front model ends no certificate.
+        self._front, self._second = (
+            None if settings.pause_of(language_model) else language_model
+            for language_model in (settings.active_front(), settings.active_second_opinion())
+        )
         self._epoch = gate.current_epoch(settings, version)
         self._front_outcomes: dict[int, PredictionOutcome] = {}
 

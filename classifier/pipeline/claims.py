@@ -31,8 +31,11 @@ def postpone(tickets: Sequence[Ticket], seconds: float, *, attempted: bool) -> N
 def postpones(outcome: TicketOutcome) -> bool:
     """Postpone the ticket if its model cannot answer now but may later. Returns whether it was postponed."""
     ticket, failure = outcome
-    if not isinstance(failure, Failure) or failure.permanent:
+    if not isinstance(failure, Failure) or (failure.permanent and not failure.provider_fault):
         return False
+    if failure.provider_fault:
+        postpone([ticket], 0, attempted=False)
+        return True
     unpaid = failure.kind == FailureKind.BUDGET
     if not unpaid and ticket.attempts >= MOST_ATTEMPTS:
         return False

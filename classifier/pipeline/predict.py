@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Q
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.contract.types import Answer, ClassifierError, FailureKind, ProviderFault
+from classifier.inference import pauses
 from classifier.inference.ask_models import ask_all
 from classifier.models import (
     Category,
@@ -35,8 +36,8 @@ def predict(
 ) -> Iterator[list[TicketOutcome]]:
     """Ask a model about tickets and store its answers; yields groups as they are stored, empty ones meanwhile.
 
-    Skips tickets that this model (or this version of the specialist) has answered under this contract. Failures for
-    lack of budget are not stored, because no model was asked.
+    Skips tickets that this model (or this version of the specialist) has answered under this contract. A fault of the
+    provider pauses the model. Failures for lack of budget or of a provider are not stored where no model was asked.
     """
     live_version = SpecialistVersion.objects.live_pk() if language_model.learning else None
     answered = Prediction.objects.filter(
@@ -62,6 +63,8 @@ def _answers(
 ) -> Iterator[list[tuple[Ticket, Answer | ClassifierError]]]:
     if tickets:
         for group in ask_all([ticket.text for ticket in tickets], language_model, version):
+            if fault := next((result for _place, result in group if isinstance(result, ProviderFault)), None):
+                pauses.begin(language_model, fault)
             yield [(tickets[place], result) for place, result in group]
 
 
@@ -102,9 +105,14 @@ def _store(
     fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
     Prediction.objects.bulk_create([outcome for outcome in fresh if isinstance(outcome, Prediction)])
     Failure.objects.bulk_create(
-        [outcome for outcome in fresh if isinstance(outcome, Failure) and outcome.kind != FailureKind.BUDGET]
+        [outcome for outcome in fresh if isinstance(outcome, Failure) and not _is_unasked(outcome)]
     )
     return labelled
+
+
+def _is_unasked(failure: Failure) -> bool:
+    """Whether the ticket waits without any request having been made for it."""
+    return failure.kind == FailureKind.BUDGET or (failure.provider_fault and not failure.requests)
 
 
 def _current_labels(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
@@ -150,7 +158,7 @@ def _outcome(
 
 def _failure(error: ClassifierError, call: dict[str, Any]) -> Failure:
     failure = Failure(**call, kind=error.kind, detail=str(error), permanent=error.permanent, reply=error.reply[:4_000])
-    failure.retry_after = error.retry_after
+    failure.retry_after, failure.provider_fault = error.retry_after, isinstance(error, ProviderFault)
     return failure
 
 

@@ -18,6 +18,8 @@ def classify_next_batch(*, on_more_waiting: Callable[[], None] = lambda: None) -
     `on_more_waiting` is called before the work begins, so that another worker can take the next batch.
     """
     settings = Gate.current()
+    if settings.pause_of(settings.active_primary()):
+        return False
     size = settings.active_primary().hand_size
     tickets = claims.claim(size)
     more = len(tickets) == size
@@ -31,6 +33,9 @@ def classify_next_batch(*, on_more_waiting: Callable[[], None] = lambda: None) -
 
 def classify_claimed(tickets: Sequence[Ticket], settings: Gate) -> None:
     """Classify claimed tickets, or postpone them where their model cannot answer now."""
+    if settings.pause_of(settings.active_primary()):
+        claims.postpone(tickets, 0, attempted=False)
+        return
     try:
         version = ContractVersion.objects.current()
     except EmptyTaxonomy:

@@ -20,6 +20,10 @@ from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 
+class PrimaryPaused(Exception):
+    """The primary's provider answers nobody at the moment; the message says what is wrong."""
+
+
 def classify_texts(
     texts: Sequence[str],
     settings: Gate,
@@ -30,13 +34,18 @@ def classify_texts(
     """One unsaved verdict per text, in order; none for unanswered ones once abandoned. Each model is asked about the
     whole sequence at once, so pass batches.
 
-    The verdict says what the gate would decide now; nothing is audited.
+    The verdict says what the gate would decide now; nothing is audited. Raises PrimaryPaused.
     """
+    if pause := settings.pause_of(settings.active_primary()):
+        raise PrimaryPaused(pause.detail)
     # Negative keys: no stored ticket has one.
     tickets = [Ticket(pk=-place, text=text) for place, text in enumerate(texts, start=1)]
     cascade = UnstoredCascade(settings, version)
     cascade.run(tickets, is_abandoned=is_abandoned)
-    return [cascade.verdicts[ticket.pk] for ticket in tickets if ticket.pk in cascade.verdicts]
+    verdicts = [cascade.verdicts[ticket.pk] for ticket in tickets if ticket.pk in cascade.verdicts]
+    if fault := next((v.failure for v in verdicts if v.failure and v.failure.provider_fault), None):
+        raise PrimaryPaused(fault.detail)
+    return verdicts
 
 
 class UnstoredCascade(Cascade):

@@ -145,7 +145,8 @@ def _reopen(pks: list[int]) -> int:
         .order_by("pk")
         .values_list("pk", flat=True)
     )
-    Ticket.objects.filter(pk__in=still_open).release(state=Ticket.State.NEW, attempts=0)
+    # Of new tickets, those that somebody waits for come first.
+    Ticket.objects.filter(pk__in=still_open).release(state=Ticket.State.NEW, attempts=0, bulk=True)
     state_changed.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
     transaction.on_commit(tasks.enqueue_classification, robust=True)
     return len(still_open)

@@ -139,5 +139,5 @@ def _rejudge(epoch: Epoch, ticket_pks: list[int]) -> int:
     AuditDraw.objects.filter(pk__in=list(audits.values_list("draw", flat=True))).update(void=True)
     audits.delete()
     Assignment.objects.open().filter(ticket__in=untouched).delete()
-    Ticket.objects.filter(pk__in=untouched).release(state=Ticket.State.NEW, sealed=False, attempts=0)
+    Ticket.objects.filter(pk__in=untouched).release(state=Ticket.State.NEW, sealed=False, attempts=0, bulk=True)
     return len(untouched)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from classifier.models import Delivery, Epoch, GateMode, ProcessHeartbeat, Provider, Spend, Ticket, WriteBack
+from classifier.models import Delivery, Epoch, GateMode, Pause, ProcessHeartbeat, Provider, Spend, Ticket, WriteBack
 from classifier.models.outbox import Outgoing
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate
 
@@ -22,6 +22,10 @@ def collect() -> Iterator[Metric]:
     yield from _certificate()
     yield from _money()
     yield from _outgoing()
+    paused = _family("model_paused", "1 for each model whose provider answers nobody.", "provider", "model")
+    for pause in Pause.objects.select_related("language_model__provider"):
+        paused.add_metric([pause.language_model.provider.name, pause.language_model.name], 1)
+    yield paused
     yield _gauge(
         "workers_alive", "Worker processes with a heartbeat within the last minute.", ProcessHeartbeat.objects.alive()
     )
@@ -41,6 +45,11 @@ def tasks_waiting() -> QuerySet[Any]:
     return tasks
 
 
+def count(rows: QuerySet[Any]) -> int:
+    """The number of rows, at most COUNT_LIMIT."""
+    return rows.order_by()[:COUNT_LIMIT].count()
+
+
 def oldest_waiting(bulk: bool) -> datetime | None:
     """When the longest-waiting ticket became available to workers, among bulk imports or single tickets.
 
@@ -52,6 +61,12 @@ def oldest_waiting(bulk: bool) -> datetime | None:
 
 def _queues() -> Iterator[Metric]:
     yield _gauge("tickets_waiting", f"Tickets not classified yet, counted up to {COUNT_LIMIT}.", Ticket.objects.new())
+    yield _gauge(
+        "tickets_due", f"Those that a worker may take now, counted up to {COUNT_LIMIT}.", Ticket.objects.waiting()
+    )
+    yield _gauge(
+        "tickets_postponed", f"Those that are tried later, counted up to {COUNT_LIMIT}.", Ticket.objects.postponed()
+    )
     waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "arrival")
     for arrival, bulk in (("single", False), ("bulk", True)):
         waits.add_metric([arrival], _value(oldest_waiting(bulk) or 0))
@@ -124,7 +139,7 @@ def _family(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
 def _value(source: QuerySet[Any] | datetime | float) -> float:
     """The number of rows (at most COUNT_LIMIT), the seconds since a time, or the number itself."""
     if isinstance(source, QuerySet):
-        return source.order_by()[:COUNT_LIMIT].count()
+        return count(source)
     if isinstance(source, datetime):
         return max((timezone.now() - source).total_seconds(), 0.0)
     return float(source)

@@ -40,7 +40,11 @@ class Command(BaseCommand):
             texts = self._texts(_opened(file, stack), file, format)
             while batch := list(islice(texts, settings.active_primary().batch_size)):
                 names = Category.objects.paths()
-                for verdict in unstored.classify_texts(batch, settings, version):
+                try:
+                    verdicts = unstored.classify_texts(batch, settings, version)
+                except unstored.PrimaryPaused as error:
+                    raise CommandError(str(error)) from error
+                for verdict in verdicts:
                     self._print(verdict, verdict_summary(verdict, names), as_json=json)
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:

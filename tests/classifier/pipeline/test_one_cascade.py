@@ -44,7 +44,7 @@ CASES = {
     "no valid answer": (Case(primary=say("no"), second=answer()), None, "failure"),
     "no valid answer behind the front": (Case(front=UNSURE, primary=say("no")), None, "failure"),
     "outside the taxonomy": (Case(primary=answer("Sales", "Furious", 1)), None, "out_of_taxonomy"),
-    "rejected": (Case(primary=error(404)), None, "failure"),
+    "rejected": (Case(primary=error(422)), None, "failure"),
     "front sure": (Case(front=SURE), "Billing", None),
     "front unsure": (Case(front=UNSURE), "Technical", None),
     "front unsure, primary too": (Case(front=UNSURE, primary=HALF_SURE), "Technical", "disagreement"),

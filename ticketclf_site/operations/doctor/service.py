@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from classifier.contract.types import ClassifierError
 from classifier.inference.health_check import ping
-from classifier.models import Delivery, Gate, LanguageModel, ProcessHeartbeat, WriteBack
+from classifier.models import Delivery, Gate, LanguageModel, ProcessHeartbeat, Ticket, WriteBack
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.outbox import Outgoing
 from ticketclf_site.observability import gauges
@@ -34,10 +34,14 @@ def _workers() -> Iterator[Finding]:
 
 def _queue() -> Finding:
     waiting_since = [at for bulk in (False, True) if (at := gauges.oldest_waiting(bulk))]
+    later = Ticket.objects.postponed()
+    first = later.order_by("available_at").values_list("available_at", flat=True).first()
+    retried = f" {gauges.count(later)} are tried again later, the first at {first:%Y-%m-%d %H:%M} UTC." if first else ""
     if not waiting_since:
-        return ok("queue", "no tickets waiting.")
+        return ok("queue", f"no tickets waiting.{retried}")
     seconds = (timezone.now() - min(waiting_since)).total_seconds()
-    summary = f"the oldest ticket has waited {seconds:.0f} s."
+    due = gauges.count(Ticket.objects.waiting())
+    summary = f"{due} tickets waiting, the oldest for {seconds:.0f} s.{retried}"
     if seconds > STUCK_SECONDS:
         return fail("queue", summary, "Check the workers' log; add workers if they are busy.")
     return warn("queue", summary, "Add workers if this persists.") if seconds > SLOW_SECONDS else ok("queue", summary)
@@ -49,6 +53,8 @@ def _models(offline: bool) -> Iterator[Finding]:
         summary = f"{gate.missing_key} is not set; the embedded model replaces {gate.primary}."
         yield warn("models", summary, "Set it for web and workers, and restart them.")
     active = [gate.active_front(), gate.active_primary(), gate.active_second_opinion()]
+    for notice in gate.pause_notices:
+        yield fail("models", notice, "Mend it, then run manage.py ping; or wait for the next try.")
     for language_model in dict.fromkeys(language_model for language_model in active if language_model):
         yield ok(f"model {language_model}", "not checked (offline).") if offline else _ping(language_model)
 

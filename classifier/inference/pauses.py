@@ -1,0 +1,49 @@
+"""Pauses models whose provider answers nobody, and tries them again with growing intervals until they answer."""
+
+import logging
+from datetime import timedelta
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from classifier.contract.types import ProviderFault
+from classifier.inference.health_check import ping
+from classifier.models import Gate, LanguageModel, Pause
+from classifier.models.contract import EmptyTaxonomy
+
+logger = logging.getLogger(__name__)
+
+FIRST_PROBE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
+
+
+def begin(language_model: LanguageModel, fault: ProviderFault) -> None:
+    """Have tickets wait for this model until it answers a probe. Changes nothing if it is already paused."""
+    values = {"kind": fault.kind, "detail": str(fault), "probe_at": Now() + FIRST_PROBE}
+    _pause, begun = Pause.objects.get_or_create(language_model=language_model, defaults=values)
+    if begun:
+        logger.error("%s of %s is paused: %s", language_model, language_model.provider, fault)
+
+
+def probe_due() -> bool:
+    """Try paused models that are due, with one request each. Returns whether any answered, which ends its pause."""
+    answered = False
+    for pause in Pause.objects.due().select_related("language_model__provider"):
+        if not Gate.current().asks(pause.language_model):
+            pause.delete()
+        elif _take_turn(pause):
+            answered |= _answers(pause.language_model)
+    return answered
+
+
+def _take_turn(pause: Pause) -> bool:
+    """Set the time of the next probe. Returns False if another process has done so and probes."""
+    longer = min(FIRST_PROBE * 2 ** (pause.probes + 1), LONGEST_PAUSE)
+    mine = Pause.objects.due().filter(pk=pause.pk, probes=pause.probes)
+    return bool(mine.update(probes=F("probes") + 1, probe_at=Now() + longer))
+
+
+def _answers(language_model: LanguageModel) -> bool:
+    try:
+        return not isinstance(ping(language_model), ProviderFault)
+    except EmptyTaxonomy:
+        return False
