@@ -53,7 +53,7 @@ def test_doctor_reports_model_errors_unless_offline(primary: UseServer) -> None:
         assert not server.requests
         level, summary = run_doctor()[0]["model first"]
     assert level == "FAIL"
-    assert "wrong_key" in summary
+    assert "unauthorized" in summary
 
 
 def test_a_process_is_registered_only_while_it_runs(db: None) -> None:

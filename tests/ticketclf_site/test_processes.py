@@ -198,4 +198,4 @@ def test_ping_reports_the_exact_error_of_a_model(installation: Installation) -> 
     with OpenAIServer([answer()], required_key="other") as server:
         installation.use(server)
         output, _errors = installation.run("ping", "local", fails=True)
-    assert "wrong_key: 401" in output
+    assert "unauthorized: 401" in output

@@ -60,13 +60,12 @@ def oldest_waiting(bulk: bool) -> datetime | None:
 
 
 def _queues() -> Iterator[Metric]:
-    yield _gauge("tickets_waiting", f"Tickets not classified yet, counted up to {COUNT_LIMIT}.", Ticket.objects.new())
-    yield _gauge(
-        "tickets_due", f"Those that a worker may take now, counted up to {COUNT_LIMIT}.", Ticket.objects.waiting()
-    )
-    yield _gauge(
-        "tickets_postponed", f"Those that are tried later, counted up to {COUNT_LIMIT}.", Ticket.objects.postponed()
-    )
+    for name, which, tickets in (
+        ("waiting", "Tickets not classified yet", Ticket.objects.new()),
+        ("due", "New tickets that a worker may take now", Ticket.objects.waiting()),
+        ("postponed", "New tickets that are tried again later", Ticket.objects.postponed()),
+    ):
+        yield _gauge(f"tickets_{name}", f"{which}, counted up to {COUNT_LIMIT}.", tickets)
     waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "arrival")
     for arrival, bulk in (("single", False), ("bulk", True)):
         waits.add_metric([arrival], _value(oldest_waiting(bulk) or 0))
