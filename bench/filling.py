@@ -64,7 +64,7 @@ def _examples() -> dict[str, Any]:
     from review.workflow.decision_records import Label
 
     ReviewSettings.current()
-    ReviewSettings.objects.update(blind_share=0, double_share=0)
+    ReviewSettings.objects.update(blind_share=0, double_share=0, sample_share=0)
     Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     tickets: dict[str, Any] = {}
     for condition, threshold in ((AUTO_ACCEPTED, 0.0), (NEEDS_REVIEW, 1.0), (SETTLED, 1.0)):

@@ -218,7 +218,7 @@ def run(sizes: list[int], crowds: list[int], decisions: int) -> None:
     from review.models import ReviewSettings
 
     ReviewSettings.current()
-    ReviewSettings.objects.update(blind_share=0, double_share=0)
+    ReviewSettings.objects.update(blind_share=0, double_share=0, sample_share=0)
     _people(max(crowds))
     rows = []
     for size in sizes:

@@ -18,6 +18,7 @@ from classifier.embeddings import nearest_examples
 from classifier.models import Gate, LanguageModel
 from classifier.pipeline import sync_classification
 from classifier.taxonomy import initial_data as shipped
+from review.models import ReviewSettings
 from tests import database, factories
 from tests.api.caller import Caller, caller
 from tests.installations import Installation
@@ -80,6 +81,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """Load the catalogue once; tests that commit restore that state."""
     with django_db_blocker.unblock():
         shipped.load()
+        # Tests draw the random sample where they are about it; elsewhere it would seal tickets at random.
+        ReviewSettings.objects.create(pk=1, sample_share=0)
         restore = database.snapshot()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: restore())
@@ -91,6 +94,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Set up once; tests get copies of it."""
     installation = Installation(tmp_path_factory.mktemp("template"))
     installation.run("setup")
+    installation.query("update review_reviewsettings set sample_share = 0")
     return installation
 
 

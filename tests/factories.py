@@ -77,9 +77,11 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
     )
 
 
-def configure_review(*, blind_share: float = 0, double_share: float = 0, **values: Any) -> ReviewSettings:
+def configure_review(
+    *, blind_share: float = 0, double_share: float = 0, sample_share: float = 0, **values: Any
+) -> ReviewSettings:
     """Store these review settings. By default every ticket gets one review with a suggestion, and draws repeat."""
-    shares = {"blind_share": blind_share, "double_share": double_share}
+    shares = {"blind_share": blind_share, "double_share": double_share, "sample_share": sample_share}
     return ReviewSettings.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
 
 

@@ -9,7 +9,15 @@ from review.models import Assignment, Decision, ReviewSettings
 
 @admin.register(ReviewSettings)
 class ReviewSettingsAdmin(SingletonAdmin):
-    list_display = ("__str__", "blind_share", "double_share", "lease_minutes", "urgent_minutes", "reveal")
+    list_display = (
+        "__str__",
+        "blind_share",
+        "double_share",
+        "sample_share",
+        "lease_minutes",
+        "urgent_minutes",
+        "reveal",
+    )
 
 
 @admin.register(Decision)

@@ -199,10 +199,12 @@ def _answers_dispute(decision: Decision) -> bool:
 
 
 def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
-    """The origin of a label. An audit remains one after a lead's adjudication."""
+    """The origin of a label. What was drawn at random remains so after a lead's adjudication."""
     if not any(decision.blind for decision in agreeing):
         return Origin.DECISION
-    return Origin.AUDIT if any(decision.purpose == Assignment.Purpose.AUDIT for decision in decisions) else Origin.BLIND
+    purposes = {decision.purpose for decision in decisions}
+    drawn = {Assignment.Purpose.AUDIT: Origin.AUDIT, Assignment.Purpose.SAMPLE: Origin.SAMPLE}
+    return next((origin for purpose, origin in drawn.items() if purpose in purposes), Origin.BLIND)
 
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:

@@ -78,6 +78,7 @@ class Assignment(models.Model):
         REVIEW = "review", _("review")
         DOUBLE = "double", _("double labelling")
         AUDIT = "audit", _("audit")
+        SAMPLE = "sample", _("random sample")
         ADJUDICATION = "adjudication", _("adjudication")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="assignments")

@@ -31,6 +31,15 @@ class ReviewSettings(models.Model):
         validators=_SHARE,
         help_text=_("Share of tickets that two people label independently, without a suggestion."),
     )
+    sample_share = models.FloatField(
+        _("random sample"),
+        default=0.02,
+        validators=_SHARE,
+        help_text=_(
+            "Share of all arriving tickets, auto-accepted ones too, reviewed without a suggestion so that benchmarks "
+            "stand for all tickets. In certified mode the audits take its place."
+        ),
+    )
     lease_minutes = models.PositiveSmallIntegerField(
         _("lease in minutes"),
         default=10,
@@ -70,7 +79,10 @@ class ReviewSettings(models.Model):
             models.CheckConstraint(condition=models.Q(pk=1), name="review_settings_is_one"),
             models.CheckConstraint(
                 condition=models.Q(
-                    blind_share__range=(0, 1), double_share__range=(0, 1), benchmark_share__range=(0, 1)
+                    blind_share__range=(0, 1),
+                    double_share__range=(0, 1),
+                    sample_share__range=(0, 1),
+                    benchmark_share__range=(0, 1),
                 ),
                 name="review_settings_shares_in_0_1",
             ),
@@ -97,6 +109,10 @@ class ReviewSettings(models.Model):
     def share_of_blind(self) -> float:
         """Of all tickets, those that are reviewed without a suggestion, whether by one person or by two."""
         return self.double_share + (1 - self.double_share) * self.blind_share
+
+    def is_in_sample(self, ticket_pk: int) -> bool:
+        """Whether this ticket belongs to the random sample of all arrivals."""
+        return self.draw(ticket_pk, "sample") < self.sample_share
 
     def draw(self, key: int | str, purpose: str) -> float:
         """A number in [0, 1) that depends on seed, key (of a ticket, mostly) and purpose alone: a draw that can be

@@ -10,7 +10,7 @@ from classifier.models import Example
 from review.models import GoldLabel
 
 CHUNK = 500
-_DRAWN = (GoldLabel.Origin.BLIND, GoldLabel.Origin.AUDIT)
+_DRAWN = (GoldLabel.Origin.BLIND, *GoldLabel.DRAWN)
 _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "random_sample"]
 
 

@@ -36,11 +36,18 @@ def update_assignments(ticket_pks: Sequence[int], state: str, **_signal: Any) ->
         auto_accepted = [pk for pk in ticket_pks if pk not in labelled]
         routing.withdraw(Assignment.objects.open().filter(ticket__in=auto_accepted))
         Ticket.objects.filter(pk__in=auto_accepted, sealed=True).update(sealed=False)
-        audited = AuditDraw.objects.filter(verdict__ticket__in=auto_accepted, verdict__current=True, audited=True)
-        _open_all(list(audited.values_list("verdict__ticket", flat=True)))
+        _open_all(_drawn_for_review(auto_accepted))
         if labelled:
             routing.return_to_review(list(labelled))
             _open_all(sorted(labelled))
+
+
+def _drawn_for_review(auto_accepted: Sequence[int]) -> list[int]:
+    """Those of these tickets that are reviewed all the same: audits, or a random sample where the gate draws none."""
+    draws = AuditDraw.objects.filter(verdict__ticket__in=auto_accepted, verdict__current=True)
+    audited = dict(draws.values_list("verdict__ticket", "audited"))
+    review_settings = ReviewSettings.current()
+    return [pk for pk in auto_accepted if audited.get(pk, review_settings.is_in_sample(pk))]
 
 
 def open_missing() -> int:
@@ -84,7 +91,7 @@ def _open(ticket_pks: Sequence[int]) -> int:
     for assignment in new + unanswered:
         pk = assignment.ticket_id
         assignment.state, assignment.group_id = Assignment.State.OPEN, groups[pk]
-        _turn_into_audit(assignment, verdicts[pk])
+        _apply_random_draw(assignment, _random_draw(review_settings, verdicts[pk]))
         _set_queue_fields(assignment, verdicts[pk], values[pk], review_settings)
     audited = {pk: verdict.audit_draw for pk, verdict in verdicts.items() if _is_audited(verdict)}
     blind = {assignment.ticket_id for assignment in opened if assignment.blind}
@@ -101,11 +108,20 @@ def _current_verdicts(ticket_pks: Sequence[int]) -> dict[int, Verdict]:
     return {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
 
 
-def _turn_into_audit(assignment: Assignment, verdict: Verdict) -> None:
-    """Make a plain review an audit if the gate drew one."""
-    if _is_audited(verdict) and assignment.purpose == Assignment.Purpose.REVIEW:
-        assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
-        assignment.share = verdict.audit_draw.share
+def _random_draw(review_settings: ReviewSettings, verdict: Verdict) -> Draw | None:
+    """The draw from all arrivals: an audit if the gate draws any, else the random sample. None if it was not drawn."""
+    draw: AuditDraw | None = getattr(verdict, "audit_draw", None)
+    if draw is not None:
+        return Draw(Assignment.Purpose.AUDIT, True, draw.share) if draw.audited else None
+    if review_settings.is_in_sample(verdict.ticket_id):
+        return Draw(Assignment.Purpose.SAMPLE, True, review_settings.sample_share)
+    return None
+
+
+def _apply_random_draw(assignment: Assignment, draw: Draw | None) -> None:
+    """Make a plain review the one that was drawn."""
+    if draw and assignment.purpose in (Assignment.Purpose.REVIEW, Assignment.Purpose.SAMPLE):
+        assignment.purpose, assignment.blind, assignment.share = draw
 
 
 def _hold_off_merges() -> None:
@@ -145,11 +161,9 @@ def _is_audited(verdict: Verdict) -> bool:
 
 
 def _draw_assignments(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
-    """New assignments: an audit where the gate drew one, else what the review settings draw."""
+    """New assignments: what was drawn from all arrivals, else what the review settings draw."""
     ticket = verdict.ticket
-    draw = draw_purpose(review_settings, ticket.pk)
-    if _is_audited(verdict):
-        draw = Draw(Assignment.Purpose.AUDIT, True, verdict.audit_draw.share)
+    draw = _random_draw(review_settings, verdict) or draw_purpose(review_settings, ticket.pk)
     return [
         Assignment(
             ticket=ticket,

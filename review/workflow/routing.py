@@ -19,7 +19,12 @@ from review.workflow import audits
 
 ASSIGNMENTS_PER_ROUND = 3
 """Numbers that one round may use: two labels and an adjudication."""
-LABELLING_PURPOSES = [Assignment.Purpose.REVIEW, Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
+LABELLING_PURPOSES = [
+    Assignment.Purpose.REVIEW,
+    Assignment.Purpose.DOUBLE,
+    Assignment.Purpose.AUDIT,
+    Assignment.Purpose.SAMPLE,
+]
 TWO_PERSON_PURPOSES = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 """Purposes that may ask two people independently."""
 

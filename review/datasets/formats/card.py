@@ -50,8 +50,10 @@ def _body(manifest: Manifest) -> Iterator[str]:
     yield from (f"- Filter {_code(name)}: {_code(value)}" for name, value in sorted(manifest.filters.items()))
     masked = "are replaced by placeholders" if manifest.masked else "are not masked"
     yield f"- Addresses, telephone numbers and account numbers {masked}."
-    yield "- `train` is the training side; `test` is the benchmark, a random sample that no model may be trained on."
-    yield "- `share` is the probability with which a ticket was drawn for its kind of review; weight by 1 / share."
+    yield "- `train` is the training side; `test` is the benchmark, which no model may be trained on."
+    yield "- Most labels are of tickets that needed review, held tickets only, which are harder than the rest."
+    yield "- Records with the `origin` `sample` or `audit` were drawn at random from all arrivals:"
+    yield "  figures for all tickets come from these alone, each weighted by 1 / `share`, the probability of its draw."
     for title, labels, counts in (
         ("Categories", manifest.taxonomy["categories"], manifest.categories),
         ("Sentiments", manifest.taxonomy["sentiments"], manifest.sentiments),

@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from classifier.models.ticket import state_changed
 from classifier.taxonomy import label_changes
-from review.models import Assignment, Decision, DuplicateGroup
+from review.gold import gold_labels
+from review.models import Assignment, Decision, DuplicateGroup, GoldLabel
 from review.workflow import assigning, decisions, leases
 from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import (
@@ -52,6 +53,31 @@ def test_auto_accepted_ticket_gets_no_assignment() -> None:
     assert send_to_review(ticket, confidence=0.95) == []
     assert state(ticket) == "auto_accepted"
     assert not Assignment.objects.exists()
+
+
+def test_a_known_share_of_all_arrivals_is_reviewed_blind_auto_accepted_ones_too(ana: User) -> None:
+    review_settings = configure_review(sample_share=0.4, blind_share=1, benchmark_share=1)
+    tickets = [make_ticket(f"{name} has a question about {name}") for name in "abcdefghijkl"]
+    send_to_review(*tickets[:6])
+    send_to_review(*tickets[6:], confidence=0.95)
+    drawn = {ticket.pk for ticket in tickets if review_settings.is_in_sample(ticket.pk)}
+    sample = Assignment.objects.filter(purpose="sample", blind=True, share=0.4, ticket__sealed=True)
+    assert set(sample.values_list("ticket", flat=True)) == drawn
+    assert {state(ticket) for ticket in tickets if ticket.pk in drawn} == {"needs_review", "auto_accepted"}
+    assert not Assignment.objects.filter(ticket__in=tickets[6:]).exclude(ticket__in=drawn).exists()
+    for assignment in sample:
+        answer(assignment, ana, "Technical")
+    gold_labels.collect_from_decisions()
+    labels = GoldLabel.objects.filter(ticket__in=drawn, origin="sample", share=0.4, ticket__state="settled")
+    assert labels.count() == len(drawn)
+
+
+def test_a_sampled_ticket_stays_in_the_sample_when_it_is_classified_again() -> None:
+    ticket = make_ticket()
+    send_to_review(ticket)
+    configure_review(sample_share=1)
+    assert [assignment.purpose for assignment in reclassify(ticket, confidence=0.95)] == ["sample"]
+    assert state(ticket) == "auto_accepted"
 
 
 def test_disagreement_of_models_is_the_reason_and_raises_the_priority() -> None:

@@ -19,15 +19,19 @@ def is_about(count: int, share: float) -> bool:
 
 @pytest.mark.django_db
 def test_review_settings_are_created_when_first_needed_and_stay_single() -> None:
+    ReviewSettings.objects.all().delete()
     review_settings = ReviewSettings.current()
     assert review_settings == ReviewSettings.current()
     assert (review_settings.blind_share, review_settings.double_share, review_settings.lease_minutes) == (0.1, 0.05, 10)
+    assert review_settings.sample_share == 0.02
     with pytest.raises(IntegrityError), transaction.atomic():
         ReviewSettings.objects.create(pk=2)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("wrong", [{"blind_share": 1.01}, {"double_share": -0.1}, {"lease_minutes": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"blind_share": 1.01}, {"double_share": -0.1}, {"sample_share": 2}, {"lease_minutes": 0}]
+)
 def test_settings_outside_their_range_are_rejected(wrong: dict[str, float]) -> None:
     review_settings = ReviewSettings.current()
     with pytest.raises(IntegrityError), transaction.atomic():
