@@ -10,27 +10,3 @@ from review.models.preferences import Preferences
 from review.models.review_settings import ReviewSettings
 from review.models.run import Contender, Result, Run
 from review.models.snapshot import Snapshot, SnapshotItem
-
-__all__ = [
-    "Alarm",
-    "Audit",
-    "Band",
-    "CarriedAudit",
-    "Certificate",
-    "Contender",
-    "Decision",
-    "ReviewSettings",
-    "LabelIssue",
-    "DuplicateGroup",
-    "GoldLabel",
-    "Ledger",
-    "Preferences",
-    "AccuracyTarget",
-    "Result",
-    "Run",
-    "Assignment",
-    "Side",
-    "SkipReason",
-    "Snapshot",
-    "SnapshotItem",
-]
