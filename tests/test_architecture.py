@@ -75,6 +75,7 @@ ORDER = {
     ],
     "ticketclf_site": [
         "env",
+        "errors",
         "sign_in",
         "observability",
         "processes",

@@ -50,7 +50,9 @@ def assert_guarded(response: Any) -> None:
 )
 def test_every_page_has_security_headers(client: Client, admin: User, url: str) -> None:
     client.force_login(admin)
-    assert_guarded(client.get(url))
+    response = client.get(url)
+    assert_guarded(response)
+    assert "no-store" in response["Cache-Control"]
 
 
 def test_sign_in_pages_and_static_files_have_security_headers(client: Client) -> None:
@@ -132,10 +134,27 @@ def test_the_locked_sign_in_page_says_how_long_to_wait(client: Client, ana: User
     assert sign_in(client).status_code == 302
 
 
-def test_further_attempts_do_not_prolong_the_wait(client: Client, ana: User) -> None:
+def test_attempts_while_waiting_do_not_prolong_the_wait(client: Client, ana: User) -> None:
     fail(client)
     let_pass(timedelta(minutes=6))
     assert "Try again in 4 minutes" in fail(client, 20).content.decode()
+
+
+def test_the_wait_doubles_with_each_further_failure(client: Client, ana: User) -> None:
+    fail(client)
+    for minutes in (20, 40, 80):
+        let_pass(timedelta(minutes=minutes))
+        assert f"Try again in {minutes} minutes" in fail(client, 1).content.decode()
+    assert sign_in(Client(), REMOTE_ADDR="10.0.0.7").status_code == 302
+
+
+def test_whoever_must_wait_can_sign_in_without_a_password(client: Client, ana: User, settings: Settings) -> None:
+    settings.OIDC_NAME = "Example ID"
+    page = fail(client).content.decode()
+    assert "Use a passkey" in page
+    assert "Sign in with Example ID" in page
+    passkey = client.get(reverse("mfa_login_webauthn"), headers={"x-requested-with": "XMLHttpRequest"})
+    assert "request_options" in passkey.json()
 
 
 def test_other_users_are_not_locked_out(client: Client, ana: User, ben: User) -> None:
@@ -175,7 +194,7 @@ def test_failed_sign_ins_store_name_and_address_but_nothing_that_was_sent(client
 
 def test_failed_sign_ins_are_deleted_at_a_later_sign_in(client: Client, ana: User, ben: User) -> None:
     fail(client)
-    let_pass(timedelta(minutes=11))
+    let_pass(timedelta(days=1))
     sign_in(client, name="ben")
     assert not AccessAttempt.objects.exists()
 

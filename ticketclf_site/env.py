@@ -3,10 +3,14 @@
 import ipaddress
 import os
 import secrets
+import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from sentry_sdk.utils import BadDsn, Dsn
 
 _BOOLEANS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
@@ -22,6 +26,37 @@ def env_url(name: str, default: str = "") -> str:
     if value and not value.startswith(("http://", "https://")):
         raise ImproperlyConfigured(f"{name}={value!r} does not begin with http:// or https://.")
     return value
+
+
+def env_dsn(name: str) -> str:
+    """Raises ImproperlyConfigured unless it is a Sentry DSN."""
+    value = env_str(name)
+    try:
+        return value and str(Dsn(value))
+    except BadDsn:
+        raise ImproperlyConfigured(f"{name} is not a DSN such as https://KEY@sentry.example.org/1.") from None
+
+
+def env_time_zone(name: str, default: str) -> str:
+    """Raises ImproperlyConfigured unless it is a time zone of the IANA database."""
+    value = env_str(name, default)
+    if value not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"{name}={value!r} is not a time zone such as Europe/Berlin.")
+    return value
+
+
+def env_database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings of a database. Raises ImproperlyConfigured unless it is a URL of SQLite or PostgreSQL."""
+    try:
+        database = dj_database_url.parse(env_str(name, default), conn_max_age=600, conn_health_checks=True)
+    except ValueError:
+        database = {}
+    if database.get("ENGINE") not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+        raise ImproperlyConfigured(
+            f"{name} is not a URL such as postgresql://USER:PASSWORD@HOST:5432/NAME or sqlite:////path/to/file."
+            " Special characters in the password are written as %40 for @, %2F for /, %23 for # and so on."
+        )
+    return dict(database)
 
 
 def env_bool(name: str, default: bool) -> bool:

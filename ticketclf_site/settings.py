@@ -5,10 +5,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from csp.constants import NONE, SELF
 
-from ticketclf_site.env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
+from ticketclf_site.env import (
+    env_bool,
+    env_choice,
+    env_database,
+    env_dsn,
+    env_hosts,
+    env_int,
+    env_list,
+    env_str,
+    env_time_zone,
+    env_url,
+    secret_key,
+)
 from ticketclf_site.observability.logging_config import logging_config
 
 # Read when the linear algebra libraries are loaded. Their threads wait for each other in busy loops, which makes
@@ -77,10 +88,10 @@ MIDDLEWARE = [
 ]
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.backend.OneQueryBackend"]
-# Failed sign-ins are counted by name and address. Behind a proxy everyone has the proxy's address, so there only the
-# name counts.
+# Failed sign-ins are counted by name and address, for a day after the latest; `throttle` says how long a pair waits.
+AXES_HANDLER = "ticketclf_site.sign_in.throttle.GrowingLockout"
 AXES_FAILURE_LIMIT = 8
-AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_COOLOFF_TIME = timedelta(days=1)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "ticketclf_site.sign_in.throttle.locked_out"
 # Further attempts do not extend the wait, so that it ends when the page says.
@@ -164,8 +175,7 @@ SQLITE_OPTIONS = {
 
 
 def _database() -> dict[str, Any]:
-    url = env_str("DATABASE_URL", f"sqlite:///{VAR_DIR / 'ticketclf.sqlite3'}")
-    database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    database = env_database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'ticketclf.sqlite3'}")
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
         # A file, because threads cannot share an in-memory database.
@@ -202,7 +212,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LOCALE_PATHS = [BASE_DIR / "ticketclf_site" / "locale"]
-TIME_ZONE = env_str("TICKETCLF_TIME_ZONE", "UTC")
+TIME_ZONE = env_time_zone("TICKETCLF_TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -237,7 +247,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 # With HTTPS: secure cookies, redirects, and HSTS for a year.
 HTTPS = env_bool("TICKETCLF_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # wants preload, which binds the whole domain for good
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 BEHIND_PROXY = env_bool("TICKETCLF_BEHIND_PROXY", HTTPS)
 # The proxy that terminates TLS must set this header on every request, or remove it.
@@ -267,6 +278,6 @@ LOGGING = logging_config(
     env_choice("TICKETCLF_LOG_FORMAT", "plain", ("plain", "json")),
     env_choice("TICKETCLF_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
 )
-SENTRY_DSN = env_url("TICKETCLF_SENTRY_DSN")
+SENTRY_DSN = env_dsn("TICKETCLF_SENTRY_DSN")
 METRICS_TOKEN = env_str("TICKETCLF_METRICS_TOKEN")
 RETENTION_DAYS = env_int("TICKETCLF_RETENTION_DAYS", 0)

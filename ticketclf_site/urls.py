@@ -7,6 +7,8 @@ from django.urls import include, path
 from ticketclf_site import api
 from ticketclf_site.sign_in.views import AdminSignInView, SignInView
 
+handler500 = "ticketclf_site.errors.server_error"
+
 urlpatterns = [
     path("", include("classifier.urls")),
     path("review/", include("review.urls")),

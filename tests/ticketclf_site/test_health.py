@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
 
 from classifier.models import Gate
@@ -54,3 +54,23 @@ def test_readyz_fails_without_the_database_and_reveals_no_details(db: None, monk
         response = Client().get("/readyz")
     assert response.status_code == 503
     assert response.json()["missing"] == ["The database cannot be reached."]
+
+
+def test_readyz_fails_on_a_full_disk(catalogue: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1_000_000}))
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert "is full" in response.json()["missing"][0]
+
+
+def test_pages_without_the_database_say_so(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OperationalError("connection to server at 10.1.2.3 failed")
+
+    agent_client.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "cursor", refuse)
+        response = agent_client.get("/")
+    assert (response.status_code, response["Retry-After"]) == (503, "60")
+    assert "The database is not available" in response.content.decode()
+    assert "10.1.2.3" not in response.content.decode()

@@ -1,15 +1,22 @@
 """Whether this process can serve requests, and what is missing; no message names a secret."""
 
+import shutil
 from functools import lru_cache
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from classifier.models import Category, Gate
 
+FULL_BYTES = 16 * 2**20
+"""With less free disk space, forms and uploads are about to fail."""
+
 
 def missing() -> list[str]:
     """What is missing before requests can be served; empty if nothing is (three queries)."""
+    if shutil.disk_usage(settings.VAR_DIR).free < FULL_BYTES:
+        return [f"The disk of {settings.VAR_DIR} is full."]
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -39,6 +39,7 @@ class RequestMiddleware:
         finally:
             request_identity.reset(token)
         response[HEADER] = request_id
+        response.headers.setdefault("Cache-Control", "no-store")  # pages show tickets; static files say otherwise
         return response
 
 

@@ -1,32 +1,45 @@
-"""Throttled sign-in: the page that says how long to wait, and what is stored about failures."""
+"""Throttled sign-in: a name and address that keep failing wait ever longer."""
 
 from datetime import timedelta
 from math import ceil
 from typing import Any
 
+from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_cool_off
-from django.db.models import Max
+from django.conf import settings
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(days=1)
+
+
+class GrowingLockout(AxesDatabaseHandler):
+    """Ten minutes after the eighth failure, and twice as long after each further one, up to a day."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        return self.seconds_to_wait(request, credentials) > 0
+
+    def seconds_to_wait(self, request: HttpRequest, credentials: dict[str, Any] | None) -> int:
+        """Seconds until this name may try again from this address; 0 if it may now."""
+        (attempts,) = self.get_user_attempts(request, credentials)
+        pair = attempts.aggregate(failures=Sum("failures_since_start"), latest=Max("attempt_time"))
+        excess = (pair["failures"] or 0) - settings.AXES_FAILURE_LIMIT
+        if excess < 0:
+            return 0
+        wait = min(FIRST_WAIT * 2 ** min(excess, 10), LONGEST_WAIT)
+        remaining: timedelta = pair["latest"] + wait - timezone.now()
+        return max(ceil(remaining.total_seconds()), 0)
+
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
-    """The page that says when to try again (429 with Retry-After)."""
-    seconds = _seconds_to_wait(request, credentials)
-    context = {"minutes": ceil(seconds / 60)}
+    """The page that says when to try again (429 with Retry-After), and offers to sign in without a password."""
+    seconds = max(AxesProxyHandler.get_implementation().seconds_to_wait(request, credentials), 1)
+    context = {"minutes": ceil(seconds / 60), "oidc_name": settings.OIDC_NAME}
     page = render(request, "registration/throttled.html", context, status=429)
     page["Retry-After"] = str(seconds)
     return page
-
-
-def _seconds_to_wait(request: HttpRequest, credentials: dict[str, Any]) -> int:
-    """An upper bound: earlier failures may expire before the latest."""
-    attempts = AxesProxyHandler.get_implementation().get_user_attempts(request, credentials)
-    latest = max(group.aggregate(at=Max("attempt_time"))["at"] or timezone.now() for group in attempts)
-    remaining: timedelta = latest + get_cool_off(request) - timezone.now()
-    return max(ceil(remaining.total_seconds()), 1)
 
 
 def drop_form_data(instance: Any, **_signal: Any) -> None:

@@ -1,5 +1,7 @@
+import os
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -20,8 +22,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, threads: int, **options: Any) -> None:
         _check_free(host, port)
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        _check_folder()
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
+        if host not in settings.THIS_MACHINE and settings.ALLOWED_HOSTS == settings.THIS_MACHINE:
+            names = [*settings.THIS_MACHINE, *own_names(host)]
+            os.environ["TICKETCLF_ALLOWED_HOSTS"] = ",".join(names)
+            self.stdout.write(f"It answers to {', '.join(names)}. For other names, set TICKETCLF_ALLOWED_HOSTS.")
         web = _command("web", "--host", host, "--port", str(port))
         supervisor.exec_supervisor({"web": web, "worker": _command("work", "--threads", str(threads))})
 
@@ -36,6 +42,28 @@ def _check_free(host: str, port: int) -> None:
         raise CommandError(
             f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another --port."
         ) from error
+
+
+def _check_folder() -> None:
+    """Raises CommandError if nothing can be stored."""
+    try:
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        writable = os.access(settings.VAR_DIR, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise CommandError(
+            f"{settings.VAR_DIR} is not writable. Fix its permissions, or set TICKETCLF_VAR to another folder."
+        )
+
+
+def own_names(host: str) -> list[str]:
+    """The names and the address by which other machines reach a server that listens on `host`."""
+    names = [socket.gethostname(), socket.getfqdn()]
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing; only asks which of our addresses would be used
+        names.append(probe.getsockname()[0])
+    return [*dict.fromkeys(name for name in [*names, host] if name not in ("0.0.0.0", "::"))]  # noqa: S104 - not bound
 
 
 def _command(*arguments: str) -> list[str]:
