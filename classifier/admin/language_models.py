@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.history import HistoryAdmin, SingletonAdmin
 from classifier.contract.types import ClassifierError, JsonMode
-from classifier.inference.health_check import ping
+from classifier.inference.health_check import ping, summary
 from classifier.models import Gate, LanguageModel, Provider
 from classifier.models.contract import EmptyTaxonomy
 from classifier.security import ssrf
@@ -130,8 +130,7 @@ class LanguageModelAdmin(HistoryAdmin):
             if isinstance(result, ClassifierError):
                 self.message_user(request, f"{language_model}: {result.kind}: {result}", messages.ERROR)
             else:
-                usage = result.usage
-                self.message_user(request, f"{language_model}: ok, {usage.latency_ms:.0f} ms, {usage.json_mode}")
+                self.message_user(request, f"{language_model}: {summary(result)}")
 
 
 def _is_embedded(language_model: LanguageModel) -> bool:

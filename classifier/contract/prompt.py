@@ -1,16 +1,14 @@
-"""Builds the prompt and parses the reply. Pure."""
+"""Builds the prompt. Pure."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from classifier.contract.types import Answer, Contract, FailureKind, FewShotExample, Option
-from classifier.text import storable
+from classifier.contract.answer import KEYS, InvalidAnswer
+from classifier.contract.types import Contract, FewShotExample, Option
 
-KEYS = ("category", "sentiment", "confidence", "reasoning")
 LONGEST_TEXT = 8_000
-LONGEST_REASONING = 500
 LONGEST_EXAMPLE = 600
 """Characters of an example that are shown."""
 
@@ -103,15 +101,18 @@ def _example_line(example: FewShotExample) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def repair(conversation: list[dict[str, str]], reply: str, error: "InvalidAnswer") -> list[dict[str, str]]:
-    """The same conversation, plus a turn that says what was wrong with the reply."""
+def correction(conversation: list[dict[str, str]], reply: str, error: InvalidAnswer) -> list[dict[str, str]]:
+    """The same conversation, plus what was wrong with the reply. An empty reply, which endpoints refuse, gets no turn
+    of its own.
+    """
+    complaint = f"That answer cannot be used: {error} Answer again with the JSON object alone."
+    if not reply.strip():
+        *before, asked = conversation
+        return [*before, asked | {"content": f"{asked['content']}\n\n{complaint}"}]
     return [
         *conversation,
         {"role": "assistant", "content": reply[:LONGEST_TEXT]},
-        {
-            "role": "user",
-            "content": f"That answer cannot be used: {error} Answer again with the JSON object alone.",
-        },
+        {"role": "user", "content": complaint},
     ]
 
 
@@ -121,88 +122,3 @@ def shorten(text: str, limit: int = LONGEST_TEXT) -> str:
         return text
     head, tail = limit * 2 // 3, limit // 3
     return f"{text[:head]}\n[… {len(text) - head - tail} characters left out here …]\n{text[-tail:]}"
-
-
-class InvalidAnswer(Exception):
-    """A reply that breaks the contract; the message tells the model what to fix."""
-
-    def __init__(self, kind: FailureKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-def parse(reply: str, contract: Contract) -> Answer:
-    """Parse and check a model's reply. Raises InvalidAnswer."""
-    values = _json_object(reply)
-    if set(values) != set(KEYS):
-        raise InvalidAnswer(
-            FailureKind.WRONG_KEYS,
-            f"It must have exactly the keys {', '.join(KEYS)}; it has {', '.join(sorted(values)) or 'none'}.",
-        )
-    return Answer(
-        category=_label("category", values["category"], contract.categories),
-        sentiment=_label("sentiment", values["sentiment"], contract.sentiments),
-        confidence=_confidence(values["confidence"]),
-        reasoning=_reasoning(values["reasoning"]),
-    )
-
-
-def _json_object(reply: str) -> dict[str, Any]:
-    try:
-        values = json.loads(_unfenced(reply), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidAnswer(FailureKind.BROKEN_JSON, f"It isn't JSON ({error}).") from None
-    if not isinstance(values, dict):
-        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It isn't a JSON object.")
-    return values
-
-
-def _unfenced(reply: str) -> str:
-    """Models without a JSON mode often wrap the object in a Markdown code fence."""
-    reply = reply.strip()
-    if reply.startswith("```") and reply.endswith("```") and "\n" in reply:
-        return reply[reply.index("\n") : -3]
-    return reply
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise InvalidAnswer(FailureKind.WRONG_KEYS, "A key appears twice.")
-    return values
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} isn't a JSON number")
-
-
-def _label(key: str, value: Any, options: tuple[Option, ...]) -> str:
-    names = [option.name for option in options]
-    if value in names:
-        return str(value)
-    if isinstance(value, str):
-        alike = [name for name in names if name.casefold() == value.strip().casefold()]
-        if len(alike) == 1:
-            return alike[0]
-    raise InvalidAnswer(
-        FailureKind.UNKNOWN_LABEL,
-        f"{_quoted(value)} is not a {key} of the list; take one of it, spelt exactly so.",
-    )
-
-
-def _confidence(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidAnswer(
-            FailureKind.BAD_CONFIDENCE, f"The confidence must be a number from 0 to 1, not {_quoted(value)}."
-        )
-    return float(value)
-
-
-def _reasoning(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidAnswer(FailureKind.BAD_REASONING, "The reasoning must be a sentence.")
-    return " ".join(storable(value).split())[:LONGEST_REASONING]
-
-
-def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:80]

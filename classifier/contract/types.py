@@ -1,7 +1,7 @@
 """What a classifier is asked, what it answers, and how it fails. Standard library only."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -40,23 +40,59 @@ class Contract:
 
 
 class JsonMode(StrEnum):
-    """How an endpoint is asked for JSON; detected once per model."""
+    """How an endpoint is asked for JSON; detected once per model. NONE leaves it to the prompt."""
 
     UNKNOWN = "unknown"
     SCHEMA = "json_schema"
     OBJECT = "json_object"
+    NONE = "none"
+
+
+class Feature(StrEnum):
+    """What some endpoints don't support."""
+
+    SYSTEM_ROLE = "system role"
+    MAX_TOKENS = "max_tokens"
+    TEMPERATURE = "temperature"
+    LOGPROBS = "log-probabilities"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How an endpoint has to be asked, as found out at its first refusals."""
+
+    json_mode: JsonMode = JsonMode.UNKNOWN
+    unsupported: frozenset[Feature] = frozenset()
+
+    def __str__(self) -> str:
+        return ", ".join([self.json_mode, *(f"no {feature}" for feature in sorted(self.unsupported))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one ticket used: requests, tokens, and milliseconds of model time without queueing."""
+    """What one ticket used: requests, tokens, and milliseconds of model time without queueing.
+
+    `repaired` says whether a reply had to be repaired to be read.
+    """
 
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     latency_ms: float = 0.0
-    json_mode: JsonMode = JsonMode.UNKNOWN
+    dialect: Dialect = Dialect()
     shortened: bool = False
+    repaired: bool = False
+
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum of both, in the other's dialect."""
+        return replace(
+            self,
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            latency_ms=self.latency_ms + other.latency_ms,
+            dialect=other.dialect,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +156,7 @@ class FailureKind(StrEnum):
     UNTRAINED = "untrained"
     BUDGET = "budget"
     GIVEN_UP = "given_up"
+    CRASHED = "crashed"
 
 
 class ClassifierError(Exception):

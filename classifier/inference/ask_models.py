@@ -50,7 +50,7 @@ class ResultStream:
             for group in self._answers():
                 self._reservation.settle([self._language_model.cost(result.usage) for _place, result in group])
                 for _place, result in group:
-                    self._language_model.remember(result.usage.json_mode)
+                    self._language_model.remember(result.usage.dialect)
                     if isinstance(result, ProviderFault):
                         self.fault = result
                 yield group

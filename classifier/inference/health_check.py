@@ -2,7 +2,7 @@
 
 import logging
 
-from classifier.contract.types import Answer, ClassifierError, ProviderFault
+from classifier.contract.types import Answer, ClassifierError, JsonMode, ProviderFault
 from classifier.inference.ask_models import ask
 from classifier.models import ContractVersion, LanguageModel, Pause
 
@@ -19,3 +19,10 @@ def ping(language_model: LanguageModel) -> Answer | ClassifierError:
     if not isinstance(result, ProviderFault) and Pause.objects.filter(language_model=language_model).delete()[0]:
         logger.warning("%s answers again; its pause is over.", language_model)
     return result
+
+
+def summary(answer: Answer) -> str:
+    """How a model answered: its latency, and how its endpoint has to be asked."""
+    usage = answer.usage
+    spoken = "" if usage.dialect.json_mode == JsonMode.UNKNOWN else f", {usage.dialect}"
+    return f"ok, {usage.latency_ms:.0f} ms{spoken}{', reply repaired' if usage.repaired else ''}"

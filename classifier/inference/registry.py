@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode, ProviderFault
+from classifier.contract.types import Classifier, ClassifierError, FailureKind, ProviderFault
 from classifier.embeddings import nearest_examples
 from classifier.inference.backends import build
 from classifier.models import LanguageModel, Provider, SpecialistVersion
@@ -33,7 +33,7 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
                 parameters=language_model.parameters(),
                 timeout=language_model.timeout,
                 max_in_flight=language_model.max_in_flight,
-                json_mode=JsonMode(language_model.json_mode),
+                dialect=language_model.dialect,
                 logprobs=language_model.logprobs,
                 addresses=_addresses,
             )

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.contract.types import JsonMode, Usage
+from classifier.contract.types import Dialect, Feature, JsonMode, Usage
 from classifier.models.specialist import SpecialistVersion
 from classifier.security.secrets_from_env import secret_or_empty, validate_variable_name
 
@@ -183,9 +183,14 @@ class LanguageModel(models.Model):
         default=JsonMode.UNKNOWN,
         help_text=_("Detected at the first request. Set it to “unknown” to detect it again."),
     )
+    unsupported = models.JSONField(
+        default=list,
+        editable=False,
+        help_text="Features that the endpoint refused, detected together with the JSON mode.",
+    )
 
     objects = LanguageModelQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["json_mode"])
+    history = HistoricalRecords(excluded_fields=["json_mode", "unsupported"])
 
     class Meta:
         ordering = ["provider__name", "name"]
@@ -226,11 +231,18 @@ class LanguageModel(models.Model):
         tokens = usage.input_tokens * self.price_input + usage.output_tokens * self.price_output
         return self.price_per_request * usage.requests + tokens / 1_000_000
 
-    def remember(self, json_mode: JsonMode) -> None:
-        """Store the JSON mode that the first request detected; writes nothing if it is known."""
-        if json_mode != JsonMode.UNKNOWN and json_mode != self.json_mode:
-            self.json_mode = json_mode
-            self.save(update_fields=["json_mode"])
+    @property
+    def dialect(self) -> Dialect:
+        """How the endpoint has to be asked, as far as it is known. An unknown JSON mode leaves all to be detected."""
+        mode = JsonMode(self.json_mode)
+        known = [] if mode == JsonMode.UNKNOWN else self.unsupported
+        return Dialect(json_mode=mode, unsupported=frozenset(map(Feature, known)))
+
+    def remember(self, dialect: Dialect) -> None:
+        """Store what the latest request found out; writes nothing if it is known."""
+        if dialect.json_mode != JsonMode.UNKNOWN and dialect != self.dialect:
+            self.json_mode, self.unsupported = dialect.json_mode, sorted(dialect.unsupported)
+            self.save(update_fields=["json_mode", "unsupported"])
 
 
 class Spend(models.Model):

@@ -35,6 +35,7 @@ class ModelCall(models.Model):
     latency_ms = models.FloatField(_("latency (ms)"), default=0)
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=8, default=0)
     shortened = models.BooleanField(_("text was shortened"), default=False)
+    repaired = models.BooleanField(_("reply was repaired"), default=False)
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
 
     class Meta:

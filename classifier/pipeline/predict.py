@@ -152,6 +152,7 @@ def _outcome(
         "latency_ms": usage.latency_ms,
         "cost": language_model.cost(usage),
         "shortened": usage.shortened,
+        "repaired": usage.repaired,
     }
     return _failure(result, call) if isinstance(result, ClassifierError) else _prediction(result, call, labels)
 

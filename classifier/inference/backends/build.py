@@ -5,7 +5,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode, ProviderFault
+from classifier.contract.types import Classifier, ClassifierError, Dialect, FailureKind, ProviderFault
 from classifier.security.secrets_from_env import secret_or_empty
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def chat_model(
     parameters: dict[str, Any],
     timeout: float,
     max_in_flight: int,
-    json_mode: JsonMode,
+    dialect: Dialect,
     logprobs: bool,
     addresses: "Resolver",
 ) -> Classifier:
@@ -64,7 +64,7 @@ def chat_model(
         )
     with _building:
         endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)
-        return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode, logprobs)
+        return _chat(endpoint, json.dumps(parameters, sort_keys=True), dialect, logprobs)
 
 
 @lru_cache(maxsize=64)
@@ -92,7 +92,7 @@ def _endpoint(
 
 
 @lru_cache(maxsize=64)
-def _chat(endpoint: "Endpoint", parameters: str, json_mode: JsonMode, logprobs: bool) -> Classifier:
+def _chat(endpoint: "Endpoint", parameters: str, dialect: Dialect, logprobs: bool) -> Classifier:
     from classifier.inference.backends.chat import ChatClassifier
 
-    return ChatClassifier(endpoint, parameters=json.loads(parameters), json_mode=json_mode, logprobs=logprobs)
+    return ChatClassifier(endpoint, parameters=json.loads(parameters), dialect=dialect, logprobs=logprobs)

@@ -1,12 +1,17 @@
-"""HTTP connections to endpoints, limited to allowed addresses."""
+"""HTTP connections to endpoints, limited to allowed addresses and to replies of bounded size."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, cast
 
 import httpcore2
 import httpx2
 import openai
+
+from classifier.contract.types import ClassifierError, FailureKind
+
+LONGEST_REPLY = 1_048_576
+"""Bytes of a reply that are read, headers aside."""
 
 Resolver = Callable[[str, int], list[str]]
 """Of a host and a port: where a connection may go. Raises OSError where there is nothing, and whatever refuses."""
@@ -41,6 +46,26 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         await self._network.sleep(seconds)
 
 
+class _BoundedStream(httpx2.AsyncByteStream):
+    """A reply's body. Raises ClassifierError once it is too long."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        length = 0
+        async for chunk in self._stream:
+            length += len(chunk)
+            if length > LONGEST_REPLY:
+                raise ClassifierError(
+                    f"The endpoint sent more than {LONGEST_REPLY:,} bytes.", kind=FailureKind.FOREIGN_REPLY
+                )
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 class _Transport(httpx2.AsyncHTTPTransport):
     """httpx's transport with our network backend, for which its constructor has no parameter."""
 
@@ -51,6 +76,16 @@ class _Transport(httpx2.AsyncHTTPTransport):
             keepalive_expiry=5.0,
             network_backend=outlet,
         )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        # A compressed reply could unpack to any size.
+        request.headers["accept-encoding"] = "identity"
+        response = await super().handle_async_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise ClassifierError("The endpoint compressed its reply unasked.", kind=FailureKind.FOREIGN_REPLY)
+        response.stream = _BoundedStream(cast(httpx2.AsyncByteStream, response.stream))
+        return response
 
 
 def http_client(addresses: Resolver) -> httpx2.AsyncClient:

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -12,32 +13,23 @@ import openai
 from classifier.contract.types import ClassifierError, FailureKind, ProviderFault, Usage
 from classifier.inference.backends import connections, faults
 from classifier.inference.backends.circuit_breaker import Breaker
+from classifier.inference.backends.completion import Completion, ErrorReply, read_completion
+from classifier.inference.backends.decision import Decision, read_decision
 from classifier.inference.backends.faults import Asked
 from classifier.inference.backends.head_start import HeadStart
+
+T = TypeVar("T")
 
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 LONGEST_RETRY_AFTER = 20.0
 """Seconds. If an endpoint asks for a longer pause, the ticket is retried later instead."""
 
-_MALFORMED_REPLY = (ValueError, TypeError, AttributeError, IndexError, KeyError)
+_MALFORMED_REPLY = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """One reply: text, finish reason, refusal, tokens, milliseconds of the last attempt, and requests with retries.
-
-    `token_logprobs` is passed on as received, whatever it is.
-    """
-
-    content: str
-    finish_reason: str
-    refusal: str
-    input_tokens: int
-    output_tokens: int
-    latency_ms: float
-    token_logprobs: Any
-    requests: int = 1
+Create = Callable[..., Awaitable[Any]]
+"""A method of the SDK that sends a request and returns the raw response."""
 
 
 class Endpoint:
@@ -53,8 +45,6 @@ class Endpoint:
         addresses: connections.Resolver,
     ) -> None:
         self.model = model
-        # Kept here because classifiers are rebuilt whenever a model's row changes.
-        self.takes_logprobs = True
         self._asked = Asked(model, base_url, api_key_env, api_key)
         self._timeout = timeout
         self._slots = asyncio.Semaphore(max_in_flight)
@@ -74,7 +64,19 @@ class Endpoint:
         """How many faults of the provider there have been so far."""
         return self._head_start.faults
 
-    async def complete(self, *, known_faults: int, **parameters: Any) -> Completion:
+    async def complete(self, *, known_faults: int, tries: int = TRIES, **parameters: Any) -> tuple[Completion, Usage]:
+        """Ask for a chat completion."""
+        create = self._client.chat.completions.with_raw_response.create
+        return await self._ask(create, read_completion, known_faults, tries, parameters)
+
+    async def decide(self, *, known_faults: int, **parameters: Any) -> tuple[Decision, Usage]:
+        """Ask for decisions: a probability for each option of each question."""
+        create = self._client.decisions.with_raw_response.create
+        return await self._ask(create, read_decision, known_faults, TRIES, parameters)
+
+    async def _ask(
+        self, create: Create, read: Callable[[bytes], tuple[T, Usage]], known_faults: int, tries: int, parameters: Any
+    ) -> tuple[T, Usage]:
         """Send a request and retry transient failures. Raises ClassifierError, without a request if the provider had a
         fault since there were `known_faults`.
         """
@@ -85,10 +87,11 @@ class Endpoint:
                 async with self._slots, self._head_start.turn(known_faults):
                     self._check_breaker()
                     sent += 1
-                    return replace(await self._send(parameters), requests=sent)
+                    answer, usage = await self._send(create, read, parameters)
+                    return answer, replace(usage, requests=sent)
             except ClassifierError as error:
                 error.usage = Usage(requests=sent)
-                if error.permanent or sent == TRIES or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
+                if error.permanent or sent >= tries or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
                     raise
                 known_faults = self.faults
                 await asyncio.sleep(_pause(sent, error.retry_after))
@@ -101,13 +104,15 @@ class Endpoint:
                 retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
             )
 
-    async def _send(self, parameters: dict[str, Any]) -> Completion:
+    async def _send(
+        self, create: Create, read: Callable[[bytes], tuple[T, Usage]], parameters: dict[str, Any]
+    ) -> tuple[T, Usage]:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout):
-                reply = await self._client.chat.completions.create(model=self.model, **parameters)
-            completion = _completion(reply, begun)
-        except (openai.OpenAIError, TimeoutError, *_MALFORMED_REPLY) as fault:
+                response = await create(model=self.model, **parameters)
+            answer, usage = read(response.content)
+        except (openai.OpenAIError, ErrorReply, TimeoutError, *_MALFORMED_REPLY) as fault:
             error = self._classifier_error(fault)
             if error.permanent or error.kind == FailureKind.RATE_LIMITED:
                 self._breaker.succeeded()
@@ -115,7 +120,7 @@ class Endpoint:
                 self._breaker.failed()
             raise error from fault
         self._breaker.succeeded()
-        return completion
+        return answer, replace(usage, latency_ms=(time.perf_counter() - begun) * 1000)
 
     def _classifier_error(self, fault: Exception) -> ClassifierError:
         match fault:
@@ -129,6 +134,8 @@ class Endpoint:
                 return self._connection_error(fault)
             case openai.APIStatusError():
                 return faults.status_error(self._asked, fault.status_code, fault.body, fault.response.headers)
+            case ErrorReply():
+                return faults.status_error(self._asked, fault.status, fault.body, {})
         return ClassifierError(
             f"{self._asked.base_url} answered, but not in the OpenAI protocol. "
             "Check that the URL ends with the version.",
@@ -141,20 +148,6 @@ class Endpoint:
         if isinstance(cause, httpx2.ConnectError):
             return ProviderFault(message, kind=FailureKind.UNREACHABLE, words=str(cause), permanent=False)
         return ClassifierError(message, kind=FailureKind.UNREACHABLE)
-
-
-def _completion(reply: Any, begun: float) -> Completion:
-    choice = reply.choices[0]
-    usage = reply.usage
-    return Completion(
-        content=choice.message.content or "",
-        finish_reason=choice.finish_reason or "",
-        refusal=getattr(choice.message, "refusal", None) or "",
-        input_tokens=int((usage and usage.prompt_tokens) or 0),
-        output_tokens=int((usage and usage.completion_tokens) or 0),
-        latency_ms=(time.perf_counter() - begun) * 1000,
-        token_logprobs=getattr(getattr(choice, "logprobs", None), "content", None),
-    )
 
 
 def _pause(sent: int, asked_for: float | None) -> float:

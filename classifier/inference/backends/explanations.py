@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.contract.prompt import LONGEST_REASONING
+from classifier.contract.answer import LONGEST_REASONING
 from classifier.embeddings.encoder import Encoded, Floats
 from classifier.learning.heads import BoundHead
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from classifier.contract.types import ClassifierError, FailureKind, ProviderFault
+from classifier.inference.backends.dialects import is_about_a_feature
 from classifier.retry_after import Headers, retry_after
 
 LONGEST_WORDS = 300
@@ -42,7 +43,8 @@ def status_error(asked: Asked, status: int, body: Any, headers: Headers) -> Clas
     words, names = _words(asked, error), _names(error)
     if names & _FLAGGED or _is_flagged(error):
         return ClassifierError(f"{status}: {words}", kind=FailureKind.REFUSED, permanent=True)
-    if kind := _provider_fault(status, names, words):
+    refuses_feature = status in (403, 404, 501) and is_about_a_feature(words)
+    if not refuses_feature and (kind := _provider_fault(status, names, words)):
         return ProviderFault(f"{status}: {_hint(asked, kind)} {words}".strip(), kind=kind, words=words)
     if 300 <= status < 400:
         where = str(headers.get("location") or "")[:LONGEST_WORDS]
@@ -51,7 +53,7 @@ def status_error(asked: Asked, status: int, body: Any, headers: Headers) -> Clas
             kind=FailureKind.UNREACHABLE,
             words=where,
         )
-    if status in _RETRYABLE or status >= 500:
+    if not refuses_feature and (status in _RETRYABLE or (status >= 500 and status != 501)):
         kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.SERVER_ERROR
         return ClassifierError(f"{status}: {words}", kind=kind, retry_after=retry_after(headers))
     return ClassifierError(f"{status}: {words}", kind=FailureKind.REJECTED, permanent=True)

@@ -24,21 +24,23 @@ def log_probability(tokens: Any, reply: str, key: str) -> float | None:
     if len(known) < len(pieces) or begin < 0 or not span:
         return None
     overlapping = _overlapping(known, begin + span[0], begin + span[1])
-    values: list[Any] = [getattr(tokens[index], "logprob", None) for index in overlapping]
+    values: list[Any] = [tokens[index].get("logprob") for index in overlapping]
     if not all(type(value) in (int, float) and value <= 0 for value in values):
         return None
     # Each value is clipped too: an integer may be too large to add to floats.
     return float(max(sum(max(value, LOWEST) for value in values), LOWEST))
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")
+def _bytes(text: Any) -> bytes:
+    encoded: bytes = text.encode(errors="surrogatepass")
+    return encoded
 
 
 def _piece(token: Any) -> bytes | None:
     """The token's bytes if given, since a character may span tokens; else those of its text."""
-    raw_bytes: Any = getattr(token, "bytes", None)
-    text: Any = getattr(token, "token", None)
+    if not isinstance(token, dict):
+        return None
+    raw_bytes, text = token.get("bytes"), token.get("token")
     try:
         return bytes(raw_bytes) if raw_bytes and isinstance(raw_bytes, list) else _bytes(text)
     except (AttributeError, TypeError, ValueError):

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.contract.types import ClassifierError
-from classifier.inference.health_check import ping
+from classifier.inference.health_check import ping, summary
 from classifier.management.notices import warn_of_fallback_model
 from classifier.models import Gate, LanguageModel
 from classifier.models.contract import EmptyTaxonomy
@@ -48,12 +48,7 @@ class Command(BaseCommand):
                 self.style.ERROR(f"{language_model.name} ({language_model.provider}): {result.kind}: {result}")
             )
             return False
-        mode = (
-            f", {result.usage.json_mode}" if language_model.provider.kind == language_model.provider.Kind.CHAT else ""
-        )
-        self.stdout.write(
-            f"{language_model.name} ({language_model.provider}): ok, {result.usage.latency_ms:.0f} ms{mode}"
-        )
+        self.stdout.write(f"{language_model.name} ({language_model.provider}): {summary(result)}")
         return True
 
 

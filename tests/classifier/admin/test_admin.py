@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from classifier.contract.types import JsonMode
+from classifier.contract.types import Dialect, JsonMode
 from classifier.models import Category, Failure, Gate, LanguageModel, Provider, Sentiment, Spend, Ticket
 from classifier.taxonomy import label_changes
 from classifier.text import LONGEST_TICKET
@@ -308,7 +308,7 @@ def language_model_values(language_model: LanguageModel, **values: object) -> di
 
 def test_changing_the_model_detects_its_json_mode_again(admin_client: Client) -> None:
     language_model = LanguageModel.objects.get(name="qwen-3-32b")
-    language_model.remember(JsonMode.OBJECT)
+    language_model.remember(Dialect(json_mode=JsonMode.OBJECT))
     where = reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
     admin_client.post(where, language_model_values(language_model, timeout=12.5))
     language_model.refresh_from_db()

@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ GIVEN = '{"category": "Technical", "sentiment": "Negative", "confidence": 0.9, "
 
 
 def token_logprobs(*tokens: tuple[str, Any]) -> list[Any]:
-    return [SimpleNamespace(token=text, logprob=value) for text, value in tokens]
+    return [{"token": text, "logprob": value} for text, value in tokens]
 
 
 def evenly(reply: str) -> list[Any]:
@@ -83,7 +82,7 @@ class TestReadingTokens:
 
     def test_a_character_of_several_tokens_is_put_together_from_its_bytes(self) -> None:
         parts = [b'{"category": "', *(bytes([byte]) for byte in "🙂".encode()), b'"}']
-        tokens = [SimpleNamespace(token="\ufffd", bytes=list(part), logprob=-0.5) for part in parts]
+        tokens = [{"token": "\ufffd", "bytes": list(part), "logprob": -0.5} for part in parts]
         assert log_probability(tokens, '{"category": "🙂"}', "category") == -2.0
 
     def test_tokens_around_the_reply_are_ignored(self) -> None:
@@ -109,11 +108,11 @@ class TestReadingTokens:
             evenly(GIVEN)[:-1],
             evenly(GIVEN.replace("Technical", "Billing")),
             [*evenly(GIVEN), None],
-            [*evenly(GIVEN), SimpleNamespace(token=None, logprob=-1.0)],
-            [*evenly(GIVEN), SimpleNamespace(token=5, bytes=None, logprob=-1.0)],
-            [*evenly(GIVEN), SimpleNamespace(token="", bytes=[256], logprob=-1.0)],
-            [*evenly(GIVEN), SimpleNamespace(token="", bytes=["a"], logprob=-1.0)],
-            [SimpleNamespace(logprob=-1.0)],
+            [*evenly(GIVEN), {"token": None, "logprob": -1.0}],
+            [*evenly(GIVEN), {"token": 5, "bytes": None, "logprob": -1.0}],
+            [*evenly(GIVEN), {"token": "", "bytes": [256], "logprob": -1.0}],
+            [*evenly(GIVEN), {"token": "", "bytes": ["a"], "logprob": -1.0}],
+            [{"logprob": -1.0}],
         ],
     )
     def test_tokens_that_do_not_spell_the_reply_give_none(self, tokens: Any) -> None:
@@ -225,9 +224,7 @@ class TestAskingForThem:
                 runner.classify_next_batch()
         assert Prediction.objects.count() == 21
         assert [request.logprobs for request in server.requests[asked:]] == [False]
-        assert [record.getMessage() for record in caplog.records] == [
-            "first doesn't support log-probabilities and is asked without them."
-        ]
+        assert [record.getMessage() for record in caplog.records] == ["first doesn't support log-probabilities."]
 
     @pytest.mark.parametrize("first", ["schemas", "logprobs"])
     def test_an_endpoint_may_refuse_schemas_as_well(self, primary: Use, first: str) -> None:
@@ -271,7 +268,7 @@ class TestAskingForThem:
         assert prediction.category_logprob == -0.25
         assert [request.logprobs for request in requests] == [True, True, True]
 
-    def test_a_wrong_key_is_not_retried(self, primary: Use) -> None:
+    def test_a_unauthorized_is_not_retried(self, primary: Use) -> None:
         ticket = make_ticket()
         with OpenAIServer([error(401)]) as server:
             primary(server, logprobs=True)

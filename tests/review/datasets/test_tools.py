@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from classifier.contract import prompt
+from classifier.contract.answer import KEYS
+from classifier.contract.reply import Reply, parse
 from review.datasets.formats import labelstudio
 from review.datasets.record import Record, Rejected
 from tests.review.datasets.samples import (
@@ -71,9 +73,9 @@ def test_openai_examples_follow_the_contract(records: list[Record]) -> None:
     for record, example in zip(training, lines(exported(records, "openai")), strict=True):
         *asked, answered = example["messages"]
         assert asked == prompt.messages(CONTRACT, record.text)
-        answer = prompt.parse(answered["content"], CONTRACT)
+        answer = parse(Reply(content=answered["content"]), CONTRACT).answer
         assert (answer.category, answer.sentiment) == (record.category, record.sentiment)
-        assert list(json.loads(answered["content"])) == list(prompt.KEYS)
+        assert list(json.loads(answered["content"])) == list(KEYS)
 
 
 @settings(max_examples=30)

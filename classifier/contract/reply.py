@@ -1,0 +1,231 @@
+"""Reads a model's reply. What can be read in one way only is read; anything else fails with the reason. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+from classifier.contract.answer import KEYS, InvalidAnswer, checked, names
+from classifier.contract.types import Answer, Contract, FailureKind
+
+_LONGEST_SEARCHED, _MOST_STARTS = 20_000, 50
+"""Characters, without reasoning, in which an object is looked for among other words; and braces that are tried."""
+
+_THOUGHT_NAMES = "(?:think|thinking|thought|reasoning|reflection|seed:think)"
+_THOUGHT_TAG = re.compile(rf"[<\[◁](/?){_THOUGHT_NAMES}[>\]▷]", re.IGNORECASE)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
+_TOKEN = re.compile(r"<\|\w+\|>")
+_LANGUAGE = re.compile(r"[\w-]*")
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model sent: its text, the arguments of its tool calls, reasoning that came apart from the text, and
+    whether the reply was cut off at the token limit.
+    """
+
+    content: str = ""
+    tool_arguments: tuple[str, ...] = ()
+    reasoning: str = ""
+    cut_off: bool = False
+
+
+class ParsedReply(NamedTuple):
+    """An answer, the part of the reply that holds it, and whether the reply had to be repaired to be read."""
+
+    answer: Answer
+    literal: str
+    repaired: bool
+
+
+class _Repeated(dict[str, Any]):
+    """An object in which a key came more than once, always with the same value."""
+
+
+class _Found(NamedTuple):
+    values: dict[str, Any]
+    literal: str
+
+
+def parse(reply: Reply, contract: Contract, *, shown: Sequence[str] = ()) -> ParsedReply:
+    """Read and check a model's reply. Raises InvalidAnswer.
+
+    `shown` are the customers' texts that the model saw. If one of them holds braces, only a reply that is nothing but
+    the object is read; if one holds marks of reasoning, none are taken for the model's. So no quotation becomes the
+    answer.
+    """
+    try:
+        if answer := _as_asked(reply.content, contract):
+            return ParsedReply(answer, reply.content, repaired=False)
+        found = _the_one(_candidates(reply, shown))
+        return ParsedReply(
+            checked({key: _only(value) for key, value in found.values.items()}, contract), found.literal, repaired=True
+        )
+    except InvalidAnswer:
+        if reply.cut_off:
+            raise InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.") from None
+        raise
+
+
+def _as_asked(content: str, contract: Contract) -> Answer | None:
+    """The answer of a reply that follows the contract to the letter; None if it doesn't."""
+    try:
+        values = _STRICT.decode(content)
+    except (ValueError, RecursionError):
+        return None
+    if type(values) is not dict or set(values) != set(KEYS):
+        return None
+    exact = (
+        values["category"] in names(contract.categories)
+        and values["sentiment"] in names(contract.sentiments)
+        and type(values["confidence"]) in (int, float)
+        and 0 <= values["confidence"] <= 1
+        and isinstance(values["reasoning"], str)
+        and values["reasoning"].strip()
+    )
+    return checked(values, contract) if exact else None
+
+
+def _candidates(reply: Reply, shown: Sequence[str]) -> list[_Found]:
+    """Every object of the reply that is meant as an answer. Raises InvalidAnswer if there is none."""
+    imitates_marks = any(_THOUGHT_TAG.search(text) or _TOKEN.search(text) for text in shown)
+    alone = reply.cut_off or imitates_marks or any("{" in text for text in shown)
+    content = reply.content if imitates_marks else _without_reasoning(reply.content)
+    found, invalid = _answers(content, alone=alone)
+    for arguments in reply.tool_arguments:
+        found += _answers(arguments, alone=True)[0]
+    if not found and not alone and not reply.content.strip():
+        found = _answers(reply.reasoning, alone=True)[0]
+    if not found:
+        raise invalid or InvalidAnswer(FailureKind.BROKEN_JSON, "It holds no JSON object.")
+    return found
+
+
+def _answers(text: str, *, alone: bool) -> tuple[list[_Found], InvalidAnswer | None]:
+    """Objects that name a category and a sentiment; if there is none, why."""
+    invalid = None
+    try:
+        objects = [_whole(text)]
+    except InvalidAnswer as error:
+        objects, invalid = [] if alone else list(_objects(text)), error
+    named = [_Found(_by_key(found.values), found.literal) for found in objects]
+    answers = [found for found in named if {"category", "sentiment"} <= set(found.values)]
+    if named and not answers:
+        keys = ", ".join(sorted(named[-1].values)) or "none"
+        invalid = InvalidAnswer(
+            FailureKind.WRONG_KEYS, f"It must have exactly the keys {', '.join(KEYS)}; it has {keys}."
+        )
+    return answers, invalid
+
+
+def _the_one(found: list[_Found]) -> _Found:
+    if any(_labels(other.values) != _labels(found[-1].values) for other in found):
+        raise InvalidAnswer(FailureKind.AMBIGUOUS, "It holds several answers that differ.")
+    return found[-1]
+
+
+def _labels(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return values["category"], values["sentiment"], values.get("confidence")
+
+
+def _without_reasoning(text: str) -> str:
+    """The text without what a model thought aloud before it answered."""
+    if channels := list(_CHANNEL.finditer(text)):
+        finals = (text[channel.end() :] for channel in channels if channel[1] == "final")
+        text = "\n".join(_TOKEN.split(final, maxsplit=1)[0] for final in finals)
+    kept, begin, thinking = list[str](), 0, False
+    for tag in _THOUGHT_TAG.finditer(text):
+        if not tag[1]:
+            kept += [] if thinking else [text[begin : tag.start()]]
+            thinking = True
+        else:
+            # Some templates open the thought themselves, so that only its end is in the reply.
+            kept = kept if thinking else []
+            begin, thinking = tag.end(), False
+    return "".join(kept if thinking else [*kept, text[begin:]])
+
+
+def _whole(text: str) -> _Found:
+    """The object that the text consists of, perhaps in a code fence. Raises InvalidAnswer."""
+    text = text.strip().strip("\ufeff")
+    if len(text) > 6 and text.startswith("```") and text.endswith("```"):
+        text = _LANGUAGE.sub("", text[3:-3], count=1).strip()
+    try:
+        value, end = _decoded(text, 0)
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, f"It isn't JSON ({error}).") from None
+    if text[end:].strip():
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It isn't JSON alone.")
+    value = _only(value)
+    if isinstance(value, str):
+        return _whole(value)
+    if not isinstance(value, dict):
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It isn't a JSON object.")
+    return _Found(value, text)
+
+
+def _objects(text: str) -> Iterator[_Found]:
+    """The JSON objects among other words, outermost ones only."""
+    if len(text) > _LONGEST_SEARCHED:
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It holds too much besides the JSON object.")
+    start, tries = text.find("{"), 0
+    while start >= 0 and tries < _MOST_STARTS:
+        tries += 1
+        try:
+            value, end = _decoded(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            yield _Found(value, text[start:end])
+        start = text.find("{", end)
+
+
+def _decoded(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value that begins here, and where it ends; a comma may follow the last item."""
+    try:
+        return _LENIENT.raw_decode(text, start)
+    except ValueError:
+        # A blank in the comma's place keeps all positions.
+        rest = _STRING_OR_TRAILING_COMMA.sub(lambda match: match[1] or " ", text[start:])
+        value, length = _LENIENT.raw_decode(rest)
+        return value, start + length
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
+    _refuse_difference(pairs, values)
+    return _Repeated(values)
+
+
+def _by_key(values: dict[str, Any]) -> dict[str, Any]:
+    """The contract's keys of an object, however their case; an object within an object of one key is that object."""
+    while len(values) == 1 and isinstance(only := _only(next(iter(values.values()))), dict):
+        values = only
+    pairs = [(key.strip().casefold(), value) for key, value in values.items()]
+    known = [(key, value) for key, value in pairs if key in KEYS]
+    _refuse_difference(known, dict(known))
+    return dict(known) or dict(pairs)
+
+
+def _refuse_difference(pairs: list[tuple[str, Any]], values: dict[str, Any]) -> None:
+    if different := [key for key, value in pairs if values[key] != value]:
+        raise InvalidAnswer(FailureKind.AMBIGUOUS, f"The key {different[0][:40]} appears twice, with different values.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} isn't a JSON number")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unrepeated, parse_constant=_refuse_constant)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_unrepeated, parse_constant=_refuse_constant, strict=False)
+
+
+def _only(value: Any) -> Any:
+    """What a list of one holds."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value
