@@ -804,8 +804,8 @@ class Migration(migrations.Migration):
                 ('random_sample', models.BooleanField(default=False, help_text='Whether it was sampled at random for labelling.')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
-                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
-                ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
+                ('category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
+                ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
                 ('ticket', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.ticket')),
             ],
             options={

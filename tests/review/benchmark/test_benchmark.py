@@ -91,6 +91,25 @@ def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
     assert not execution.execute_run(run.pk), "there is nothing left of it to take up"
 
 
+def test_labels_of_one_axis_are_measured_on_that_axis() -> None:
+    hold_out(6)
+    by_text_order = list(GoldLabel.objects.order_by("pk"))
+    wrong = Category.objects.exclude(pk=by_text_order[2].category_id)[0]
+    for label, values in zip(
+        by_text_order,
+        [{"category": None}, {"category": None}, {"sentiment": None, "category": wrong}, {"sentiment": None}],
+        strict=False,
+    ):
+        GoldLabel.objects.filter(pk=label.pk).update(**values)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshots.create_snapshot(), make_language_model(server, name="m", family="a"))
+        execution.execute_run(run.pk)
+    figures = run.contenders.get().figures
+    assert [figures[axis][3] for axis in ("category", "sentiment", "both")] == [4, 4, 6]
+    assert [figures[axis][0] for axis in ("category", "sentiment", "both")] == [0.75, 1.0, pytest.approx(5 / 6)]
+    assert sum(row[-1] for row in figures["axes"]["category"]["confusion"]) == 4
+
+
 def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
     initial_data.load()
     snapshot = hold_out(12)
