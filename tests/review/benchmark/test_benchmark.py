@@ -93,14 +93,11 @@ def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
 
 def test_labels_of_one_axis_are_measured_on_that_axis() -> None:
     hold_out(6)
-    by_text_order = list(GoldLabel.objects.order_by("pk"))
-    wrong = Category.objects.exclude(pk=by_text_order[2].category_id)[0]
-    for label, values in zip(
-        by_text_order,
-        [{"category": None}, {"category": None}, {"sentiment": None, "category": wrong}, {"sentiment": None}],
-        strict=False,
-    ):
-        GoldLabel.objects.filter(pk=label.pk).update(**values)
+    first, second, third, fourth, *_both = GoldLabel.objects.order_by("pk")
+    GoldLabel.objects.filter(pk__in=[first.pk, second.pk]).update(category=None)
+    GoldLabel.objects.filter(pk__in=[third.pk, fourth.pk]).update(sentiment=None)
+    wrong = Category.objects.exclude(name=str(third.category))[0]
+    GoldLabel.objects.filter(pk=third.pk).update(category=wrong)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshots.create_snapshot(), make_language_model(server, name="m", family="a"))
         execution.execute_run(run.pk)
