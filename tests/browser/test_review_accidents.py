@@ -60,6 +60,7 @@ def test_expired_session_loses_no_answer(review_page: Page) -> None:
     review_page.keyboard.press("Enter")
     expect(review_page.get_by_role("heading", name="You were signed out")).to_be_visible()
     assert verdicts() == []
+    expect(review_page.get_by_role("button", name="Send now")).to_be_focused()
     review_page.keyboard.press("Enter")
     expect_ticket(review_page, 1)
     decision = Decision.objects.get()
