@@ -19,9 +19,9 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    """A file of 300 tickets."""
+    """A file of 120 tickets."""
     file = tmp_path / "inbox.jsonl"
-    file.write_text("".join(json.dumps({"id": number, "text": f"ticket {number}"}) + "\n" for number in range(300)))
+    file.write_text("".join(json.dumps({"id": number, "text": f"ticket {number}"}) + "\n" for number in range(120)))
     return file
 
 
@@ -48,18 +48,18 @@ def test_a_killed_worker_neither_loses_nor_duplicates_tickets(installation: Inst
         installation.use(server)
         installation.run("import_tickets", str(inbox))
         worker = installation.start("work", "--threads", "2")
-        wait_until(lambda: len(server.requests) > 60)
+        wait_until(lambda: len(server.requests) > 30)
         worker.send_signal(signal.SIGKILL)
         worker.communicate()
         done = installation.query("select count(*) from classifier_prediction")[0][0]
-        assert 0 < done < 300  # type: ignore[operator]
+        assert 0 < done < 120  # type: ignore[operator]
         # Let the dead worker's leases expire.
         installation.query("update classifier_ticket set available_at = '2026-01-01 00:00:00' where state = 'new'")
         worker = installation.start("work", "--threads", "2")
-        wait_until(lambda: installation.states().get("auto_accepted") == 300)
+        wait_until(lambda: installation.states().get("auto_accepted") == 120)
         stop(worker)
-    assert installation.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(300, 300)]
-    assert installation.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(300, 300)]
+    assert installation.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(120, 120)]
+    assert installation.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(120, 120)]
 
 
 def test_two_workers_share_the_tickets(installation: Installation, inbox: Path) -> None:
@@ -67,11 +67,11 @@ def test_two_workers_share_the_tickets(installation: Installation, inbox: Path) 
         installation.use(server)
         installation.run("import_tickets", str(inbox))
         workers = [installation.start("work", "--threads", "2") for _number in range(2)]
-        wait_until(lambda: installation.states().get("auto_accepted") == 300)
+        wait_until(lambda: installation.states().get("auto_accepted") == 120)
         for worker in workers:
             stop(worker)
-        assert len(server.requests) == 300
-    assert installation.query("select count(*) from classifier_prediction") == [(300,)]
+        assert len(server.requests) == 120
+    assert installation.query("select count(*) from classifier_prediction") == [(120,)]
 
 
 def test_a_full_disk_is_reported_and_loses_nothing(installation: Installation, inbox: Path) -> None:
@@ -90,8 +90,8 @@ def test_a_full_disk_is_reported_and_loses_nothing(installation: Installation, i
     assert "Traceback" not in errors
     installation.environment.pop("DJANGO_SETTINGS_MODULE")
     output, _errors = installation.run("import_tickets", str(inbox))
-    assert "300 stored" in output
-    assert installation.states() == {"new": 300}
+    assert "120 stored" in output
+    assert installation.states() == {"new": 120}
 
 
 def free_port() -> int:
@@ -109,27 +109,13 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
-def test_serving_starts_and_stops_everything(installation: Installation, inbox: Path) -> None:
-    port = free_port()
-    with OpenAIServer() as server:
-        installation.use(server)
-        serving = installation.start("serve", "--port", str(port))
-        wait_until(lambda: answers(port))
-        installation.run("import_tickets", str(inbox))
-        wait_until(lambda: installation.states() == {"auto_accepted": 300})
-        _output, errors = installation.run("serve", "--port", str(port), fails=True)
-        assert "choose another --port" in errors
-        serving.send_signal(signal.SIGINT)
-        output, _errors = serving.communicate(timeout=40)
-    assert output.endswith("Stopped.\n")
-    assert not answers(port)
-
-
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_dead_worker_is_restarted(installation: Installation, inbox: Path) -> None:
+def test_serving_starts_everything_restarts_a_dead_worker_and_stops_everything(
+    installation: Installation, inbox: Path
+) -> None:
     port = free_port()
     with OpenAIServer() as server:
         installation.use(server)
@@ -139,10 +125,14 @@ def test_a_dead_worker_is_restarted(installation: Installation, inbox: Path) -> 
             if "work" in Path(f"/proc/{child}/cmdline").read_text().split("\0"):
                 os.kill(child, signal.SIGKILL)
         installation.run("import_tickets", str(inbox))
-        wait_until(lambda: installation.states() == {"auto_accepted": 300})
-        serving.send_signal(signal.SIGTERM)
-        _output, errors = serving.communicate(timeout=40)
+        wait_until(lambda: installation.states() == {"auto_accepted": 120})
+        _output, errors = installation.run("serve", "--port", str(port), fails=True)
+        assert "choose another --port" in errors
+        serving.send_signal(signal.SIGINT)
+        output, errors = serving.communicate(timeout=40)
     assert "The worker process ended unexpectedly and was restarted." in errors
+    assert output.endswith("Stopped.\n")
+    assert not answers(port)
 
 
 def test_no_process_survives_a_killed_supervisor(installation: Installation) -> None:
