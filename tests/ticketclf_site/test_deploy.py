@@ -1,7 +1,11 @@
 """`deploy/` names only settings, commands and ports that exist, and no upgrade breaks code that still runs."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -35,7 +39,8 @@ def kubernetes(kind: str) -> dict[str, dict[str, Any]]:
 
 def pods() -> list[dict[str, Any]]:
     """The pod specifications of all workloads."""
-    workloads = [*kubernetes("Deployment").values(), *kubernetes("Job").values()]
+    jobs = [cron["spec"]["jobTemplate"] for cron in kubernetes("CronJob").values()]
+    workloads = [*kubernetes("Deployment").values(), *kubernetes("Job").values(), *jobs]
     return [workload["spec"]["template"]["spec"] for workload in workloads]
 
 
@@ -48,7 +53,7 @@ def compose() -> dict[str, Any]:
 
 
 def texts() -> str:
-    names = ("*.y*ml", "Dockerfile", ".env.example", "kubernetes/*.yaml")
+    names = ("*.y*ml", "Dockerfile", ".env.example", "kubernetes/*.yaml", "systemd/*")
     return "".join(path.read_text() for name in names for path in DEPLOY.glob(name))
 
 
@@ -71,7 +76,7 @@ def commands() -> Iterator[list[str]]:
 
 
 def test_deploy_sets_only_variables_that_the_settings_read() -> None:
-    named = set(re.findall(r"\b(?:TICKETCLF_[A-Z_]+|DATABASE_URL)\b", texts()))
+    named = set(re.findall(r"(?<!\$)\b(?:TICKETCLF_[A-Z_]+|DATABASE_URL)\b", texts()))
     assert named <= settings_read()
     assert {"DATABASE_URL", "TICKETCLF_SECRET_KEY", "TICKETCLF_ALLOWED_HOSTS"} <= named
 
@@ -153,6 +158,66 @@ def test_compose_starts_new_code_only_once_the_database_is_up_to_date() -> None:
     for name in (file for file in files if file.startswith("./")):
         assert (DEPLOY / name).exists(), name
     assert {file for file in files if not file.startswith("./")} == set(compose()["volumes"])
+
+
+def test_compose_does_not_start_without_its_secrets_and_takes_any_password() -> None:
+    for name in ("web", "worker", "backup"):
+        environment = compose()["services"][name]["environment"]
+        assert ":?" in environment["TICKETCLF_SECRET_KEY"]
+        assert ":?" in environment["PGPASSWORD"]
+        assert "PASSWORD" not in environment["DATABASE_URL"]
+
+
+def test_backups_are_scheduled_and_kept_outside_the_containers() -> None:
+    assert "backups:/backups" in compose()["services"]["backup"]["volumes"]
+    (cron,) = kubernetes("CronJob").values()
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    claims = [
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if len(volume) > 1 and "emptyDir" not in volume
+    ]
+    assert claims == [*kubernetes("PersistentVolumeClaim")]
+
+
+def tool(name: str) -> str:
+    """The path of a program; skips the test if it is not installed."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    return path or pytest.skip(f"no {name} is installed")
+
+
+def test_nginx_takes_its_site(tmp_path: Path) -> None:
+    program = tool("nginx")
+    certificate = ["-nodes", "-subj", "/CN=tickets.example.org", "-keyout", "privkey.pem", "-out", "fullchain.pem"]
+    subprocess.run([tool("openssl"), "req", "-x509", *certificate], cwd=tmp_path, check=True, capture_output=True)
+    site = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    (tmp_path / "site.conf").write_text(site.replace("/etc/letsencrypt/live/tickets.example.org", str(tmp_path)))
+    folders = "".join(
+        f"{name}_temp_path {tmp_path}/{name}; " for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/pid; error_log stderr; events {{}}"
+        f" http {{ access_log off; {folders} include {tmp_path}/site.conf; }}"
+    )
+    checked = subprocess.run([program, "-t", "-p", tmp_path, "-c", "nginx.conf"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_caddy_takes_its_site() -> None:
+    command = [tool("caddy"), "validate", "--config", str(DEPLOY / "proxy" / "Caddyfile"), "--adapter", "caddyfile"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_systemd_takes_its_units(tmp_path: Path) -> None:
+    program = tool("systemd-analyze")
+    for unit in (DEPLOY / "systemd").glob("*.*r*"):
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/ticketclf/.venv/bin/python", sys.executable))
+    units = [
+        tmp_path / name for name in ("ticketclf-web.service", "ticketclf-worker@1.service", "ticketclf-backup.timer")
+    ]
+    checked = subprocess.run([program, "verify", "--man=no", *units], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_files_copied_into_the_image_exist_and_are_not_ignored() -> None:

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -33,7 +34,7 @@ def run_doctor(*options: str) -> tuple[Findings, bool]:
     return {row["check"]: (row["level"], f"{row['summary']} {row['action']}") for row in rows}, failed
 
 
-def test_a_healthy_installation_passes(primary: UseServer, settings: Any) -> None:
+def test_a_healthy_installation_passes(primary: UseServer, admin: User, settings: Any) -> None:
     registry.beat("worker")
     settings.ALLOWED_HOSTS = settings.THIS_MACHINE
     with OpenAIServer() as server:
@@ -44,6 +45,12 @@ def test_a_healthy_installation_passes(primary: UseServer, settings: Any) -> Non
     out = StringIO()
     call_command("doctor", "--offline", stdout=out)
     assert "OK   workers: 1 alive." in out.getvalue()
+
+
+def test_doctor_names_the_command_that_makes_the_first_account(catalogue: None) -> None:
+    level, text = run_doctor("--offline")[0]["accounts"]
+    assert level == "FAIL"
+    assert "manage.py createsuperuser" in text
 
 
 def test_doctor_reports_model_errors_unless_offline(primary: UseServer) -> None:

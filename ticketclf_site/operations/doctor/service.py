@@ -1,7 +1,9 @@
-"""Check the running service: workers, queue, active models, webhooks and help desks."""
+"""Check the running service: accounts, workers, queue, active models, webhooks and help desks."""
 
 from collections.abc import Iterator
 
+from django.contrib.auth.models import User
+from django.db.models import Q
 from django.utils import timezone
 
 from classifier.contract.types import ClassifierError
@@ -17,10 +19,17 @@ MOST_GIVEN_UP = 1_000
 
 
 def check_service(*, offline: bool) -> Iterator[Finding]:
+    yield _accounts()
     yield from _workers()
     yield _queue()
     yield from _models(offline)
     yield from _outgoing()
+
+
+def _accounts() -> Finding:
+    if User.objects.filter(Q(is_superuser=True) | Q(groups__name="Admin"), is_active=True).exists():
+        return ok("accounts", "somebody can manage users.")
+    return fail("accounts", "nobody can manage users.", "Run manage.py createsuperuser.")
 
 
 def _workers() -> Iterator[Finding]:
