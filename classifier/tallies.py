@@ -102,7 +102,8 @@ def _by_model(predictions: QuerySet[Prediction]) -> Counts:
     figures: Any = (
         predictions.order_by()
         .values("language_model")
-        .annotate(classified=Count("pk"), ms=Sum("latency_ms"), **_usage_sums(), **within)
+        .annotate(classified=Count("pk"), repaired=Count("pk", filter=Q(repaired=True)), ms=Sum("latency_ms"))
+        .annotate(**_usage_sums(), **within)
     )
     return {
         (name, str(row["language_model"])): float(row[name] or 0)

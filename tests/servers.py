@@ -1,4 +1,4 @@
-"""A local server that speaks the OpenAI chat protocol, with the faults of real ones.
+"""A local server that speaks the OpenAI chat and decisions protocols, with the faults of real ones.
 
 In a test: `with OpenAIServer(reply) as server:` and ask `server.base_url`. As a process, for measuring:
 `python -m tests.servers --delay 0.2 --rate-limit 0.05`.
@@ -93,6 +93,24 @@ def answer(
     """A valid answer; keyword arguments beyond the four keys are added to the object."""
     values = {"category": category, "sentiment": sentiment, "confidence": confidence, "reasoning": reasoning}
     return say(json.dumps(values | extra))
+
+
+def decision(**shares: dict[str, float] | None) -> Reply:
+    """A decision: by question, the probability of each option, or None for a refusal."""
+    answers = [
+        {"type": "refusal", "name": name}
+        if options is None
+        else {
+            "type": "choice",
+            "name": name,
+            "choice": max(options, key=options.__getitem__),
+            "confidence": max(options.values()),
+            "probabilities": [{"value": value, "probability": share} for value, share in options.items()],
+        }
+        for name, options in shares.items()
+    ]
+    usage = {"input_tokens": 300, "output_tokens": 2, "total_tokens": 302}
+    return raw(json.dumps({"answers": answers, "model": "decider", "usage": usage}).encode())
 
 
 def say(content: str, **changes: Any) -> Reply:
@@ -276,7 +294,7 @@ class OpenAIServer:
         return not cut
 
     def _chosen(self, request: Request) -> Reply:
-        if (request.method, request.path) != ("POST", "/v1/chat/completions"):
+        if (request.method, request.path) not in (("POST", "/v1/chat/completions"), ("POST", "/v1/decisions")):
             return error(404, f"there is no {request.method} {request.path}")
         if self._required_key and request.headers.get("authorization") != f"Bearer {self._required_key}":
             return error(401, "Incorrect API key provided")

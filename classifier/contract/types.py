@@ -113,11 +113,19 @@ class LogProbs:
     sentiment: float | None = None
 
 
+class LabelDistributions(NamedTuple):
+    """A model's probability of each category and each sentiment, by name; each sums to one."""
+
+    category: dict[str, float]
+    sentiment: dict[str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A valid answer: label names from the contract, `confidence` in [0, 1], and one sentence of reasoning.
 
-    `version` is the specialist version that answered, if one did.
+    `version` is the specialist version that answered, if one did; `probabilities` are known where the model gives one
+    for every label.
     """
 
     category: str
@@ -128,6 +136,7 @@ class Answer:
     evidence: Evidence = Evidence()
     version: int | None = None
     logprobs: LogProbs = LogProbs()
+    probabilities: LabelDistributions | None = None
 
 
 class FailureKind(StrEnum):

@@ -10,6 +10,7 @@ from django.conf import settings
 from classifier.contract.types import Classifier, ClassifierError, FailureKind, ProviderFault
 from classifier.embeddings import nearest_examples
 from classifier.inference.backends import build
+from classifier.inference.backends.remote_model import RemoteModel
 from classifier.models import LanguageModel, Provider, SpecialistVersion
 from classifier.models.language_models import Learning
 from classifier.security import ssrf
@@ -27,17 +28,25 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
             return _specialist(language_model)
         case Provider.Kind.CHAT, _:
             return build.chat_model(
-                base_url=language_model.provider.base_url,
-                api_key_env=language_model.provider.api_key_env,
-                model=language_model.name,
+                _remote(language_model),
                 parameters=language_model.parameters(),
-                timeout=language_model.timeout,
-                max_in_flight=language_model.max_in_flight,
                 dialect=language_model.dialect,
                 logprobs=language_model.logprobs,
-                addresses=_addresses,
             )
+        case Provider.Kind.DECISIONS, _:
+            return build.decisions_model(_remote(language_model))
     raise ValueError(f"Unknown kind of backend: {language_model.provider.kind!r}.")
+
+
+def _remote(language_model: LanguageModel) -> RemoteModel:
+    return RemoteModel(
+        base_url=language_model.provider.base_url,
+        name=language_model.name,
+        key_variable=language_model.provider.api_key_env,
+        timeout=language_model.timeout,
+        max_in_flight=language_model.max_in_flight,
+        addresses=_addresses,
+    )
 
 
 def _addresses(host: str, port: int) -> list[str]:

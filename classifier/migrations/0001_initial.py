@@ -361,7 +361,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('name', models.CharField(db_index=True, max_length=80, verbose_name='name')),
-                ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('embedded', 'embedded, runs on this machine')], default='chat', max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('decisions', 'decisions endpoint, gives a probability for each label'), ('embedded', 'embedded, runs on this machine')], default='chat', max_length=20, verbose_name='kind')),
                 ('base_url', models.URLField(blank=True, help_text='Include the version, as in https://api.openai.com/v1.', verbose_name='base URL')),
                 ('api_key_env', models.CharField(blank=True, help_text='Environment variable that holds the key. The key itself is never stored. Empty: no key needed.', max_length=80, validators=[classifier.security.secrets_from_env.validate_variable_name], verbose_name='key variable')),
                 ('daily_budget', models.DecimalField(blank=True, decimal_places=4, help_text='Per UTC day, in the currency of the prices. Once it is spent, tickets wait for the next day. Empty: no limit.', max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='daily budget')),
@@ -467,6 +467,7 @@ class Migration(migrations.Migration):
                 ('words', models.JSONField(default=list, help_text="Start and end of each decisive word in the ticket's text.")),
                 ('category_logprob', models.FloatField(help_text="The model's own log-probability of the label, if known.", null=True)),
                 ('sentiment_logprob', models.FloatField(null=True)),
+                ('probabilities', models.JSONField(default=dict, help_text="By axis, the model's probability of each label by its key; empty if it gives none.")),
                 ('near', models.JSONField(default=list, help_text='Keys of the nearest labelled examples.')),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='classifier.category')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
@@ -483,7 +484,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('embedded', 'embedded, runs on this machine')], default='chat', max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('decisions', 'decisions endpoint, gives a probability for each label'), ('embedded', 'embedded, runs on this machine')], default='chat', max_length=20, verbose_name='kind')),
                 ('base_url', models.URLField(blank=True, help_text='Include the version, as in https://api.openai.com/v1.', verbose_name='base URL')),
                 ('api_key_env', models.CharField(blank=True, help_text='Environment variable that holds the key. The key itself is never stored. Empty: no key needed.', max_length=80, validators=[classifier.security.secrets_from_env.validate_variable_name], verbose_name='key variable')),
                 ('daily_budget', models.DecimalField(blank=True, decimal_places=4, help_text='Per UTC day, in the currency of the prices. Once it is spent, tickets wait for the next day. Empty: no limit.', max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='daily budget')),
@@ -760,7 +761,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-pk'],
-                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('owner__isnull', False), ('state', 'new')), fields=['available_at'], name='ticket_held'), models.Index(condition=models.Q(('state', 'needs_review')), fields=['id'], name='ticket_needs_review'), models.Index(condition=models.Q(('state', 'auto_accepted')), fields=['id'], name='ticket_auto_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['auto_accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
+                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('state', 'needs_review')), fields=['id'], name='ticket_needs_review'), models.Index(condition=models.Q(('state', 'auto_accepted')), fields=['id'], name='ticket_auto_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['auto_accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='ticket_once_per_source'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='ticket_has_text'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'auto_accepted', 'needs_review', 'settled'])), name='ticket_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', False), ('sentiment__isnull', False), ('state', 'settled')), models.Q(models.Q(('state', 'settled'), _negated=True), ('category__isnull', True), ('sentiment__isnull', True)), _connector='OR'), name='ticket_settled_has_label')],
             },
         ),
@@ -804,8 +805,8 @@ class Migration(migrations.Migration):
                 ('random_sample', models.BooleanField(default=False, help_text='Whether it was sampled at random for labelling.')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
-                ('category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
-                ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
+                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
+                ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
                 ('ticket', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.ticket')),
             ],
             options={

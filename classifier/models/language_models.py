@@ -17,6 +17,7 @@ from classifier.security.secrets_from_env import secret_or_empty, validate_varia
 class Provider(models.Model):
     class Kind(models.TextChoices):
         CHAT = "chat", _("OpenAI-compatible endpoint")
+        DECISIONS = "decisions", _("decisions endpoint, gives a probability for each label")
         EMBEDDED = "embedded", _("embedded, runs on this machine")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
@@ -101,7 +102,7 @@ class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
     def with_keys(self) -> "list[LanguageModel]":
         """Models that can answer now: not those without a key, behind a local server, or still untrained."""
         language_models = self.select_related("provider").exclude(
-            provider__kind=Provider.Kind.CHAT, provider__api_key_env=""
+            ~models.Q(provider__kind=Provider.Kind.EMBEDDED), provider__api_key_env=""
         )
         if SpecialistVersion.objects.live_pk() is None:
             language_models = language_models.filter(learning=Learning.NOTHING)

@@ -51,6 +51,9 @@ class Prediction(ModelCall):
     words = models.JSONField(default=list, help_text="Start and end of each decisive word in the ticket's text.")
     category_logprob = models.FloatField(null=True, help_text="The model's own log-probability of the label, if known.")
     sentiment_logprob = models.FloatField(null=True)
+    probabilities = models.JSONField(
+        default=dict, help_text="By axis, the model's probability of each label by its key; empty if it gives none."
+    )
     near = models.JSONField(default=list, help_text="Keys of the nearest labelled examples.")
     version = models.ForeignKey(
         SpecialistVersion,

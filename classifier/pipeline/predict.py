@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Q
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind, ProviderFault
+from classifier.contract.types import Answer, ClassifierError, FailureKind, LabelDistributions, ProviderFault
 from classifier.inference import pauses
 from classifier.inference.ask_models import ask_all
 from classifier.models import (
@@ -69,13 +69,15 @@ def _answers(
 
 
 def give_up(ticket: Ticket, language_model: LanguageModel, version: ContractVersion) -> TicketOutcome:
-    """The unsaved failure of a ticket whose attempts all ended without a result."""
+    """Store a failure for a ticket whose attempts all ended without a result (their worker died)."""
     error = ClassifierError(
         "Every attempt to classify this ticket ended without a result; see the worker's log.",
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
-    return TicketOutcome(ticket, _outcome(ticket, language_model, version, error))
+    failure = _outcome(ticket, language_model, version, error)
+    failure.save()
+    return TicketOutcome(ticket, failure)
 
 
 @transaction.atomic(durable=True)
@@ -170,7 +172,19 @@ def _prediction(answer: Answer, call: dict[str, Any], labels: Labels) -> Predict
         reasoning=answer.reasoning,
         category_logprob=answer.logprobs.category,
         sentiment_logprob=answer.logprobs.sentiment,
+        probabilities=_by_key(answer.probabilities, labels) if answer.probabilities else {},
         words=answer.evidence.word_spans,
         near=answer.evidence.nearest,
         version_id=answer.version,
     )
+
+
+def _by_key(distributions: LabelDistributions, labels: Labels) -> dict[str, dict[str, float]]:
+    """The probabilities by the current keys of the labels, as JSON has them; a merged label adds to its successor."""
+    summed: dict[str, dict[str, float]] = {"category": {}, "sentiment": {}}
+    for axis, shares, keys in zip(summed.values(), distributions, (labels.categories, labels.sentiments), strict=True):
+        for name, share in shares.items():
+            if name in keys:
+                key = str(keys[name])
+                axis[key] = axis.get(key, 0.0) + share
+    return summed

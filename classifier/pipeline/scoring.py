@@ -74,6 +74,13 @@ def _axis_signals(
     )
 
 
+def _own_margin(prediction: Prediction, axis: str, label: int) -> float | None:
+    """The label's lead over the next best one by the model's own probabilities."""
+    shares = dict(prediction.probabilities.get(axis, {}))
+    own = shares.pop(str(label), None)
+    return None if own is None or not shares else own - max(shares.values())
+
+
 @lru_cache(maxsize=3)
 def specialist_predictor(version_pk: int | None) -> SpecialistPredictor:
     """The predictor of this specialist version; None means one that knows only the labels' descriptions."""
@@ -108,10 +115,10 @@ def _signals(
             confidence=prediction.confidence,
             category=_axis_signals(
                 labels.category, row, categories.get(prediction.category_id), prediction.category_logprob, learning
-            ),
+            )._replace(own_margin=_own_margin(prediction, "category", prediction.category_id)),
             sentiment=_axis_signals(
                 labels.sentiment, row, sentiments.get(prediction.sentiment_id), prediction.sentiment_logprob, learning
-            ),
+            )._replace(own_margin=_own_margin(prediction, "sentiment", prediction.sentiment_id)),
             closeness=float(labels.closeness[row]),
             length=len(ticket.text),
             foreign=labels.foreign[row],

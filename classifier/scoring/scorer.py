@@ -18,7 +18,7 @@ from classifier.scoring.signals import AXIS_FEATURES, SHARED_FEATURES, Floats, S
 
 WIDTH = len(AXIS_FEATURES) + len(SHARED_FEATURES) + 1
 """Features of one part of an answer, and a constant."""
-BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
+BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.0, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
 PRECISION = np.array([10.0] * (WIDTH - 1) + [1.0])
 """Prior precision around the built-in weights; lower for the constant, as accuracy differs most."""
 OFFSET_PRECISION = 4.0

@@ -24,7 +24,7 @@ class AxisSignals(NamedTuple):
 
     `agrees` is the specialist's agreement, `words_agree` the words-only model's, `probability` the specialist's for
     the label answered, `margin` its lead over the best rival (negative if a rival leads), and `logprob` the model's
-    own log-probability of the label's tokens.
+    own log-probability of the label. `own_margin` is the model's own lead of the label over the next best one.
     """
 
     agrees: bool | None = None
@@ -32,6 +32,7 @@ class AxisSignals(NamedTuple):
     probability: float | None = None
     margin: float | None = None
     logprob: float | None = None
+    own_margin: float | None = None
 
 
 class Signals(NamedTuple):
@@ -56,7 +57,7 @@ class Signals(NamedTuple):
         return cls(**{**stored, **axes})  # type: ignore[arg-type]  # stored by as_json
 
 
-AXIS_FEATURES = ("agreement", "agreement of words", "probability", "margin", "log-probability")
+AXIS_FEATURES = ("agreement", "agreement of words", "probability", "margin", "log-probability", "own margin")
 SHARED_FEATURES = ("confidence", "closeness", "length", "foreign", "in front")
 
 
@@ -69,6 +70,7 @@ def features(signals: Signals, axis: AxisSignals) -> Floats:
             UNKNOWN if axis.probability is None else _log_odds(axis.probability),
             UNKNOWN if axis.margin is None else axis.margin,
             UNKNOWN if axis.logprob is None else _log_odds(float(np.exp(axis.logprob))),
+            UNKNOWN if axis.own_margin is None else axis.own_margin,
             _log_odds(signals.confidence),
             UNKNOWN if signals.closeness is None else signals.closeness - 0.5,
             float(np.log(max(signals.length, 1) / TYPICAL_LENGTH)),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from classifier import form_recovery
+from classifier import form_recovery, tallies
 from classifier.form_recovery import recoverable
 from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Verdict
 from classifier.models.ticket import TicketPage
@@ -120,13 +120,23 @@ def models(request: HttpRequest) -> HttpResponse:
     today = timezone.now().date()
     spent = dict(Provider.objects.filter(spends__day=today).values_list("pk").annotate(Sum("spends__cost")))
     context = {
-        "language_models": LanguageModel.objects.select_related("provider"),
+        "language_models": _with_repaired_replies(),
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
         "failures": _recent_failures(),
         "latest_failures": LATEST_FAILURES,
         "in_front": _answered_in_front(),
     }
     return render(request, "classifier/models.html", context)
+
+
+def _with_repaired_replies() -> list[tuple[LanguageModel, float, float]]:
+    """Each model, how many of its replies had to be repaired, and how many answers it gave."""
+    totals = tallies.sums()
+    return [
+        (language_model, totals.get(("repaired", key), 0), totals.get(("classified", key), 0))
+        for language_model in LanguageModel.objects.select_related("provider")
+        for key in [str(language_model.pk)]
+    ]
 
 
 def _answered_in_front() -> dict[str, Any] | None:

@@ -148,7 +148,7 @@ def _result(contender: Contender, item: SnapshotItem, answer: Answer | Classifie
     result.answer = f"{answer.category} | {answer.sentiment}"
     result.category_right = grader.category(answer.category, item.category, labels)
     result.sentiment_right = grader.sentiment(answer.sentiment, item.sentiment, labels)
-    result.confidence, result.reasoning = answer.confidence, answer.reasoning
+    result.confidence, result.reasoning, result.repaired = answer.confidence, answer.reasoning, usage.repaired
     return result
 
 
@@ -186,7 +186,8 @@ def _summarize(run: Run, contenders: Sequence[Contender]) -> None:
         if not leases.renew([run]):
             return
         for contender in contenders:
-            contender.figures = metrics.figures(rows[contender.pk])
+            repaired = contender.results.filter(repaired=True).count()
+            contender.figures = metrics.figures(rows[contender.pk]) | {"repaired": repaired}
             contender.save(update_fields=["figures"])
         finished = {"state": Run.State.FINISHED, "finished_at": timezone.now(), "comparisons": comparisons}
         run.still_held.update(**finished)

@@ -114,6 +114,7 @@ class Result(models.Model):
     reasoning = models.TextField(blank=True)
     failure = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in FailureKind], blank=True)
     detail = MessageField(blank=True)
+    repaired = models.BooleanField(default=False, help_text="Whether the reply had to be repaired to be read.")
     latency_ms = models.FloatField()
     cost = models.DecimalField(max_digits=14, decimal_places=8)
 

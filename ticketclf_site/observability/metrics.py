@@ -44,6 +44,8 @@ def _counters(totals: Totals, language_models: dict[str, LanguageModel]) -> Iter
     received.add_metric([], totals.get(("received",), 0))
     yield received
     yield _counter("predictions", "Predictions.", {"classified": []}, totals, language_models)
+    repaired = "Replies of models that had to be repaired to be read."
+    yield _counter("replies_repaired", repaired, {"repaired": []}, totals, language_models)
     yield _counter("failures", "Failed predictions.", {"failed": []}, totals, language_models, "kind")
     tokens = {f"{way}_tokens{of}": [way] for way in ("input", "output") for of in ("", "_of_failures")}
     yield _counter("model_tokens", "Tokens used.", tokens, totals, language_models, "direction")

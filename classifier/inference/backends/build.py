@@ -1,15 +1,16 @@
 """Builds and caches the backends. A new kind of backend is one file here and one case in `registry`."""
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from classifier.contract.types import Classifier, ClassifierError, Dialect, FailureKind, ProviderFault
+from classifier.inference.backends.remote_model import RemoteModel
 from classifier.security.secrets_from_env import secret_or_empty
 
 if TYPE_CHECKING:
-    from classifier.inference.backends.connections import Resolver
     from classifier.inference.backends.embedded import LoadedVersion
     from classifier.inference.backends.endpoint import Endpoint
 
@@ -41,54 +42,34 @@ def _embedded(encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | N
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
 
 
-def chat_model(
-    *,
-    base_url: str,
-    api_key_env: str,
-    model: str,
-    parameters: dict[str, Any],
-    timeout: float,
-    max_in_flight: int,
-    dialect: Dialect,
-    logprobs: bool,
-    addresses: "Resolver",
-) -> Classifier:
-    """A model behind an OpenAI-compatible URL, one object per process. `addresses` resolves its host to allowed
-    addresses. Raises ProviderFault if the key is missing.
-    """
-    api_key = secret_or_empty(api_key_env)
-    if api_key_env and not api_key:
+def chat_model(model: RemoteModel, *, parameters: dict[str, Any], dialect: Dialect, logprobs: bool) -> Classifier:
+    """A model behind the OpenAI chat protocol, one object per process. Raises ProviderFault if the key is missing."""
+    with _building:
+        return _chat(_endpoint(_with_key(model)), json.dumps(parameters, sort_keys=True), dialect, logprobs)
+
+
+def decisions_model(model: RemoteModel) -> Classifier:
+    """A model behind the decisions protocol, one object per process. Raises ProviderFault if the key is missing."""
+    with _building:
+        return _decisions(_endpoint(_with_key(model)))
+
+
+def _with_key(model: RemoteModel) -> RemoteModel:
+    key = secret_or_empty(model.key_variable)
+    if model.key_variable and not key:
         raise ProviderFault(
-            f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
+            f"The environment variable {model.key_variable} is not set; {model.name} cannot be asked without it.",
             kind=FailureKind.NO_KEY,
         )
-    with _building:
-        endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)
-        return _chat(endpoint, json.dumps(parameters, sort_keys=True), dialect, logprobs)
+    return replace(model, key=key)
 
 
 @lru_cache(maxsize=64)
-def _endpoint(
-    base_url: str,
-    api_key: str,
-    api_key_env: str,
-    model: str,
-    timeout: float,
-    max_in_flight: int,
-    addresses: "Resolver",
-) -> "Endpoint":
+def _endpoint(model: RemoteModel) -> "Endpoint":
     """Shared by all classifiers of a model, so that they share one limit on requests in flight."""
     from classifier.inference.backends.endpoint import Endpoint
 
-    return Endpoint(
-        base_url=base_url,
-        api_key=api_key,
-        api_key_env=api_key_env,
-        model=model,
-        timeout=timeout,
-        max_in_flight=max_in_flight,
-        addresses=addresses,
-    )
+    return Endpoint(model)
 
 
 @lru_cache(maxsize=64)
@@ -96,3 +77,10 @@ def _chat(endpoint: "Endpoint", parameters: str, dialect: Dialect, logprobs: boo
     from classifier.inference.backends.chat import ChatClassifier
 
     return ChatClassifier(endpoint, parameters=json.loads(parameters), dialect=dialect, logprobs=logprobs)
+
+
+@lru_cache(maxsize=64)
+def _decisions(endpoint: "Endpoint") -> Classifier:
+    from classifier.inference.backends.decisions import DecisionsClassifier
+
+    return DecisionsClassifier(endpoint)

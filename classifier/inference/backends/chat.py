@@ -98,7 +98,7 @@ class ChatClassifier(RemoteClassifier):
         known = self._dialect
         mode = dialect.json_mode if known.json_mode == JsonMode.UNKNOWN else known.json_mode
         if more := dialect.unsupported - known.unsupported:
-            logger.warning("%s doesn't support %s.", self._endpoint.model, ", ".join(sorted(more)))
+            logger.warning("%s doesn't support %s.", self._endpoint.model.name, ", ".join(sorted(more)))
         self._dialect = Dialect(json_mode=mode, unsupported=known.unsupported | dialect.unsupported)
         return self._dialect
 

@@ -1,7 +1,7 @@
 """HTTP connections to endpoints, limited to allowed addresses and to replies of bounded size."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 
 import httpcore2
@@ -9,12 +9,10 @@ import httpx2
 import openai
 
 from classifier.contract.types import ClassifierError, FailureKind
+from classifier.inference.backends.remote_model import Resolver
 
 LONGEST_REPLY = 1_048_576
 """Bytes of a reply that are read, headers aside."""
-
-Resolver = Callable[[str, int], list[str]]
-"""Of a host and a port: where a connection may go. Raises OSError where there is nothing, and whatever refuses."""
 
 
 class GuardedNetwork(httpcore2.AsyncNetworkBackend):

@@ -15,8 +15,8 @@ from classifier.inference.backends import connections, faults
 from classifier.inference.backends.circuit_breaker import Breaker
 from classifier.inference.backends.completion import Completion, ErrorReply, read_completion
 from classifier.inference.backends.decision import Decision, read_decision
-from classifier.inference.backends.faults import Asked
 from classifier.inference.backends.head_start import HeadStart
+from classifier.inference.backends.remote_model import RemoteModel
 
 T = TypeVar("T")
 
@@ -33,30 +33,18 @@ Create = Callable[..., Awaitable[Any]]
 
 
 class Endpoint:
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        api_key: str,
-        api_key_env: str,
-        model: str,
-        timeout: float,
-        max_in_flight: int,
-        addresses: connections.Resolver,
-    ) -> None:
+    def __init__(self, model: RemoteModel) -> None:
         self.model = model
-        self._asked = Asked(model, base_url, api_key_env, api_key)
-        self._timeout = timeout
-        self._slots = asyncio.Semaphore(max_in_flight)
+        self._slots = asyncio.Semaphore(model.max_in_flight)
         self._head_start = HeadStart()
         self._breaker = Breaker()
         # The SDK refuses an empty key; servers without keys ignore this one.
         self._client = openai.AsyncOpenAI(
-            base_url=base_url,
-            api_key=api_key or "none",
-            timeout=timeout,
+            base_url=model.base_url,
+            api_key=model.key or "none",
+            timeout=model.timeout,
             max_retries=0,
-            http_client=connections.http_client(addresses),
+            http_client=connections.http_client(model.addresses),
         )
 
     @property
@@ -99,7 +87,7 @@ class Endpoint:
     def _check_breaker(self) -> None:
         if wait := self._breaker.wait():
             raise ClassifierError(
-                f"{self.model} keeps failing and is paused for {wait:.0f} s.",
+                f"{self.model.name} keeps failing and is paused for {wait:.0f} s.",
                 kind=FailureKind.UNREACHABLE,
                 retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
             )
@@ -109,8 +97,8 @@ class Endpoint:
     ) -> tuple[T, Usage]:
         begun = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await create(model=self.model, **parameters)
+            async with asyncio.timeout(self.model.timeout):
+                response = await create(model=self.model.name, **parameters)
             answer, usage = read(response.content)
         except (openai.OpenAIError, ErrorReply, TimeoutError, *_MALFORMED_REPLY) as fault:
             error = self._classifier_error(fault)
@@ -126,25 +114,25 @@ class Endpoint:
         match fault:
             case openai.APITimeoutError() | TimeoutError():
                 return ClassifierError(
-                    f"{self.model} did not answer within {self._timeout:g} s.", kind=FailureKind.TIMEOUT
+                    f"{self.model.name} did not answer within {self.model.timeout:g} s.", kind=FailureKind.TIMEOUT
                 )
             case openai.APIConnectionError(__cause__=ClassifierError() as refused):
                 return refused
             case openai.APIConnectionError():
                 return self._connection_error(fault)
             case openai.APIStatusError():
-                return faults.status_error(self._asked, fault.status_code, fault.body, fault.response.headers)
+                return faults.status_error(self.model, fault.status_code, fault.body, fault.response.headers)
             case ErrorReply():
-                return faults.status_error(self._asked, fault.status, fault.body, {})
+                return faults.status_error(self.model, fault.status, fault.body, {})
         return ClassifierError(
-            f"{self._asked.base_url} answered, but not in the OpenAI protocol. "
+            f"{self.model.base_url} answered, but not in the OpenAI protocol. "
             "Check that the URL ends with the version.",
             kind=FailureKind.FOREIGN_REPLY,
         )
 
     def _connection_error(self, fault: openai.APIConnectionError) -> ClassifierError:
         cause = fault.__cause__ or fault
-        message = f"No connection to {self._asked.base_url} ({cause}). Check the URL and the network."
+        message = f"No connection to {self.model.base_url} ({cause}). Check the URL and the network."
         if isinstance(cause, httpx2.ConnectError):
             return ProviderFault(message, kind=FailureKind.UNREACHABLE, words=str(cause), permanent=False)
         return ClassifierError(message, kind=FailureKind.UNREACHABLE)

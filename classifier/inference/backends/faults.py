@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from classifier.contract.types import ClassifierError, FailureKind, ProviderFault
 from classifier.inference.backends.dialects import is_about_a_feature
+from classifier.inference.backends.remote_model import RemoteModel
 from classifier.retry_after import Headers, retry_after
 
 LONGEST_WORDS = 300
@@ -28,28 +29,19 @@ _HINTS = {
 }
 
 
-class Asked(NamedTuple):
-    """Whom a request went to; `key` is never shown."""
-
-    model: str
-    base_url: str
-    key_variable: str
-    key: str
-
-
-def status_error(asked: Asked, status: int, body: Any, headers: Headers) -> ClassifierError:
+def status_error(model: RemoteModel, status: int, body: Any, headers: Headers) -> ClassifierError:
     """The error for a reply with this status, or for a reply of status 200 whose body says that it is an error."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
-    words, names = _words(asked, error), _names(error)
+    words, names = _words(model, error), _names(error)
     if names & _FLAGGED or _is_flagged(error):
         return ClassifierError(f"{status}: {words}", kind=FailureKind.REFUSED, permanent=True)
     refuses_feature = status in (403, 404, 501) and is_about_a_feature(words)
     if not refuses_feature and (kind := _provider_fault(status, names, words)):
-        return ProviderFault(f"{status}: {_hint(asked, kind)} {words}".strip(), kind=kind, words=words)
+        return ProviderFault(f"{status}: {_hint(model, kind)} {words}".strip(), kind=kind, words=words)
     if 300 <= status < 400:
         where = str(headers.get("location") or "")[:LONGEST_WORDS]
         return ProviderFault(
-            f"{asked.base_url} redirects to {where or 'another address'}; enter the address that answers itself.",
+            f"{model.base_url} redirects to {where or 'another address'}; enter the address that answers itself.",
             kind=FailureKind.UNREACHABLE,
             words=where,
         )
@@ -71,10 +63,10 @@ def _provider_fault(status: int, names: set[str], words: str) -> FailureKind | N
     return None
 
 
-def _hint(asked: Asked, kind: FailureKind) -> str:
+def _hint(model: RemoteModel, kind: FailureKind) -> str:
     if kind == FailureKind.UNAUTHORIZED:
-        where = f"the key in {asked.key_variable}" if asked.key_variable else "the provider's key variable"
-        return f"{asked.model} refused the request; check {where}."
+        where = f"the key in {model.key_variable}" if model.key_variable else "the provider's key variable"
+        return f"{model.name} refused the request; check {where}."
     return _HINTS[kind]
 
 
@@ -94,10 +86,10 @@ def _is_flagged(error: Any) -> bool:
     return isinstance(metadata, Mapping) and "flagged_input" in metadata
 
 
-def _words(asked: Asked, error: Any) -> str:
+def _words(model: RemoteModel, error: Any) -> str:
     """The endpoint's own message on one line of limited length, without the key that some endpoints quote."""
     message = error
     if isinstance(error, Mapping):
         message = next((error[name] for name in ("message", "msg", "detail", "code") if error.get(name)), error)
     line = " ".join(str(message or "").split())
-    return (line.replace(asked.key, "[key]") if asked.key else line)[:LONGEST_WORDS]
+    return (line.replace(model.key, "[key]") if model.key else line)[:LONGEST_WORDS]

@@ -17,8 +17,7 @@ Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 class Format(NamedTuple):
     """An export format.
 
-    One `for_training` leaves out the benchmark side, unless there is no other, and records that lack a label.
-    `package` names an optional dependency.
+    `training_only` leaves the benchmark side out, unless there is no other. `package` names an optional dependency.
     """
 
     name: str
@@ -26,7 +25,7 @@ class Format(NamedTuple):
     suffix: str
     media_type: str
     stream: Stream
-    for_training: bool = False
+    training_only: bool = False
     package: str = ""
 
     @property
@@ -66,7 +65,7 @@ FORMATS: Mapping[str, Format] = {
             ".openai.jsonl",
             _LINES,
             _lazy_stream("openai_chat"),
-            for_training=True,
+            training_only=True,
         ),
         Format(
             "labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _lazy_stream("labelstudio")

@@ -26,8 +26,8 @@ from tests.classifier.scoring.test_signals import SIGNALS
 pytestmark = pytest.mark.once
 
 TRUTH = ScorerWeights(
-    category=np.array([0.9, 0.2, 0.4, 1.0, 0.0, 0.3, 1.5, -0.4, -0.5, 0.6, -0.3]),
-    sentiment=np.array([0.1, 0.0, 0.6, 0.5, 0.5, 0.2, 0.0, 0.3, -1.5, 0.0, 0.8]),
+    category=np.array([0.9, 0.2, 0.4, 1.0, 0.0, 0.0, 0.3, 1.5, -0.4, -0.5, 0.6, -0.3]),
+    sentiment=np.array([0.1, 0.0, 0.6, 0.5, 0.5, 0.0, 0.2, 0.0, 0.3, -1.5, 0.0, 0.8]),
     offsets={1: 1.5, 2: -1.5, 3: 0.0},
     both=np.array([1.0, 0.0]),
 )

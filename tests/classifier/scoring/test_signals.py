@@ -29,6 +29,7 @@ AXES = st.builds(
     probability=st.none() | SHARES,
     margin=st.none() | st.floats(-1, 1),
     logprob=st.none() | st.floats(-20, 0),
+    own_margin=st.none() | st.floats(-1, 1),
 )
 SIGNALS = st.builds(
     Signals,
@@ -81,6 +82,7 @@ def test_middle_values_are_neutral() -> None:
         (AxisSignals(probability=0.9), "probability"),
         (AxisSignals(margin=0.3), "margin"),
         (AxisSignals(logprob=-0.1), "log-probability"),
+        (AxisSignals(own_margin=0.4), "own margin"),
     ],
 )
 def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: AxisSignals, name: str) -> None:
