@@ -69,5 +69,11 @@ class MailServer:
             unseen = set(box.uids("UNSEEN"))
             return [uid not in unseen for uid in box.uids("ALL")]
 
+    def flagged(self) -> list[bool]:
+        """Whether each message is flagged, in order."""
+        with self.open() as box:
+            flagged = set(box.uids("FLAGGED"))
+            return [uid in flagged for uid in box.uids("ALL")]
+
     def open(self) -> Any:
         return MailBoxUnencrypted("127.0.0.1", self.port, timeout=5).login(USER, PASSWORD)

@@ -124,7 +124,7 @@ class MailboxForm(forms.ModelForm):
 class MailboxAdmin(HistoryAdmin):
     form = MailboxForm
     list_display = ("name", "active", "password", "checked_at", "error", "stored", "skipped")
-    fields = ("name", "slug", "host", "port", "security", "user", "password_env", "folder", "active")
+    fields = ("name", "slug", "host", "port", "security", "user", "password_env", "folder", "skip_bulk", "active")
     actions = ("check_now",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> tuple[str, ...]:

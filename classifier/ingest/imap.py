@@ -51,5 +51,8 @@ class ImapFolder(BaseMailBox):
         _status, parts = self.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{max_bytes}>)")
         return next((part[1] for part in parts if isinstance(part, tuple)), b"")
 
+    def flag_skipped(self, uids: Sequence[str]) -> None:
+        self.flag(uids, MailMessageFlags.FLAGGED, True)
+
     def mark_read(self, uids: Sequence[str]) -> None:
         self.flag(uids, MailMessageFlags.SEEN, True)

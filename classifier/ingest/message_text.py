@@ -1,8 +1,7 @@
-"""Extracts the text that a customer wrote from HTML and quoted replies. Pure."""
+"""Turns HTML into text, and a subject and body into one. Pure."""
 
 import re
 
-import quotequail
 from lxml import etree
 
 _PARAGRAPHS = {"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"}
@@ -22,13 +21,6 @@ _ELEMENT = re.compile(
 )
 _HTML_BREAK = re.compile(r"<br\s{0,9}/?>|</p>|</div>", re.IGNORECASE)
 _SEARCHED = 100_000
-
-# Quotes are searched for within these limits, since crafted lines would take long.
-_MAX_QUOTE_LINES = 1_000
-_MAX_LINE_LENGTH = 300
-_REPLY_HEADERS = {"from", "date", "subject"}
-_FORWARDED = "forward|weitergeleitet|weiterleitung|transféré|réexpédié|reenviado|doorgestuurd|vidarebefordra|пересыла"
-_FORWARD = re.compile(rf"^-.*(?:{_FORWARDED})|^[^:]*(?:{_FORWARDED})[^:]*:$", re.IGNORECASE | re.MULTILINE)
 
 
 def html_to_text(html: str) -> str:
@@ -59,17 +51,6 @@ def tidy_lines(text: str) -> str:
     """Strip each line, and collapse runs of empty lines."""
     lines = "\n".join(line.strip() for line in text.replace("\r\n", "\n").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
-
-
-def without_quoted_reply(text: str) -> str:
-    """Remove the quoted message from a reply; the whole text if nothing else is left.
-
-    Text above, between and below quoted lines stays, and so do forwarded messages.
-    """
-    text = tidy_lines(text)
-    lines = text.split("\n")
-    unquoted = [line for line in _around_quote(lines) if not line.startswith(">")]
-    return tidy_lines("\n".join(unquoted)) or text
 
 
 def with_subject(subject: str, body: str) -> str:
@@ -136,19 +117,3 @@ class _TextBuilder:
 def _is_quote(element: etree._Element) -> bool:
     """Mail programs also indent with a blockquote; those have neither mark."""
     return element.tag == "blockquote" and (element.get("type") == "cite" or "quote" in element.get("class", ""))
-
-
-def _around_quote(lines: list[str]) -> list[str]:
-    """The lines above and below the quoted message; all lines unless it is certain that there is one."""
-    searched = [line[:_MAX_LINE_LENGTH] for line in lines[:_MAX_QUOTE_LINES]]
-    quote = quotequail.unwrap("\n".join(searched)) or {}
-    above, below = _line_count(quote.get("text_top", "")), _line_count(quote.get("text_bottom", ""))
-    if any(line.startswith(">") for line in searched[above:]) and quote:
-        return [*lines[:above], *lines[len(searched) - below :]]
-    separator = "\n".join(lines[max(above - 1, 0) : above + 3])
-    is_reply = quote.keys() >= _REPLY_HEADERS and not _FORWARD.search(separator)
-    return lines[:above] if is_reply else lines
-
-
-def _line_count(text: str) -> int:
-    return text.count("\n") + 1 if text else 0

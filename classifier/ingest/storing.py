@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from classifier.leases import leases
-from classifier.models import Ticket
+from classifier.models import Ticket, WholeMessage
 from classifier.text import LONGEST_TICKET, storable
 
 INTERACTIVE_MAX = 20
@@ -46,8 +46,9 @@ class TextConflict(Exception):
 
 
 def store(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
-    """Store rows (keyword arguments of Ticket) that are not stored yet; returns a result per row, in order.
+    """Store rows that are not stored yet; returns a result per row, in order.
 
+    A row has keyword arguments of Ticket and may have the `whole_message`, where the text leaves out parts of it.
     With `claimed` the caller holds the lease on the new tickets to classify them itself, and nothing is stored if a row
     exists with a different text. Raises TextConflict.
     """
@@ -67,13 +68,17 @@ def _store(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
         state |= leases.granted() | {"attempts": 1}
     tickets = _existing(rows)
     new: list[Ticket] = []
+    wholes: list[WholeMessage] = []
     results = []
     for row in rows:
         key, text = (row["source"], row.get("external_id")), storable(row["text"])
         existing = tickets.get(key) if key[1] else None
-        ticket = existing or Ticket(**row | state | {"text": text})
+        whole = row.get("whole_message", "")
+        fields = {name: value for name, value in row.items() if name != "whole_message"}
+        ticket = existing or Ticket(**fields | state | {"text": text})
         if not existing:
             new.append(ticket)
+            wholes += [WholeMessage(ticket=ticket, text=whole)] if whole else []
             if key[1]:
                 tickets[key] = ticket
         results.append(IngestResult(ticket, created=not existing, same_text=ticket.text == text))
@@ -81,6 +86,7 @@ def _store(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
         raise TextConflict(conflicts)
     # Always in the same order, so that two writers of the same tickets cannot deadlock.
     Ticket.objects.bulk_create(sorted(new, key=lambda ticket: (ticket.source, ticket.external_id or "")))
+    WholeMessage.objects.bulk_create(wholes)
     return results
 
 

@@ -132,11 +132,12 @@ class Migration(migrations.Migration):
                 ('user', models.CharField(max_length=200, verbose_name='user')),
                 ('password_env', models.CharField(help_text='Environment variable that holds the password. The password itself is never stored.', max_length=80, validators=[classifier.security.secrets_from_env.validate_variable_name], verbose_name='password variable')),
                 ('folder', models.CharField(default='INBOX', max_length=200, verbose_name='folder')),
+                ('skip_bulk', models.BooleanField(default=False, help_text='Mail that a list or a newsletter sends. Leave it off if the support address is a group.', verbose_name='skip bulk mail')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('checked_at', models.DateTimeField(editable=False, null=True, verbose_name='last checked')),
                 ('error', models.CharField(blank=True, editable=False, max_length=300, verbose_name='error')),
                 ('stored', models.PositiveBigIntegerField(default=0, editable=False, verbose_name='messages stored')),
-                ('skipped', models.PositiveBigIntegerField(default=0, editable=False, help_text='Automatic replies, bounces and empty messages.', verbose_name='messages skipped')),
+                ('skipped', models.PositiveBigIntegerField(default=0, editable=False, help_text='Automatic replies, bounces and empty messages. They are flagged in the mailbox.', verbose_name='messages skipped')),
             ],
             options={
                 'verbose_name': 'mailbox',
@@ -341,6 +342,7 @@ class Migration(migrations.Migration):
                 ('user', models.CharField(max_length=200, verbose_name='user')),
                 ('password_env', models.CharField(help_text='Environment variable that holds the password. The password itself is never stored.', max_length=80, validators=[classifier.security.secrets_from_env.validate_variable_name], verbose_name='password variable')),
                 ('folder', models.CharField(default='INBOX', max_length=200, verbose_name='folder')),
+                ('skip_bulk', models.BooleanField(default=False, help_text='Mail that a list or a newsletter sends. Leave it off if the support address is a group.', verbose_name='skip bulk mail')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -769,6 +771,13 @@ class Migration(migrations.Migration):
             model_name='prediction',
             name='ticket',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='classifier.ticket'),
+        ),
+        migrations.CreateModel(
+            name='WholeMessage',
+            fields=[
+                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='whole_message', serialize=False, to='classifier.ticket')),
+                ('text', classifier.models.ticket.MessageField(verbose_name='whole message')),
+            ],
         ),
         migrations.CreateModel(
             name='Failure',

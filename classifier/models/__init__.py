@@ -19,5 +19,5 @@ from classifier.models.scoring import Score, Scorer
 from classifier.models.specialist import Encoding, Example, SpecialistVersion, Vector
 from classifier.models.tally import Tally, TallyProgress
 from classifier.models.taxonomy import Category, Sentiment
-from classifier.models.ticket import Ticket
+from classifier.models.ticket import Ticket, WholeMessage
 from classifier.models.verdict import Reason, Verdict

@@ -41,12 +41,20 @@ class Mailbox(Leasable):
         help_text=_("Environment variable that holds the password. The password itself is never stored."),
     )
     folder = models.CharField(_("folder"), max_length=200, default="INBOX")
+    skip_bulk = models.BooleanField(
+        _("skip bulk mail"),
+        default=False,
+        help_text=_("Mail that a list or a newsletter sends. Leave it off if the support address is a group."),
+    )
     active = models.BooleanField(_("active"), default=True)
     checked_at = models.DateTimeField(_("last checked"), null=True, editable=False)
     error = models.CharField(_("error"), max_length=300, blank=True, editable=False)
     stored = models.PositiveBigIntegerField(_("messages stored"), default=0, editable=False)
     skipped = models.PositiveBigIntegerField(
-        _("messages skipped"), default=0, editable=False, help_text=_("Automatic replies, bounces and empty messages.")
+        _("messages skipped"),
+        default=0,
+        editable=False,
+        help_text=_("Automatic replies, bounces and empty messages. They are flagged in the mailbox."),
     )
 
     objects = MailboxQuerySet.as_manager()

@@ -197,5 +197,15 @@ class Ticket(Leasable):
         return excerpt(self.text, length)
 
 
+class WholeMessage(models.Model):
+    """The whole message of a ticket whose `text` leaves out a quoted thread or a signature."""
+
+    ticket = models.OneToOneField(Ticket, models.CASCADE, primary_key=True, related_name="whole_message")
+    text = MessageField(_("whole message"))
+
+    def __str__(self) -> str:
+        return str(self.ticket_id)
+
+
 def _announce(ticket_pks: Sequence[int], bulk: bool) -> None:
     tickets_arrived.send(Ticket, ticket_pks=list(ticket_pks), bulk=bulk)

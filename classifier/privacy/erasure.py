@@ -19,7 +19,18 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from classifier.database.batches import chunked
-from classifier.models import AuditDraw, Erasure, Event, Example, Failure, Prediction, SpecialistVersion, Ticket, Vector
+from classifier.models import (
+    AuditDraw,
+    Erasure,
+    Event,
+    Example,
+    Failure,
+    Prediction,
+    SpecialistVersion,
+    Ticket,
+    Vector,
+    WholeMessage,
+)
 from classifier.models.specialist import text_digest
 from classifier.models.ticket import TicketQuerySet
 from classifier.privacy import traces
@@ -105,6 +116,7 @@ def redact_tickets(tickets: Sequence[Ticket], redaction: Redaction) -> None:
     """Redact these tickets, but keep their rows."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
     redact_columns(rows, redaction, "text")
+    redact_columns(WholeMessage.objects.filter(ticket__in=tickets), redaction, "text")
     rows.update(customer="", external_id=None, erased_at=None if redaction.masks else timezone.now())
 
 

@@ -97,7 +97,8 @@ def _recovered_input(request: HttpRequest) -> dict[str, Any]:
 @require_GET
 @permission_required("classifier.view_ticket", raise_exception=True)
 def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    ticket = get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk)
+    ticket = get_object_or_404(with_current_verdicts(Ticket.objects.select_related("whole_message")), pk=pk)
+    message = getattr(ticket, "whole_message", None)
     whole = "whole" in request.GET or len(ticket.text) <= SHOWN_CHARACTERS
     events = visible_history(ticket)
     explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
@@ -106,6 +107,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "status": TicketStatus.for_ticket(ticket),
         "text": ticket.text if whole else ticket.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(ticket.text) - SHOWN_CHARACTERS,
+        "whole_message": message.text if message and whole else message and message.text[:SHOWN_CHARACTERS],
         "highlighted": prediction_evidence.highlighted_prediction(ticket),
         "history": prediction_evidence.events_with_evidence(ticket, events),
         "why": verdict_explanation.explain_verdict(ticket) if explains else None,

@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from classifier.models import Prediction, Ticket, Verdict
+from classifier.models import Prediction, Ticket, Verdict, WholeMessage
 from review.duplicates.incidents import FEWEST
 from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
@@ -87,6 +87,12 @@ class Card:
     @property
     def text(self) -> str:
         return self.ticket.text[:DISPLAYED_CHARACTERS]
+
+    @property
+    def whole_message(self) -> str:
+        """The start of the message with its quoted thread and signature; empty if the text has all of it."""
+        whole: WholeMessage | None = self.ticket._state.fields_cache.get("whole_message")
+        return whole.text[:DISPLAYED_CHARACTERS] if whole else ""
 
     @property
     def text_lang(self) -> str:

@@ -7,9 +7,11 @@ import json
 from typing import Any, NamedTuple
 
 from classifier.database.sql import columns, fetch_objects, fetch_rows
-from classifier.models import Epoch, Failure, LanguageModel, Prediction, Score, Ticket, Verdict
+from classifier.models import Epoch, Failure, LanguageModel, Prediction, Score, Ticket, Verdict, WholeMessage
 
-_TICKET = "SELECT {columns} FROM classifier_ticket WHERE id = %s"
+_TICKET = """
+SELECT {columns}, (SELECT w.text FROM classifier_wholemessage w WHERE w.ticket_id = classifier_ticket.id)
+FROM classifier_ticket WHERE id = %s"""
 
 _VERDICT = """
 SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
@@ -73,8 +75,10 @@ class Duplicates(NamedTuple):
 
 
 def fetch_ticket(pk: int) -> Ticket:
-    """Raises Ticket.DoesNotExist."""
-    for ticket, _nothing in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
+    """The ticket, with its whole message if there is one. Raises Ticket.DoesNotExist."""
+    for ticket, (whole,) in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
+        if whole:
+            ticket.whole_message = WholeMessage(ticket=ticket, text=whole)
         return ticket
     raise Ticket.DoesNotExist
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils import timezone
-
-from classifier.ingest import message_text, storing
+from classifier.ingest import message_text, quotes, storing
+from classifier.ingest.moments import received_or_now
 from classifier.integrations.helpdesks.base import InboundMessage, NotAnEvent
 from classifier.integrations.helpdesks.registry import ADAPTERS
 from classifier.models import HelpDesk, Ticket
-from classifier.text import LONGEST_TICKET, storable
+from classifier.text import storable
 
 
 def store_event(help_desk: HelpDesk, payload: Any) -> bool:
@@ -25,18 +24,18 @@ def store_event(help_desk: HelpDesk, payload: Any) -> bool:
 
 
 def _ticket_values(message: InboundMessage) -> dict[str, Any] | None:
-    """Keyword arguments of Ticket, shortened to fit its fields; None if the message is empty."""
-    body = message_text.html_to_text(message.body) if message.is_html else message_text.tidy_lines(message.body)
-    text = message_text.with_subject(message.subject, body)[:LONGEST_TICKET]
+    """A row to store, shortened to fit the fields of a ticket; None if the message is empty."""
+    body = message_text.html_to_text(message.body) if message.is_html else message_text.plain_text(message.body)
+    texts = quotes.ticket_texts(message.subject, body)
     if len(message.external_id) > _max_length("external_id"):
         raise NotAnEvent("the ticket's id is too long")
-    if not text.strip():
+    if not texts["text"].strip():
         return None
     names = ("customer", "channel", "language")
     return {
+        **texts,
         "external_id": storable(message.external_id),
-        "text": text,
-        "received_at": message.received_at or timezone.now(),
+        "received_at": received_or_now(message.received_at),
         **{name: storable(getattr(message, name))[: _max_length(name)] for name in names},
     }
 

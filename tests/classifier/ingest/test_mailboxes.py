@@ -17,7 +17,8 @@ from classifier import tasks
 from classifier.ingest import mailboxes, storing
 from classifier.ingest.imap import ImapFolder
 from classifier.leases import leases
-from classifier.models import Mailbox, Ticket
+from classifier.models import Mailbox, Ticket, WholeMessage
+from classifier.privacy import erasure
 from tests.mail_server import PASSWORD, USER, MailServer
 from tests.stalling import is_untouched, overtake
 
@@ -131,27 +132,57 @@ def test_messages_beyond_the_limit_are_left_for_the_next_fetch(
 AUTOMATIC = [
     {"Auto_Submitted": "auto-replied; owner-email=x"},
     {"Auto_Submitted": "Auto-Generated"},
-    {"Precedence": "Bulk"},
-    {"Precedence": "list"},
+    {"Auto_Submitted": "auto-generated", "Reply_To": "noreply@shop.example"},
+    {"X_Autoreply": "yes"},
+    {"Precedence": "auto_reply"},
     {"Return_Path": "<>"},
 ]
 
 
 @pytest.mark.parametrize("headers", AUTOMATIC, ids=str)
-def test_automatic_messages_make_no_tickets_and_are_counted(
+def test_automatic_messages_make_no_tickets_and_are_counted_and_flagged(
     server: MailServer, mailbox: Mailbox, headers: dict[str, str]
 ) -> None:
+    server.deliver(message(**headers), message(name="two"))
+    fetch()
+    assert [ticket.external_id for ticket in Ticket.objects.all()] == ["<two@example.com>"]
+    assert refreshed(mailbox).skipped == 1
+    assert server.seen() == [True, True]
+    assert server.flagged() == [True, False]
+
+
+@pytest.mark.parametrize("headers", [{"Precedence": "list", "List_ID": "<help.example.com>"}, {"Precedence": "bulk"}])
+def test_mail_through_a_group_becomes_a_ticket_unless_the_mailbox_skips_bulk_mail(
+    server: MailServer, headers: dict[str, str]
+) -> None:
+    make_mailbox(server)
     server.deliver(message(**headers))
     fetch()
-    assert not Ticket.objects.exists()
-    assert refreshed(mailbox).skipped == 1
-    assert server.seen() == [True]
+    assert Ticket.objects.count() == 1
+    Mailbox.objects.update(skip_bulk=True)
+    server.deliver(message(name="two", **headers))
+    fetch()
+    assert Ticket.objects.count() == 1
+    assert server.flagged() == [False, True]
 
 
 def parsed(made: EmailMessage | bytes) -> dict[str, Any]:
-    row = mailboxes.ticket_fields(made if isinstance(made, bytes) else made.as_bytes())
-    assert row
-    return row
+    return mailboxes.ticket_fields(made if isinstance(made, bytes) else made.as_bytes())
+
+
+CUSTOMERS = [
+    ({"From": "form <noreply@shop.example>", "Auto-Submitted": "auto-generated"}, "ann@example.com"),
+    ({"From": "do-not-reply@shop.example", "Precedence": "bulk"}, "ann@example.com"),
+    ({"From": "Bob <bob@example.com>"}, "bob@example.com"),
+    ({"From": '"Example, Bob" <bob@example.com>'}, "bob@example.com"),
+]
+
+
+@pytest.mark.parametrize(("headers", "customer"), CUSTOMERS)
+def test_the_customer_of_a_contact_form_is_whom_an_answer_goes_to(headers: dict[str, str], customer: str) -> None:
+    lines = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    raw = f"{lines}Reply-To: Ann <ann@example.com>\nSubject: Contact\n\nIt is wrong.".encode()
+    assert parsed(raw)["customer"] == customer
 
 
 def test_a_message_marked_as_not_automatic_is_stored() -> None:
@@ -174,6 +205,7 @@ def test_html_alone_becomes_text() -> None:
 def test_quoted_messages_are_removed_unless_nothing_else_is_left() -> None:
     quoting = "Still broken.\n\nOn Monday you wrote:\n> Please try again.\n>\n> Your support"
     assert parsed(message(quoting))["text"] == "Help\n\nStill broken."
+    assert parsed(message(quoting))["whole_message"] == f"Help\n\n{quoting}"
     assert parsed(message("> only a quote"))["text"] == "Help\n\n> only a quote"
 
 
@@ -189,6 +221,22 @@ def test_a_message_without_a_usable_id_is_identified_by_its_content() -> None:
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 2100 00:00:00 +0000", "nonsense", "", "Thu, 01 Jan 1970 00:00:00 +0000"])
 def test_an_implausible_date_becomes_now(date: str) -> None:
     assert timezone.now() - parsed(message(Date=date))["received_at"] < timedelta(minutes=1)
+
+
+def test_the_whole_message_is_kept_shown_and_erased_with_its_ticket(
+    server: MailServer, mailbox: Mailbox, client: Client, admin: User
+) -> None:
+    server.deliver(message("Still broken.\n\nOn Monday you wrote:\n> Please try again."))
+    fetch()
+    ticket = Ticket.objects.get()
+    assert ticket.text == "Help\n\nStill broken."
+    client.force_login(admin)
+    page = client.get(ticket.get_absolute_url()).content.decode()
+    assert "<details><summary>Whole message</summary>" in page
+    assert "Please try again." in page
+    Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
+    erasure.erase(Ticket.objects.all())
+    assert WholeMessage.objects.get().text == "(erased)"
 
 
 HOSTILE = [
