@@ -1,6 +1,7 @@
 """Rows for tests, with readable defaults."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -75,6 +76,11 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
         auto_accepted=True,
         reason=Reason.CONFIDENT,
     )
+
+
+def distinct_text() -> str:
+    """A text that is like no other. Of letters, since texts that differ in digits are near-duplicates."""
+    return str(uuid4()).translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 def configure_review(

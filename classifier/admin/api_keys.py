@@ -12,12 +12,13 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from classifier.admin.editing import EditAdmin, EditForm
 from classifier.api import keys
 from classifier.models import ApiKey
 from classifier.models.api_keys import Scope
 
 
-class ApiKeyForm(forms.ModelForm):
+class ApiKeyForm(EditForm):
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         choices=[(scope.value, f"{scope.value}: {scope.label}") for scope in Scope],
@@ -27,7 +28,7 @@ class ApiKeyForm(forms.ModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(EditAdmin):
     form = ApiKeyForm
     list_display = ("name", "prefix", "user", "scope_list", "expires_at", "revoked_at", "last_used_at")
     list_select_related = ("user",)

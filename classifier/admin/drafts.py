@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from classifier.admin.editing import EditAdmin, EditForm
 from classifier.contract import prompt
 from classifier.models import ContractVersion, Draft, DraftLabel
 from classifier.models.contract import EmptyTaxonomy
@@ -26,7 +27,7 @@ from classifier.taxonomy import drafts
 PUBLISHING = tuple(f"classifier.change_{name}" for name in ("draft", "category", "sentiment", "gate"))
 
 
-class DraftForm(forms.ModelForm):
+class DraftForm(EditForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if instructions := self.fields.get("instructions"):
@@ -41,7 +42,7 @@ class DraftForm(forms.ModelForm):
         return super().clean() or self.cleaned_data
 
 
-class DraftLabelForm(forms.ModelForm):
+class DraftLabelForm(EditForm):
     """A label; its parent is a label of the same draft."""
 
     def __init__(self, *args: Any, parents: dict[int, str], at: int, **kwargs: Any) -> None:
@@ -54,6 +55,10 @@ class DraftLabelForm(forms.ModelForm):
             parent.queryset = DraftLabel.objects.filter(pk__in=offered)
             # Choices are shared, or every row of the page would query them.
             parent.choices = [("", "---------"), *offered.items()]
+
+    def changed_columns(self) -> list[str]:
+        """With the name, which the formset sets aside before saving."""
+        return [*{*super().changed_columns(), "name"}]
 
     def validate_constraints(self) -> None:
         """Left to the formset: a name may move from one label to another in the same submission."""
@@ -149,7 +154,7 @@ def _is_open(draft: Draft | None) -> bool:
 
 
 @admin.register(Draft)
-class DraftAdmin(admin.ModelAdmin):
+class DraftAdmin(EditAdmin):
     """Drafts copy the current taxonomy; they are edited, measured and published. Published drafts are read-only."""
 
     form = DraftForm

@@ -6,8 +6,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from simple_history.admin import SimpleHistoryAdmin
 
+from classifier.admin.editing import EditAdmin
 
-class HistoryAdmin(SimpleHistoryAdmin):
+
+class HistoryAdmin(SimpleHistoryAdmin, EditAdmin):
     """The history is read-only. Reverting is a normal change, subject to the normal checks."""
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:

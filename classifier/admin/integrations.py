@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from classifier.admin.editing import EditForm
 from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.ingest import mailboxes
@@ -38,7 +39,7 @@ def _checked_url(form: forms.ModelForm, name: str) -> str:
     return url
 
 
-class WebhookForm(forms.ModelForm):
+class WebhookForm(EditForm):
     kinds = forms.MultipleChoiceField(
         label=_("Events"),
         choices=[(kind.value, kind.label) for kind in EventKind if kind != EventKind.TEST],
@@ -68,7 +69,7 @@ class WebhookAdmin(HistoryAdmin):
         self.message_user(request, gettext("Test event queued. See Deliveries for the result."))
 
 
-class HelpDeskForm(forms.ModelForm):
+class HelpDeskForm(EditForm):
     def clean_base_url(self) -> str:
         return _checked_url(self, "base_url")
 
@@ -109,7 +110,7 @@ class HelpDeskAdmin(HistoryAdmin):
         return _secret_status(help_desk.token_env)
 
 
-class MailboxForm(forms.ModelForm):
+class MailboxForm(EditForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         try:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from classifier.admin.editing import EditForm
 from classifier.admin.history import HistoryAdmin, SingletonAdmin
 from classifier.contract.types import ClassifierError, JsonMode
 from classifier.inference.health_check import ping, summary
@@ -19,7 +20,7 @@ from classifier.models.contract import EmptyTaxonomy
 from classifier.security import ssrf
 
 
-class ProviderForm(forms.ModelForm):
+class ProviderForm(EditForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "kind" in self.fields:
@@ -74,7 +75,7 @@ class ProviderAdmin(HistoryAdmin):
         return f"{provider.spent:.4f}"
 
 
-class LanguageModelForm(forms.ModelForm):
+class LanguageModelForm(EditForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:

@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -11,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from classifier.admin.editing import EditAdmin, EditForm
 from classifier.ingest import storing
 from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
 from classifier.models.verdict import current_verdict, with_current_verdicts
@@ -119,7 +119,7 @@ class SourceFilter(admin.SimpleListFilter):
         return queryset.filter(source=self.value()) if self.value() else queryset
 
 
-class TicketAdminForm(forms.ModelForm):
+class TicketAdminForm(EditForm):
     def clean_text(self) -> str:
         # Browsers send line breaks as CRLF.
         return storing.validated_text(self.cleaned_data["text"].replace("\r\n", "\n"))
@@ -129,7 +129,7 @@ class TicketAdminForm(forms.ModelForm):
 
 
 @admin.register(Ticket)
-class TicketAdmin(admin.ModelAdmin):
+class TicketAdmin(EditAdmin):
     form = TicketAdminForm
     list_display = ("excerpt", "state", "label", "reason", "source", "received_at")
     list_filter = ("state", SourceFilter)

@@ -18,7 +18,7 @@ from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, V
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import sync_classification
-from classifier.pipeline.sync_classification import DeadlineExceeded
+from classifier.pipeline.sync_classification import DeadlineExceeded, QueueFull
 from classifier.pipeline.unstored import PrimaryPaused
 from classifier.pipeline.verdict_summary import verdict_summary
 
@@ -130,6 +130,9 @@ def _classify_without_storing(body: ClassifyIn, gate: Gate, version: ContractVer
     except DeadlineExceeded:
         late = f"No answer within {body.deadline_ms:,} ms. Set a later deadline, or store the text and poll."
         raise Problem(504, late, slug="deadline") from None
+    except QueueFull:
+        busy = "Too many requests are being classified. Try again later, or store the text and poll."
+        raise Problem(503, busy, slug="busy", headers={"Retry-After": "1"}) from None
     except PrimaryPaused as paused:
         raise Problem(503, str(paused), slug="model-paused", headers={"Retry-After": "15"}) from None
     names = Category.objects.paths()

@@ -763,7 +763,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-pk'],
-                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('state', 'needs_review')), fields=['id'], name='ticket_needs_review'), models.Index(condition=models.Q(('state', 'auto_accepted')), fields=['id'], name='ticket_auto_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['auto_accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
+                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('owner__isnull', False), ('state', 'new')), fields=['available_at'], name='ticket_held'), models.Index(condition=models.Q(('state', 'needs_review')), fields=['id'], name='ticket_needs_review'), models.Index(condition=models.Q(('state', 'auto_accepted')), fields=['id'], name='ticket_auto_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['auto_accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='ticket_once_per_source'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='ticket_has_text'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'auto_accepted', 'needs_review', 'settled'])), name='ticket_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', False), ('sentiment__isnull', False), ('state', 'settled')), models.Q(models.Q(('state', 'settled'), _negated=True), ('category__isnull', True), ('sentiment__isnull', True)), _connector='OR'), name='ticket_settled_has_label')],
             },
         ),
@@ -814,8 +814,8 @@ class Migration(migrations.Migration):
                 ('random_sample', models.BooleanField(default=False, help_text='Whether it was sampled at random for labelling.')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
-                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
-                ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
+                ('category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
+                ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
                 ('ticket', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='classifier.ticket')),
             ],
             options={

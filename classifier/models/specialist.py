@@ -28,7 +28,7 @@ def text_digest(text: str) -> str:
 
 
 class Example(models.Model):
-    """A text with its final labels, which models may learn from and be shown.
+    """A text with its final category, sentiment or both, which models may learn from and be shown.
 
     Nothing here is a near-duplicate of a benchmark label.
     """
@@ -36,8 +36,8 @@ class Example(models.Model):
     text = MessageField(_("text"))
     digest = models.CharField(max_length=64, unique=True, editable=False)
     group = models.BigIntegerField(help_text="Shared by near-duplicates.")
-    category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
-    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+", verbose_name=_("sentiment"))
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+", verbose_name=_("category"))
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, related_name="+", verbose_name=_("sentiment"))
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
     random_sample = models.BooleanField(default=False, help_text="Whether it was sampled at random for labelling.")
     added_at = models.DateTimeField(auto_now_add=True)

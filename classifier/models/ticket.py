@@ -151,6 +151,9 @@ class Ticket(Leasable):
             models.Index(fields=["source", "-id"], name="ticket_by_source"),
             models.Index(fields=["received_at"], name="ticket_by_time"),
             models.Index(fields=["bulk", "available_at"], condition=models.Q(state="new"), name="ticket_new"),
+            models.Index(
+                fields=["available_at"], condition=models.Q(state="new", owner__isnull=False), name="ticket_held"
+            ),
             models.Index(fields=["id"], condition=models.Q(state="needs_review"), name="ticket_needs_review"),
             models.Index(fields=["id"], condition=models.Q(state="auto_accepted"), name="ticket_auto_accepted"),
             models.Index(fields=["id"], condition=models.Q(state="settled"), name="ticket_settled"),

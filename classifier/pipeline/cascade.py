@@ -6,12 +6,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 
+from django.db import InterfaceError, OperationalError
+
 from classifier.models import ContractVersion, Epoch, Gate, GateMode, LanguageModel, Prediction, Score, Scorer, Ticket
 from classifier.pipeline import claims, gate, predict, scoring
 from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 logger = logging.getLogger(__name__)
+
+DATABASE_FAULTS = (OperationalError, InterfaceError)
+"""What no ticket is to blame for: the work is repeated once the database is back."""
 
 Stage = Generator[list["Stage"], None, None]
 """One model's work on some tickets. It yields several times a second: the stages that follow from new answers, if any.
@@ -32,9 +37,38 @@ class Cascade:
         )
         self._epoch = gate.current_epoch(settings, version)
         self._front_outcomes: dict[int, PredictionOutcome] = {}
+        self._done: set[int] = set()
 
     def run(self, tickets: Sequence[Ticket], *, is_abandoned: Callable[[], bool] = lambda: False) -> None:
-        """Reach a verdict on each ticket, except those that are postponed. Once abandoned, requests are cancelled."""
+        """Reach a verdict on each ticket, except those that are postponed. Once abandoned, requests are cancelled.
+
+        If anything fails, each ticket left is tried alone, so that one takes no other along.
+        """
+        try:
+            self._run_stages(tickets, is_abandoned)
+        except DATABASE_FAULTS:
+            raise
+        except Exception:
+            left = [ticket for ticket in tickets if ticket.pk not in self._done]
+            if len(tickets) > 1:
+                logger.exception("A batch failed; %s of its tickets are tried one by one.", len(left))
+                for ticket in left:
+                    self.run([ticket], is_abandoned=is_abandoned)
+            elif left:
+                logger.exception("Ticket %s could not be classified.", left[0].pk)
+                self._fail(left[0])
+
+    def give_up(self, ticket: Ticket) -> None:
+        """Have people label a ticket that no attempt has labelled. No model is asked about it again, not even to score
+        an earlier answer.
+        """
+        self._record(self._epoch, [ScoredOutcome(*self.given_up(ticket), score=None)])
+
+    def _fail(self, ticket: Ticket) -> None:
+        if not self.retries_later(ticket):
+            self.give_up(ticket)
+
+    def _run_stages(self, tickets: Sequence[Ticket], is_abandoned: Callable[[], bool]) -> None:
         first = self._ask_primary(tickets) if self._front is None else self._ask_front(tickets, self._front)
         stages = deque([first])
         try:
@@ -56,6 +90,16 @@ class Cascade:
     def postpones(self, outcome: TicketOutcome) -> bool:
         """Whether the ticket is tried again later instead of getting a verdict now."""
         return claims.postpones(outcome)
+
+    def retries_later(self, ticket: Ticket) -> bool:
+        """Postpone a ticket whose attempt failed, unless it was the last. Returns whether it was postponed."""
+        return claims.retries_later(ticket)
+
+    def given_up(self, ticket: Ticket) -> TicketOutcome:
+        """The failure of a ticket that no attempt has labelled."""
+        failure = predict.give_up(ticket, self._primary, self._version)
+        failure.outcome.save()
+        return failure
 
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         """The scores of predictions, by ticket."""
@@ -105,6 +149,7 @@ class Cascade:
     def _ask_primary(self, tickets: Sequence[Ticket]) -> Stage:
         for group in self.predict(tickets, self._primary, self._version):
             answered = [outcome for outcome in group if not self.postpones(outcome)]
+            self._done |= {ticket.pk for ticket, _outcome in group} - {ticket.pk for ticket, _outcome in answered}
             yield self._decide(self._score(self._epoch, answered))
 
     def _decide(self, outcomes: Sequence[ScoredOutcome]) -> list[Stage]:
@@ -179,3 +224,4 @@ class Cascade:
     ) -> None:
         if outcomes:
             self.record_verdicts(epoch, outcomes, second_opinions or {})
+            self._done |= {outcome.ticket.pk for outcome in outcomes}

@@ -69,15 +69,13 @@ def _answers(
 
 
 def give_up(ticket: Ticket, language_model: LanguageModel, version: ContractVersion) -> TicketOutcome:
-    """Store a failure for a ticket whose attempts all ended without a result (their worker died)."""
+    """The unsaved failure of a ticket whose attempts all ended without a result."""
     error = ClassifierError(
         "Every attempt to classify this ticket ended without a result; see the worker's log.",
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
-    failure = _outcome(ticket, language_model, version, error)
-    failure.save()
-    return TicketOutcome(ticket, failure)
+    return TicketOutcome(ticket, _outcome(ticket, language_model, version, error))
 
 
 @transaction.atomic(durable=True)

@@ -1,6 +1,10 @@
-"""Classifies in a thread while a request waits, up to a deadline; late work continues in the background."""
+"""Classifies in a thread while a request waits, up to a deadline.
+
+Late work continues in the background if its result is stored; otherwise nobody would see it, so it is cancelled.
+"""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -17,11 +21,24 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+class QueueFull(Exception):
+    """So much is being classified already that one more request would only wait."""
+
+
 class ConnectedThreadPool(ThreadPoolExecutor):
-    """Threads that reuse their database connections while those are usable."""
+    """Threads that reuse their database connections while those are usable. Half as many requests may wait for one."""
+
+    def __init__(self, threads: int, **options: Any) -> None:
+        super().__init__(threads, **options)
+        self._room = threading.BoundedSemaphore(threads + (threads + 1) // 2)
 
     def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        return super().submit(_with_connection, work, *args, **kwargs)
+        """Raises QueueFull."""
+        if not self._room.acquire(blocking=False):
+            raise QueueFull
+        future = super().submit(_with_connection, work, *args, **kwargs)
+        future.add_done_callback(lambda _future: self._room.release())
+        return future
 
 
 def _with_connection(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -42,10 +59,15 @@ class DeadlineExceeded(Exception):
 def classify_tickets(tickets: Sequence[Ticket], gate: Gate, *, seconds: float) -> None:
     """Classify tickets that the caller has claimed, and wait for it at most this long.
 
-    Late work continues in its thread, which renews the claim; work that has not begun goes back to the queue. If the
-    process dies or the work fails, the claim expires and a worker takes the tickets.
+    Late work continues in its thread, which renews the claim; work that has not begun goes back to the queue, at once
+    if the threads have more than enough to do. If the process dies or the work fails, the claim expires and a worker
+    takes the tickets.
     """
-    future = thread_pool.submit(_classify_renewing, tickets, gate)
+    try:
+        future = thread_pool.submit(_classify_renewing, tickets, gate)
+    except QueueFull:
+        claims.postpone(tickets, 0, attempted=False)
+        return
     try:
         _result(future, seconds)
     except DeadlineExceeded:
@@ -54,8 +76,16 @@ def classify_tickets(tickets: Sequence[Ticket], gate: Gate, *, seconds: float) -
 
 
 def classify_texts(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds: float) -> list[Verdict]:
-    """Verdicts on texts without storing them. Raises DeadlineExceeded."""
-    return _result(thread_pool.submit(unstored.classify_texts, texts, gate, version), seconds)
+    """Verdicts on texts without storing them. Raises DeadlineExceeded, after which nothing continues, QueueFull, and
+    PrimaryPaused.
+    """
+    abandoned = threading.Event()
+    future = thread_pool.submit(unstored.classify_texts, texts, gate, version, is_abandoned=abandoned.is_set)
+    try:
+        return _result(future, seconds)
+    finally:
+        abandoned.set()
+        future.cancel()
 
 
 def _classify_renewing(tickets: Sequence[Ticket], gate: Gate) -> None:

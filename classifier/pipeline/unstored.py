@@ -68,6 +68,12 @@ class UnstoredCascade(Cascade):
     def postpones(self, outcome: TicketOutcome) -> bool:
         return False
 
+    def retries_later(self, ticket: Ticket) -> bool:
+        return False
+
+    def given_up(self, ticket: Ticket) -> TicketOutcome:
+        return predict.give_up(ticket, self._primary, self._version)
+
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         return scoring.unstored_scores(outcomes, scorer, version)
 

@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
@@ -15,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from classifier.admin.editing import EditAdmin, EditForm
 from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.models import Category, Sentiment
 from classifier.text import storable
@@ -50,7 +50,7 @@ class LookFilter(admin.SimpleListFilter):
         return labels.needing_review() if self.value() else labels
 
 
-class GoldLabelForm(forms.ModelForm):
+class GoldLabelForm(EditForm):
     """Adds a label by hand. Existing ones are disputed, not edited."""
 
     class Meta:
@@ -71,7 +71,7 @@ class GoldLabelForm(forms.ModelForm):
 
 
 @admin.register(GoldLabel)
-class GoldLabelAdmin(admin.ModelAdmin):
+class GoldLabelAdmin(EditAdmin):
     """Add, retire, restore and dispute gold labels; their labels cannot be edited."""
 
     form = GoldLabelForm
@@ -97,7 +97,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: GoldLabel, form: Any, change: bool) -> None:
         if change:
-            obj.save(update_fields=["note"])
+            super().save_model(request, obj, form, change)
             return
         obj.digest, obj.origin = GoldLabel.digest_of(obj.text), GoldLabel.Origin.ADMIN
         gold_labels.add_gold_labels([obj])

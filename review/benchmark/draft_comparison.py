@@ -125,8 +125,8 @@ def changed_answers(effect: DraftEffect, items: Sequence[int]) -> list[ChangedAn
     return [
         ChangedAnswer(
             item=rows[pk],
-            category=names["categories"].get(rows[pk].category, ""),
-            sentiment=names["sentiments"].get(rows[pk].sentiment, ""),
+            category=names["categories"].get(rows[pk].category or 0, ""),
+            sentiment=names["sentiments"].get(rows[pk].sentiment or 0, ""),
             before=by_item[effect.in_force.pk, pk],
             after=by_item[effect.draft.pk, pk],
         )

@@ -8,7 +8,10 @@ from classifier.models.taxonomy import SEPARATOR
 
 
 class Grader:
-    """Grades by the current taxonomy: a merged label counts as its successor (two queries)."""
+    """Grades by the current taxonomy: a merged label counts as its successor (two queries).
+
+    Where no label is expected, every answer is right: there is nothing to be wrong about.
+    """
 
     def __init__(self) -> None:
         rows = list(Category.objects.values_list("pk", "parent", "merged_into"))
@@ -17,12 +20,16 @@ class Grader:
         merged = Sentiment.objects.values_list("pk", "merged_into")
         self._sentiments: dict[int, int] = {pk: into for pk, into in merged if into}
 
-    def category(self, answer: str, expected: int, labels: Labels) -> bool:
+    def category(self, answer: str, expected: int | None, labels: Labels) -> bool:
         """Whether the answered full name, among the offered labels, is the expected category or below it."""
+        if expected is None:
+            return True
         wanted = _followed(expected, self._successors)
         return any(_followed(pk, self._successors) == wanted for pk in self._line(answer, labels.categories))
 
-    def sentiment(self, answer: str, expected: int, labels: Labels) -> bool:
+    def sentiment(self, answer: str, expected: int | None, labels: Labels) -> bool:
+        if expected is None:
+            return True
         pk = labels.sentiments.get(answer)
         return pk is not None and _followed(pk, self._sentiments) == _followed(expected, self._sentiments)
 

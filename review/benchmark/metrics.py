@@ -11,6 +11,9 @@ from itertools import compress
 from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from review.benchmark.population import ItemSource, measured
 from review.stats import calibration, classification, paired_tests
 from review.stats.calibration import ThresholdOutcome
@@ -22,13 +25,15 @@ AXES = ("category", "sentiment")
 
 
 class GradedItem(NamedTuple):
-    """A graded answer. Labels are keys; a prediction is None without an answer, or for a label without a key.
+    """A graded answer. Labels are keys; one that people did not give is None, and no answer to it is wrong.
+
+    A prediction is None without an answer, or for a label without a key.
 
     `confidence` is None and `failure` says why if the model gave no answer.
     """
 
-    category: int
-    sentiment: int
+    category: int | None
+    sentiment: int | None
     predicted_category: int | None
     predicted_sentiment: int | None
     category_right: bool
@@ -55,8 +60,7 @@ def figures(graded: Sequence[GradedItem]) -> dict[str, Any]:
         "items": len(graded),
         "n": len(rows),
         "answered": len(answered),
-        "category": _as_list(sample.share([row.category_right for row in rows])),
-        "sentiment": _as_list(sample.share([row.sentiment_right for row in rows])),
+        **{axis: _as_list(_accuracy(axis, rows, sample)) for axis in AXES},
         "both": _as_list(sample.share([row.right for row in rows])),
         "axes": {axis: _axis(axis, rows, sample, graded) for axis in AXES},
         "confidence": _confidence(rows, sample),
@@ -65,6 +69,16 @@ def figures(graded: Sequence[GradedItem]) -> dict[str, Any]:
         "cost_per_1000": None if cost is None else 1000 * cost,
         "failures": dict(Counter(row.failure for row in graded if row.failure).most_common()),
     }
+
+
+def labelled(axis: str, rows: Sequence[GradedItem]) -> npt.NDArray[np.bool_]:
+    """A mask of the items that have a label on the axis."""
+    return np.array([getattr(row, axis) is not None for row in rows], bool)
+
+
+def _accuracy(axis: str, rows: Sequence[GradedItem], sample: Sample) -> Estimate:
+    known = labelled(axis, rows)
+    return sample.part(known).share([getattr(row, f"{axis}_right") for row in compress(rows, known)])
 
 
 def expected_and_answered(rows: Sequence[GradedItem], axis: str) -> tuple[list[int], list[int | None]]:
@@ -93,8 +107,10 @@ _COMPARED = ("n", "only_first", "only_second", "p", "adjusted", "items_needed")
 def _macro_difference(
     left: Sequence[GradedItem], right: Sequence[GradedItem], axis: str, sample: Sample
 ) -> list[float | None]:
-    expected, answered = expected_and_answered(left, axis)
-    return _as_list(paired_tests.bootstrap_macro_f1(expected, answered, expected_and_answered(right, axis)[1], sample))
+    known = labelled(axis, left)
+    expected, answered = expected_and_answered(list(compress(left, known)), axis)
+    others = expected_and_answered(list(compress(right, known)), axis)[1]
+    return _as_list(paired_tests.bootstrap_macro_f1(expected, answered, others, sample.part(known)))
 
 
 def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
@@ -107,9 +123,12 @@ def _as_list(estimate: Estimate) -> list[Any]:
 
 
 def _axis(axis: str, rows: Sequence[GradedItem], sample: Sample, graded: Sequence[GradedItem]) -> dict[str, Any]:
-    labels, weights = expected_and_answered(rows, axis), sample.weights.tolist()
+    known = labelled(axis, rows)
+    labels = expected_and_answered(list(compress(rows, known)), axis)
+    weights = sample.part(known).weights.tolist()
     macro = classification.macro_f1(*labels, weights=weights)
-    confusion = classification.confusion(*expected_and_answered(graded, axis))
+    every = list(compress(graded, labelled(axis, graded)))
+    confusion = classification.confusion(*expected_and_answered(every, axis))
     return {
         "macro_f1": {"value": macro.value, "known": macro.known, "unknown": list(macro.unknown)},
         "classes": [[label, *astuple(own)] for label, own in classification.by_class(*labels, weights).items()],

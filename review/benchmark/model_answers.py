@@ -90,6 +90,7 @@ def answer_rows(results: Iterable[Result], names: LabelNames) -> Iterator[Answer
         expected = [
             (str(AXIS_NAMES[axis]), names.name(axis, getattr(item, axis)), getattr(result, f"{axis}_right"))
             for axis in AXES
+            if getattr(item, axis)
         ]
         yield AnswerRow(
             result=result,

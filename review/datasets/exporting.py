@@ -53,8 +53,8 @@ def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Re
             text = mask(text)
         if masked or key.startswith(_ERASED_PREFIX):
             key = GoldLabel.digest_of(text)
-        values = (key, text, categories[category], sentiments[sentiment], *plain, _utc_iso(labelled_at))
-        # The name of a label deleted since then is unknown.
+        values = (key, text, categories.get(category, ""), sentiments.get(sentiment, ""), *plain, _utc_iso(labelled_at))
+        # Without a label, or for one deleted since then, there is no name.
         yield Record._make((*values, categories.get(guess, ""), sentiments.get(tone, ""), confidence))
 
 
@@ -65,9 +65,11 @@ def build_manifest(
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     erased = _count_by_kind(_erased_items(snapshot))
     counts = {kind: _subtract(snapshot.counts[kind], erased[kind]) for kind in _KINDS}
-    if format and format.training_only and counts["side"].get(Side.TRAINING):
-        left = _items(snapshot).filter(side=Side.TRAINING).exclude(pk__in=_erased_items(snapshot).values("pk"))
-        counts = _count_by_kind(left)
+    if format and format.for_training:
+        left = _items(snapshot).exclude(pk__in=_erased_items(snapshot).values("pk"))
+        left = left.filter(category__isnull=False, sentiment__isnull=False)
+        training = left.filter(side=Side.TRAINING)
+        counts = _count_by_kind(training if training.exists() else left)
     return Manifest(
         snapshot=snapshot.digest,
         created_at=_utc_iso(snapshot.created_at),
@@ -101,7 +103,8 @@ def _count_by_kind(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
     counts = {kind: Counter[str]() for kind in _KINDS}
     for *values, number in items.order_by(*_KINDS).values_list(*_KINDS).annotate(Count("pk")):
         for kind, value in zip(_KINDS, values, strict=True):
-            counts[kind][str(value)] += number
+            if value is not None:
+                counts[kind][str(value)] += number
     return {kind: dict(of_kind) for kind, of_kind in counts.items()}
 
 

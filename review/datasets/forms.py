@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from classifier.models import Category, Sentiment
 from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
-from review.datasets.parsing import REQUIRED
 from review.datasets.record import Record
 from review.models import GoldLabel, Side
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 """Larger files must be imported with the command."""
-OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
+_MAIN = ("text", "category", "sentiment")
+OTHER_FIELDS = [name for name in Record._fields if name not in _MAIN]
 
 
 class SnapshotForm(forms.Form):
@@ -120,7 +120,7 @@ class ImportForm(forms.Form):
         return _parse_pairs(self.cleaned_data["labels"])
 
     def mapping(self) -> dict[str, str]:
-        columns = {name: self.cleaned_data[name].strip() for name in REQUIRED}
+        columns = {name: self.cleaned_data[name].strip() for name in _MAIN}
         others: dict[str, str] = self.cleaned_data["columns"]
         return others | {name: column for name, column in columns.items() if column}
 

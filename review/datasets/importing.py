@@ -83,16 +83,18 @@ class _NumberedLabel(NamedTuple):
 
 def _compare_with_known(numbered: _NumberedLabel, twin: GoldLabel, report: ImportReport) -> None:
     """Report a known text: as known if the labels agree, else as rejected."""
-    if (twin.category_id, twin.sentiment_id) == (numbered.label.category_id, numbered.label.sentiment_id):
-        report.known += 1
+    if twin.contradicts(numbered.label):
+        report.reject(numbered.number, _("This text already has another label: %s.") % twin.label)
     else:
-        labels = {"category": twin.category, "sentiment": twin.sentiment}
-        report.reject(numbered.number, _("This text already has another label: %(category)s | %(sentiment)s.") % labels)
+        report.known += 1
 
 
 def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: bool) -> None:
     for twin in GoldLabel.objects.filter(digest__in=fresh).select_related("category", "sentiment"):
-        _compare_with_known(fresh.pop(twin.digest), twin, report)
+        numbered = fresh.pop(twin.digest)
+        _compare_with_known(numbered, twin, report)
+        if not dry_run and not twin.contradicts(numbered.label):
+            gold_labels.complete_label(twin, numbered.label)
     report.added += len(fresh)
     if not dry_run:
         sides = {digest: numbered.side for digest, numbered in fresh.items() if numbered.side}
@@ -142,10 +144,10 @@ class _LabelResolver:
             raise UnknownLabel(_("The taxonomy has no label %(missing)s; known labels: %(known)s.") % names)
 
     def label_of(self, number: int, record: Record, report: ImportReport) -> GoldLabel | None:
-        category, sentiment = self._category(record.category), self._sentiment(record.sentiment)
-        if category is None or sentiment is None:
-            given = {record.category: category, record.sentiment: sentiment}
-            unknown = [name for name, label in given.items() if label is None]
+        category = self._category(record.category) if record.category else None
+        sentiment = self._sentiment(record.sentiment) if record.sentiment else None
+        given = {record.category: category, record.sentiment: sentiment}
+        if unknown := [name for name, label in given.items() if name and label is None]:
             report.unknown.update(unknown)
             report.reject(number, _("The taxonomy has no label %s.") % ", ".join(unknown))
             return None

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,7 +11,6 @@ from classifier.ingest.readers import columns as readers_columns
 from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, quoted_list
 from review.datasets.record import Record
 
-REQUIRED = ("text", "category", "sentiment")
 _USUAL: Mapping[str, tuple[str, ...]] = {field: COLUMNS.get(field, (field,)) for field in Record._fields}
 LABEL_COLUMNS = frozenset(name for names in _USUAL.values() for name in names)
 """Usual names of columns, in lower case."""
@@ -31,12 +30,19 @@ def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str,
         columns = readers_columns.match_columns(names, mapping, _USUAL)
     except InvalidRecord as error:
         raise NoColumn(str(error)) from error
-    if missing := [field for field in REQUIRED if field not in columns]:
+    if missing := _missing(columns):
         raise NoColumn(
-            f"No column is known to hold the {' or the '.join(missing)}; the columns are {quoted_list(names)}. "
-            f"Map {'each' if len(missing) > 1 else 'it'} to one of them, as in {missing[0]}=COLUMN."
+            f"No column is known to hold the {missing}; the columns are {quoted_list(names)}. "
+            f"Map it to one of them, as in {missing.split()[0]}=COLUMN."
         )
     return columns
+
+
+def _missing(given: Container[str]) -> str:
+    """What a record needs beside what is given: a text, and at least one label."""
+    if "text" not in given:
+        return "text"
+    return "" if "category" in given or "sentiment" in given else "category or the sentiment"
 
 
 _RECORD = TypeAdapter(Record)
@@ -50,9 +56,8 @@ def parse_record(values: Mapping[str, Any]) -> Record:
     text; a given one is kept, since the text may have been masked later. Raises InvalidRecord.
     """
     given = {field: value for field, value in values.items() if not _is_missing(value)}
-    for field in REQUIRED:
-        if field not in given:
-            raise InvalidRecord(f"The {field} is empty: fill it in, or leave the record out.")
+    if missing := _missing(given):
+        raise InvalidRecord(f"The {missing} is empty: fill it in, or leave the record out.")
     try:
         record = _RECORD.validate_python({"key": ""} | given)
     except ValidationError as error:
@@ -65,4 +70,4 @@ def parse_record(values: Mapping[str, Any]) -> Record:
 
 def _is_missing(value: Any) -> bool:
     # NaN, which differs from itself, is the missing value of data frames.
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    return value is None or value == [] or value != value or (isinstance(value, str) and not value.strip())

@@ -4,16 +4,18 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field
 
+from classifier.ingest.moments import parse_moment
 from classifier.text import LONGEST_TICKET, storable
 
 LONGEST_STRING = 1_000
 """Characters of any field but the text."""
 
+_LEVELS = " > "
 _SIDES = {"train": "training", "test": "benchmark"}
 _SPREADSHEET_FLAGS = {
     **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro", "prawda"), "true"),
@@ -34,32 +36,31 @@ def _storable(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 
-def _label_name(value: Any) -> Any:
-    return storable(str(value).strip()) if type(value) in (str, int) else value
-
-
-def _moment(value: Any) -> datetime:
-    """ISO 8601, else a number of seconds, or of their thousandths, millionths or billionths as data frames write."""
-    if isinstance(value, str):
+def _one_label(value: Any) -> Any:
+    """Tools that allow several labels give a list of one, and for a nested label the list of its names from the top."""
+    if isinstance(value, str) and value.startswith("["):
         with suppress(ValueError):
-            return datetime.fromisoformat(value.strip())
-    if isinstance(value, int | float) and 1e14 < abs(value) < 1e20:
-        value = value / 1e6 if abs(value) > 1e17 else value / 1e3
-    return _DATETIME.validate_python(value)
+            value = json.loads(value)
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+        if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+            value = _LEVELS.join(value)
+    return storable(str(value).strip()) if type(value) in (str, int) else value
 
 
 def _in_utc(value: Any) -> str:
     """The moment in UTC, which is assumed without a time zone."""
-    moment = _moment(value)
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    except OverflowError as error:
-        raise ValueError("should be in the years 1 to 9999") from error
+    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if text.isdecimal():
+        text = text[:13]  # data frames also write millionths and billionths of seconds since 1970
+    moment = parse_moment(text, UTC)
+    if moment is None:
+        raise ValueError("should be a moment such as 2026-01-31T12:00:00+00:00")
+    return moment.isoformat()
 
 
-_DATETIME = TypeAdapter(datetime)
 _String = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_storable)]
-_Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_label_name)]
+_Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_one_label)]
 _Float = Annotated[float, BeforeValidator(_without_decimal_comma)]
 _Flag = Annotated[bool, BeforeValidator(lambda flag: _SPREADSHEET_FLAGS.get(_word(flag), flag))]
 _Side = Annotated[
@@ -72,7 +73,8 @@ _Side = Annotated[
 class Record(NamedTuple):
     """A labelled ticket in every format; the fields are in the order of the columns.
 
-    `key` is the hexadecimal SHA-256 of the text. Labels are full names ("parent > child"). `side` is "benchmark" or
+    `key` is the hexadecimal SHA-256 of the text. Labels are full names ("parent > child"); one of category and
+    sentiment may be empty. `side` is "benchmark" or
     "training", or empty if a file does not say. `people` is how many gave this label independently. `share` is the
     probability with which the text was chosen for labelling. `labelled_at` is ISO 8601 in UTC. Without an earlier
     prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None.
@@ -80,8 +82,8 @@ class Record(NamedTuple):
 
     key: Annotated[str, Field(pattern="^([0-9a-f]{64}|)$")]
     text: Annotated[str, Field(max_length=LONGEST_TICKET), BeforeValidator(_storable)]
-    category: _Label
-    sentiment: _Label
+    category: _Label = ""
+    sentiment: _Label = ""
     side: _Side = ""
     origin: _String = "import"
     corrected: _Flag = False
@@ -90,8 +92,8 @@ class Record(NamedTuple):
     language: _String = ""
     source: _String = ""
     labelled_at: Annotated[str, BeforeValidator(_in_utc)] = ""
-    model_category: _String = ""
-    model_sentiment: _String = ""
+    model_category: _Label = ""
+    model_sentiment: _Label = ""
     model_confidence: Annotated[_Float, Field(ge=0, le=1)] | None = None
 
 

@@ -223,13 +223,25 @@ def _new_texts(labels: Sequence[GoldLabel]) -> list[GoldLabel]:
     stored = {label.digest: label for label in GoldLabel.objects.filter(digest__in=[label.digest for label in labels])}
     for label in labels:
         twin = stored.get(label.digest) or fresh.setdefault(label.digest, label)
-        if (twin.category_id, twin.sentiment_id) != (label.category_id, label.sentiment_id):
+        if twin.contradicts(label):
             _contradict(twin, label)
+        elif twin.pk:
+            complete_label(twin, label)
     return list(fresh.values())
+
+
+def complete_label(known: GoldLabel, other: GoldLabel) -> bool:
+    """Give a stored label the category or sentiment that it lacks and the other has. Returns whether it lacked one."""
+    missing = {
+        name: getattr(other, name)
+        for name in ("category_id", "sentiment_id")
+        if getattr(known, name) is None and getattr(other, name) is not None
+    }
+    return bool(missing) and bool(GoldLabel.objects.filter(pk=known.pk).update(**missing))
 
 
 def _contradict(twin: GoldLabel, label: GoldLabel) -> None:
     if twin.state == State.ACTIVE:
-        twin.state, twin.note = State.CONTRADICTED, f"#{label.ticket_id}: {label.category} | {label.sentiment}"
+        twin.state, twin.note = State.CONTRADICTED, f"#{label.ticket_id}: {label.label}"
         if twin.pk:
             twin.save(update_fields=["state", "note"])

@@ -155,7 +155,8 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash
         raise EmptySnapshot
     of_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("category", "sentiment", "side", "origin")}
     for (kind, value), number in sorted(counts.items(), key=lambda item: (item[0][0], str(item[0][1]))):
-        of_kind[kind][str(value)] = number
+        if value is not None:
+            of_kind[kind][str(value)] = number
     return content.hexdigest(), of_kind
 
 

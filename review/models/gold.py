@@ -20,7 +20,10 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
     def usable(self) -> "GoldLabelQuerySet":
         """Labels that benchmarks or training may use now."""
         return self.filter(
-            state=GoldLabel.State.ACTIVE, group__isnull=False, category__retired=False, sentiment__retired=False
+            Q(category=None) | Q(category__retired=False),
+            Q(sentiment=None) | Q(sentiment__retired=False),
+            state=GoldLabel.State.ACTIVE,
+            group__isnull=False,
         )
 
     def on_side(self, side: str) -> "GoldLabelQuerySet":
@@ -44,6 +47,8 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
 
 
 class GoldLabel(models.Model):
+    """A text with its category, its sentiment, or both: imported histories often have only one of them."""
+
     class Origin(models.TextChoices):
         BUILT_IN = "built_in", _("built in")
         DECISION = "decision", _("decision")
@@ -63,9 +68,11 @@ class GoldLabel(models.Model):
     text = MessageField(_("text"))
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text=_("SHA-256 of the text."))
     category = models.ForeignKey(
-        Category, models.PROTECT, related_name="gold_labels", verbose_name=_("category"), help_text=_("The right one.")
+        Category, models.PROTECT, null=True, blank=True, related_name="gold_labels", verbose_name=_("category")
     )
-    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="gold_labels", verbose_name=_("sentiment"))
+    sentiment = models.ForeignKey(
+        Sentiment, models.PROTECT, null=True, blank=True, related_name="gold_labels", verbose_name=_("sentiment")
+    )
     origin = models.CharField(_("origin"), max_length=20, choices=Origin)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.ACTIVE)
     note = models.CharField(_("note"), max_length=300, blank=True)
@@ -102,6 +109,9 @@ class GoldLabel(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(share__gt=0, share__lte=1), name="gold_share_in_0_1"),
             models.CheckConstraint(
+                condition=Q(category__isnull=False) | Q(sentiment__isnull=False), name="gold_label_of_an_axis"
+            ),
+            models.CheckConstraint(
                 condition=Q(predicted_category=None, predicted_sentiment=None, predicted_confidence=None)
                 | Q(
                     predicted_category__isnull=False,
@@ -124,6 +134,16 @@ class GoldLabel(models.Model):
     @staticmethod
     def digest_of(text: str) -> str:
         return text_digest(text)
+
+    def contradicts(self, other: "GoldLabel") -> bool:
+        """Whether both have a category, or both a sentiment, and these differ."""
+        mine, theirs = ((label.category_id, label.sentiment_id) for label in (self, other))
+        return any(own and another and own != another for own, another in zip(mine, theirs, strict=True))
+
+    @property
+    def label(self) -> str:
+        """The names of what it has of category and sentiment."""
+        return " | ".join(str(given) for given in (self.category, self.sentiment) if given)
 
     @property
     def side(self) -> str:

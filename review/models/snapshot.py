@@ -50,8 +50,8 @@ class SnapshotItem(models.Model):
     snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
     gold = models.ForeignKey(GoldLabel, models.PROTECT, related_name="+")
-    category = models.BigIntegerField()
-    sentiment = models.BigIntegerField()
+    category = models.BigIntegerField(null=True)
+    sentiment = models.BigIntegerField(null=True)
     side = models.CharField(max_length=9, choices=Side)
     origin = models.CharField(max_length=20)
     corrected = models.BooleanField()
@@ -76,3 +76,9 @@ class SnapshotItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.snapshot_id}: {self.position}"
+
+    @property
+    def label(self) -> str:
+        """The names of what it has of category and sentiment."""
+        keys = {"categories": self.category, "sentiments": self.sentiment}
+        return " | ".join(self.snapshot.names(axis)[key] for axis, key in keys.items() if key)

@@ -17,6 +17,7 @@ from review.models import Assignment, Decision
 from review.models.decision import LABELLED, DecisionQuerySet
 from review.stats import agreement, intervals
 from review.stats.intervals import Estimate
+from review.stats.samples import Sample
 
 Act = Decision.Verdict
 
@@ -27,6 +28,8 @@ LATEST = 2_000
 """Decisions that anchoring and the agents' activity are computed from."""
 FEWEST = 20
 """Pairs needed to interpret agreement."""
+STRATA = 10
+"""Bins of confidence within which reviews with and without a suggestion are compared."""
 FEWEST_OF_CATEGORY, MOST_CATEGORIES = 10, 20
 BOUNDS = {
     "days": DAYS,
@@ -53,6 +56,8 @@ class DecisionRow(NamedTuple):
     blind: bool
     batch: UUID | None
     prediction: int | None
+    prediction__confidence: float | None
+    assignment__group: int
     category: int
     sentiment: int
     seconds: float | None
@@ -67,11 +72,10 @@ Pair = tuple[DecisionRow, DecisionRow]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementFigures:
-    """Agreement on one axis of the label: raw, and corrected for chance."""
+    """Agreement on one axis of the label: raw, and corrected for chance (Krippendorff's alpha)."""
 
     name: str
     raw: Estimate
-    kappa: Estimate
     alpha: Estimate
 
     @property
@@ -98,7 +102,7 @@ class CategoryAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchoring:
-    """How often people agree with the model when shown its suggestion and when blind, and the difference."""
+    """How often people agree with equally confident predictions when shown them and when blind, and the difference."""
 
     shown: Estimate
     blind: Estimate
@@ -184,12 +188,12 @@ def _agreement(pairs: Sequence[Pair]) -> list[AgreementFigures]:
         (_("Sentiment"), lambda row: row.sentiment),
         (_("Both"), lambda row: row.label),
     ]
-    return [_agreement_on(name, [(part(first), part(second)) for first, second in pairs]) for name, part in parts]
-
-
-def _agreement_on(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures:
-    figures = {"raw": agreement.raw_agreement(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
-    return AgreementFigures(name=name, **figures)
+    labels = {name: [(part(first), part(second)) for first, second in pairs] for name, part in parts}
+    groups = [first.assignment__group for first, _second in pairs]
+    return [
+        AgreementFigures(name=name, raw=agreement.raw_agreement(of, groups), alpha=agreement.alpha(of, groups))
+        for name, of in labels.items()
+    ]
 
 
 def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
@@ -213,17 +217,32 @@ def _category_agreement(pk: int, others: Counter[int], names: dict[int, str]) ->
 
 
 def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
-    """Compare single reviews. Bulk decisions are left out, and second reviews of an assignment once blind."""
+    """Compare single reviews whose predictions were equally confident, since reviewers with a suggestion see doubtful
+    tickets first (weights of Mantel and Haenszel 1959).
+
+    Bulk decisions are left out, and second reviews of an assignment once blind.
+    """
     ever_blind = {row.assignment for row in rows if row.blind}
-    same: dict[bool, list[bool]] = {False: [], True: []}
+    strata: dict[int, dict[bool, list[DecisionRow]]] = {}
     for row in _recent(rows, DAYS):
         single = row.purpose == Assignment.Purpose.REVIEW and row.batch is None and row.verdict in LABELLED
-        if single and row.prediction and row.blind == (row.assignment in ever_blind):
-            same[row.blind].append(row.verdict == Act.ACCEPTED)
-    shown, blind = ((sum(same[kind]), len(same[kind])) for kind in (False, True))
-    return Anchoring(
-        shown=intervals.share(*shown), blind=intervals.share(*blind), gap=intervals.difference(*shown, *blind)
-    )
+        if single and row.prediction__confidence is not None and row.blind == (row.assignment in ever_blind):
+            stratum = int(STRATA * row.prediction__confidence)
+            strata.setdefault(stratum, {False: [], True: []})[row.blind].append(row)
+    comparable = [kinds for kinds in strata.values() if kinds[False] and kinds[True]]
+    shown, blind = (_standardized(comparable, blind=kind) for kind in (False, True))
+    return Anchoring(shown=shown, blind=blind, gap=intervals.difference(shown, blind))
+
+
+def _standardized(strata: Sequence[dict[bool, list[DecisionRow]]], *, blind: bool) -> Estimate:
+    """The share of reviews of one kind that agree with the model, weighted as if both kinds had the same strata."""
+    reviews = [row for kinds in strata for row in kinds[blind]]
+    sizes = [len(kinds[False]) + len(kinds[True]) for kinds in strata for _row in kinds[blind]]
+    others = [len(kinds[not blind]) for kinds in strata for _row in kinds[blind]]
+    # The inverse of each review's weight, which is the other kind's share of its stratum.
+    inverse = [size / other for size, other in zip(sizes, others, strict=True)]
+    sample = Sample.drawn(inverse, [row.assignment__group for row in reviews])
+    return sample.share([row.verdict == Act.ACCEPTED for row in reviews])
 
 
 def _agents(rows: Sequence[DecisionRow], lead_agreed: dict[int, Estimate]) -> list[AgentActivity]:

@@ -55,7 +55,7 @@ def _nearest_by_embedding(ticket: Ticket) -> list[int]:
 def _similar_ticket(example: Example) -> SimilarTicket:
     return SimilarTicket(
         excerpt=excerpt(vars(example)["beginning"], EXCERPT),
-        category=str(example.category),
-        sentiment=example.sentiment.name,
+        category=str(example.category or ""),
+        sentiment=str(example.sentiment or ""),
         url=Ticket(pk=example.ticket_id).get_absolute_url() if example.ticket_id else "",
     )

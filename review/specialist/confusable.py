@@ -114,7 +114,7 @@ class _Confusions:
         keys = {category.pk for category in categories}
         # Predictions of sealed tickets must stay hidden.
         labels = GoldLabel.objects.usable().filter(
-            Q(ticket=None) | Q(ticket__sealed=False), predicted_category__isnull=False
+            Q(ticket=None) | Q(ticket__sealed=False), predicted_category__isnull=False, category__isnull=False
         )
         rows = labels.order_by("-pk").values_list("pk", "category_id", "predicted_category_id")[:LATEST]
         self._names = paths(categories)

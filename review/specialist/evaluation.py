@@ -35,7 +35,7 @@ def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Exam
     if trial is None:
         return figures
     record = trial.head.record
-    taught = Counter(examples.labels.tolist())
+    taught = Counter(label for label in examples.labels.tolist() if label)
     held_out, right = Counter(record.labels.tolist()), Counter(record.labels[record.right == 1].tolist())
     labels = {str(key): [taught[key], held_out[key], right[key]] for key in sorted(taught)}
     return figures | {"recipe": str(trial.head.recipe), "labels": labels}
@@ -43,7 +43,8 @@ def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Exam
 
 def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> BenchmarkEvaluation:
     """Evaluate weights on the latest benchmark labels."""
-    held_out = GoldLabel.objects.usable().on_side(Side.BENCHMARK).order_by("-pk")
+    both = GoldLabel.objects.filter(category__isnull=False, sentiment__isnull=False)
+    held_out = both.usable().on_side(Side.BENCHMARK).order_by("-pk")
     items = list(held_out.values_list("pk", "text", "category", "sentiment")[:MOST_ITEMS])
     if not items:
         return BenchmarkEvaluation(None, [])

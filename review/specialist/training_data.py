@@ -22,7 +22,10 @@ LATEST = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """Examples by axis, with the digests of their texts in the same order, and the labels offered on each axis."""
+    """Examples by axis, with the digests of their texts in the same order, and the labels offered on each axis.
+
+    An example without a label on an axis has the label 0 there, which is never offered.
+    """
 
     examples: dict[str, Examples]
     offered: dict[str, list[OfferedLabel]]
@@ -57,13 +60,13 @@ def load_training_data() -> TrainingData:
         keys=_ints(row[0] for row in rows),
         texts=texts,
         vectors=vectors,
-        labels=_ints(row[4] for row in rows),
+        labels=_ints(row[4] or 0 for row in rows),
         groups=_ints(row[3] for row in rows),
         random_sample=np.fromiter((row[6] for row in rows), bool),
         weights=coverage_weights(vectors, _latest_vectors()),
     )
     return TrainingData(
-        examples={"category": category, "sentiment": replace(category, labels=_ints(row[5] for row in rows))},
+        examples={"category": category, "sentiment": replace(category, labels=_ints(row[5] or 0 for row in rows))},
         offered={
             "category": offered_labels(contract.terms.categories),
             "sentiment": offered_labels(contract.terms.sentiments),

@@ -1,16 +1,17 @@
 """How far reviewers agree. Pure: labels in, estimates out.
 
-- Cohen (1960), "A coefficient of agreement for nominal scales": two labels each, corrected for chance.
-- Krippendorff (2011), "Computing Krippendorff's alpha-reliability": any number of labels each, some missing.
+Krippendorff (2011), "Computing Krippendorff's alpha-reliability": any number of labels each, some missing, by anybody.
 """
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 
-from review.stats.intervals import Estimate, share, wilson
+from review.stats.intervals import Estimate
+from review.stats.samples import Sample
 
 RELIABLE, TENTATIVE = 0.80, 0.667
 """Krippendorff's limits: labels are reliable from the first, and allow tentative conclusions from the second."""
@@ -22,42 +23,36 @@ MAX_UNDEFINED = 0.05
 _SEED = 1
 
 
-def raw_agreement(pairs: Sequence[tuple[Hashable, Hashable]]) -> Estimate:
-    """The share of pairs with equal labels."""
-    return share(sum(first == second for first, second in pairs), len(pairs))
+def raw_agreement(pairs: Sequence[tuple[Hashable, Hashable]], groups: Sequence[int] | None = None) -> Estimate:
+    """The share of pairs with equal labels; without `groups` of near-duplicates, no text is like another."""
+    sample = Sample.independent(len(pairs)) if groups is None else Sample.drawn([1.0] * len(pairs), groups)
+    return sample.share([first == second for first, second in pairs])
 
 
-def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> Estimate:
-    """Cohen's kappa; the first labels are one rater's, the second ones another's.
-
-    Unknown without pairs, and if both raters used the same single category: then chance explains everything.
-    The interval is that of the raw agreement with chance agreement held fixed (Cohen), but Wilson's: the normal one
-    is far too narrow when nearly all pairs agree.
-    """
-    n, agreed = len(pairs), sum(first == second for first, second in pairs)
-    firsts, seconds = Counter(first for first, _ in pairs), Counter(second for _, second in pairs)
-    chance = sum(firsts[label] * seconds[label] for label in firsts) / (n * n or 1)
-    if not n or chance == 1:
-        return Estimate.unknown(n)
-    estimate, low, high = ((value - chance) / (1 - chance) for value in (agreed / n, *wilson(agreed, n)))
-    return Estimate(estimate, max(low, -1.0), high, n)
-
-
-def alpha(units: Iterable[Sequence[Hashable | None]]) -> Estimate:
+def alpha(units: Iterable[Sequence[Hashable | None]], groups: Iterable[int] | None = None) -> Estimate:
     """Krippendorff's alpha of nominal labels, one sequence per unit; None is a missing label.
 
     Units with fewer than two labels are ignored. Unknown if none is left, or if only one category occurs. The interval
-    is from a bootstrap over units with a fixed seed; it is unknown if all resamples give the same alpha (as when all
-    units agree), or if too many contain only one category.
+    is from a bootstrap over `groups` of near-duplicates, or over units, with a fixed seed; it is unknown if all
+    resamples give the same alpha (as when all units agree), or if too many contain only one category.
     """
-    kinds = Counter(
-        tuple(sorted(Counter(label for label in unit if label is not None).items(), key=repr)) for unit in units
-    )
+    by_group: dict[int, Counter[_Kind]] = {}
+    for unit, group in zip(units, count() if groups is None else groups, strict=False):
+        kind = tuple(sorted(Counter(label for label in unit if label is not None).items(), key=repr))
+        if sum(number for _label, number in kind) > 1:
+            by_group.setdefault(group, Counter())[kind] += 1
+    kinds = sorted({kind for counts in by_group.values() for kind in counts}, key=repr)
+    distinct = Counter(tuple(counts[kind] for kind in kinds) for counts in by_group.values())
     # In a fixed order, so that the draws do not depend on which unit came first.
-    pairable = [item for item in sorted(kinds.items(), key=repr) if sum(count for _, count in item[0]) > 1]
-    numbers, table = np.array([number for _, number in pairable], float), _table([kind for kind, _ in pairable])
-    n, (estimate,) = int(numbers.sum()), _alphas(numbers.reshape(1, -1), table)
-    return Estimate.unknown(n) if np.isnan(estimate) else Estimate(float(estimate), *_resampled(numbers, table), n)
+    rows = sorted(distinct)
+    numbers, within = np.array([distinct[row] for row in rows], float), np.array(rows, float)
+    table = _table(kinds)
+    if not kinds:
+        return Estimate.unknown(0)
+    n, (estimate,) = int((numbers @ within).sum()), _alphas((numbers @ within).reshape(1, -1), table)
+    if np.isnan(estimate):
+        return Estimate.unknown(n)
+    return Estimate(float(estimate), *_resampled(numbers, within, table), n)
 
 
 _Kind = tuple[tuple[Hashable, int], ...]
@@ -84,10 +79,10 @@ def _alphas(numbers: _Floats, table: _Floats) -> _Floats:
     return alphas
 
 
-def _resampled(numbers: _Floats, table: _Floats) -> tuple[float | None, float | None]:
-    """A bootstrap over units: units of one kind are interchangeable, so only their counts are drawn."""
+def _resampled(numbers: _Floats, within: _Floats, table: _Floats) -> tuple[float | None, float | None]:
+    """A bootstrap over groups: those with the same units are interchangeable, so only their counts are drawn."""
     draws = np.random.default_rng(_SEED).multinomial(int(numbers.sum()), numbers / numbers.sum(), size=RESAMPLES)
-    alphas = _alphas(draws.astype(float), table)
+    alphas = _alphas(draws @ within, table)
     if np.isnan(alphas).mean() > MAX_UNDEFINED:
         return None, None
     low, high = np.nanquantile(alphas, [0.025, 0.975])

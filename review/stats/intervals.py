@@ -5,7 +5,7 @@
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from statistics import NormalDist
 
 _Z = NormalDist().inv_cdf(0.975)
@@ -24,6 +24,12 @@ class Estimate:
     def unknown(cls, n: int = 0) -> "Estimate":
         return cls(None, None, None, n)
 
+    @property
+    def arms(self) -> tuple[float, float]:
+        """The distances of the ends of the interval from the estimate."""
+        estimate, low, high = self.estimate or 0.0, self.low or 0.0, self.high or 0.0
+        return estimate - low, high - estimate
+
     def complement(self) -> "Estimate":
         """The share of the others."""
         estimate, low, high = (None if share is None else 1 - share for share in (self.estimate, self.high, self.low))
@@ -35,15 +41,14 @@ def share(hits: float, n: float) -> Estimate:
     return Estimate(hits / n, *wilson(hits, n), round(n)) if n else Estimate.unknown()
 
 
-def difference(hits: int, n: int, other_hits: int, other_n: int) -> Estimate:
-    """The difference of two independent shares, with Newcombe's interval. Unknown if either n is 0."""
-    if not n or not other_n:
-        return Estimate.unknown(n + other_n)
-    (low, high), (other_low, other_high) = wilson(hits, n), wilson(other_hits, other_n)
-    first, other = hits / n, other_hits / other_n
-    below = sqrt((first - low) ** 2 + (other_high - other) ** 2)
-    above = sqrt((high - first) ** 2 + (other - other_low) ** 2)
-    return Estimate(first - other, first - other - below, first - other + above, n + other_n)
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """The difference of two independent shares, with Newcombe's interval. Unknown if either is."""
+    n = one.n + other.n
+    if one.estimate is None or other.estimate is None:
+        return Estimate.unknown(n)
+    (below, above), (other_below, other_above) = one.arms, other.arms
+    gap = one.estimate - other.estimate
+    return Estimate(gap, gap - hypot(below, other_above), gap + hypot(above, other_below), n)
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:

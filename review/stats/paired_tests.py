@@ -165,8 +165,8 @@ def paired_difference(both: float, only_first: float, only_second: float, neithe
         return Estimate.unknown()
     phi, (first_down, first_up), (second_down, second_up) = (
         _phi(both, only_first, only_second, neither),
-        _arms(first),
-        _arms(second),
+        first.arms,
+        second.arms,
     )
     estimate = (only_first - only_second) / n
     below = sqrt(first_down**2 - 2 * phi * first_down * second_up + second_up**2)
@@ -218,12 +218,6 @@ def bootstrap_macro_f1(
     low, high = map(float, np.quantile(drawn, [0.025, 0.975]))
     spread = low < high
     return Estimate(float(estimate), low if spread else None, high if spread else None, len(expected))
-
-
-def _arms(figure: Estimate) -> tuple[float, float]:
-    """The distances of the ends of an interval from the estimate."""
-    estimate, low, high = figure.estimate or 0.0, figure.low or 0.0, figure.high or 0.0
-    return estimate - low, high - estimate
 
 
 def _phi(both: float, only_first: float, only_second: float, neither: float) -> float:

@@ -129,6 +129,32 @@ def test_after_the_deadline_running_work_continues_and_the_rest_is_queued(
     assert Prediction.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_late_work_that_nobody_would_see_is_cancelled(
+    catalogue: None, primary: UseServer, threads: ThreadPoolExecutor
+) -> None:
+    lead = caller(make_user("lia", "Lead"))
+    with OpenAIServer([servers.HANG]) as server:
+        primary(server, timeout=60)
+        late = lead.post("/classify", {"text": "Not stored.", "deadline_ms": 300, "store": False})
+        problem(late, 504, "deadline")
+        threads.submit(connections.close_all).result(5)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_full_queue_is_said_at_once(catalogue: None, primary: UseServer, threads: ThreadPoolExecutor) -> None:
+    lead, release = caller(make_user("lia", "Lead")), threading.Event()
+    for _number in range(2):
+        threads.submit(release.wait, 10)
+    unstored = lead.post("/classify", {"text": "Not stored.", "store": False})
+    stored = lead.post("/classify", {"text": "Stored."})
+    release.set()
+    problem(unstored, 503, "busy")
+    assert unstored["Retry-After"] == "1"
+    assert (stored.status_code, Ticket.objects.waiting().filter(attempts=0).count()) == (202, 1)
+
+
 def test_a_ticket_that_already_waits_is_left_to_the_queue(lead_api: Caller) -> None:
     make_ticket("Waiting", source="api", external_id="1")
     answer = lead_api.post("/classify", {"tickets": [{"text": "Waiting", "external_id": "1"}]})

@@ -119,8 +119,13 @@ def test_a_backup_made_during_writes_restores_consistently(worked: Rows, tmp_pat
             assert not before - restored[table], table
             assert table in GROWN or restored[table] == before, table
         damaged = tmp_path / "damaged"
-        damaged.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        with pytest.raises(CommandError, match="Nothing was changed"):
+        content = file.read_bytes()
+        for cut in (1, 100, 500, len(content) // 2):
+            damaged.write_bytes(content[:-cut])
+            with pytest.raises(CommandError, match="Nothing was changed: .* not all of it is here"):
+                call_command("restore", str(damaged), replace=True)
+        damaged.write_bytes(content[:5_000] + b"?" + content[5_001:])
+        with pytest.raises(CommandError, match="Nothing was changed: .* is damaged"):
             call_command("restore", str(damaged), replace=True)
         with pytest.raises(CommandError, match="not empty; --replace overwrites"):
             call_command("restore", str(file))
@@ -129,8 +134,12 @@ def test_a_backup_made_during_writes_restores_consistently(worked: Rows, tmp_pat
         answer(
             Assignment.objects.open().select_related("ticket").order_by("pk").first(), User.objects.get(username="ana")
         )
+        # A later version has added a table, which refers to one of the backup's.
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE later (ticket BIGINT REFERENCES classifier_ticket (id))")
         call_command("restore", str(file), replace=True, stdout=StringIO())
         assert Decision.objects.count() == 1
+        assert "later" not in connection.introspection.table_names()
 
 
 def test_existing_files_and_files_that_are_not_backups_are_refused(tmp_path: Path) -> None:
@@ -170,3 +179,22 @@ def test_missing_or_outdated_postgresql_programs_are_reported(
     with pytest.raises(CommandError, match=message):
         call_command("backup", str(tmp_path / f"backup-{uuid4()}"))
     assert not list(tmp_path.glob("*backup*"))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite needs no connection")
+@pytest.mark.django_db
+def test_all_options_of_the_connection_reach_the_backup_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "pg_dump (PostgreSQL) 99.1" || { echo "$@" >&2; exit 1; }\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslmode", "verify-full")
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslrootcert", "/etc/ca.pem")
+    with pytest.raises(CommandError, match="sslmode=verify-full sslrootcert=/etc/ca.pem") as failure:
+        call_command("backup", str(tmp_path / "backup"))
+    password = str(connection.settings_dict["PASSWORD"])
+    assert not password or password not in str(failure.value)

@@ -1,22 +1,40 @@
 """Back up the database to one consistent file while it is in use, and restore it.
 
 SQLite uses its online backup, PostgreSQL `pg_dump` and `pg_restore`, which must be at least as new as the server.
+A line with a digest ends the file, so that a file that was cut or changed is noticed.
 """
 
+import hashlib
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
 SQLITE, POSTGRESQL = b"SQLite format 3\x00", b"PGDMP"
+SEAL = "\nEnd of this ticketclf backup; SHA-256 of all before: {}\n"
+SEAL_BYTES = len(SEAL.format("0" * 64))
+
+# Of the current schema, without what belongs to extensions. Later versions may have made more than a backup knows.
+_DROP_EVERYTHING = """
+SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
+WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+UNION ALL SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc p
+WHERE pronamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+UNION ALL SELECT format('DROP TYPE IF EXISTS %s CASCADE', t.oid::regtype) FROM pg_type t
+LEFT JOIN pg_class c ON c.oid = t.typrelid
+WHERE (t.typtype = 'e' OR c.relkind = 'c') AND t.typnamespace = current_schema()::regnamespace"""
 
 
 class BackupError(Exception):
@@ -34,7 +52,8 @@ def back_up(path: Path) -> None:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
         else:
-            _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={draft}", _url())
+            _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={draft}", _conninfo())
+        _seal(draft)
 
 
 def restore(path: Path, *, replace: bool = False) -> None:
@@ -47,6 +66,7 @@ def restore(path: Path, *, replace: bool = False) -> None:
         raise BackupError(f"{path} is not a backup of {connection.vendor}, the database in DATABASE_URL.")
     if connection.introspection.table_names() and not replace:
         raise BackupError("The database is not empty; --replace overwrites it.")
+    _check_seal(path)
     connection.close()
     if kind == SQLITE:
         _restore_sqlite(path)
@@ -73,6 +93,23 @@ def _kind(path: Path) -> bytes:
         if header.startswith(kind):
             return kind
     raise BackupError(f"{path} is not a database backup.")
+
+
+def _seal(path: Path) -> None:
+    with path.open("r+b") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        file.write(SEAL.format(digest.hexdigest()).encode())
+
+
+def _check_seal(path: Path) -> None:
+    """Raises BackupError unless the file ends with the digest of what precedes it."""
+    digest, left = hashlib.sha256(), path.stat().st_size - SEAL_BYTES
+    with path.open("rb") as file:
+        while left > 0 and (chunk := file.read(min(left, 2**20))):
+            digest.update(chunk)
+            left -= len(chunk)
+        if file.read() != SEAL.format(digest.hexdigest()).encode():
+            raise BackupError(f"{path} is damaged, or not all of it is here; take another backup.")
 
 
 @contextmanager
@@ -102,6 +139,7 @@ def _restore_sqlite(path: Path) -> None:
     target = _database_file()
     with _atomic_write(target) as draft:
         shutil.copyfile(path, draft)
+        os.truncate(draft, draft.stat().st_size - SEAL_BYTES)
         with closing(sqlite3.connect(draft)) as copy:
             try:
                 result = copy.execute("PRAGMA quick_check").fetchone()[0]
@@ -135,32 +173,56 @@ def _restore_postgresql(path: Path) -> None:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'"
         )
-        others = cursor.fetchone()[0]
-    if others:
-        raise BackupError(
-            f"The database is in use by {others} other connections; stop the web app and the workers first."
+        if others := cursor.fetchone()[0]:
+            raise BackupError(
+                f"The database is in use by {others} other connections; stop the web app and the workers first."
+            )
+        cursor.execute(_DROP_EVERYTHING)
+        drops = ";\n".join(
+            ["SET client_min_messages = warning", "BEGIN", *(statement for (statement,) in cursor.fetchall()), ""]
         )
     connection.close()
-    options = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    _run("pg_restore", *options, f"--dbname={_url()}", str(path))
+    _restore_in_transaction(path, drops.encode())
 
 
-def _url() -> str:
-    """The connection string without the password, which goes into the environment."""
-    settings: dict[str, Any] = connection.settings_dict
-    parts = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
-    return " ".join(f"{name}='{_escaped(str(value))}'" for name, value in parts.items() if value)
+def _restore_in_transaction(path: Path, prelude: bytes) -> None:
+    """Run these statements and those of the backup; only if all succeed, commit them."""
+    read = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(path)]
+    write = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", _conninfo()]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(read, stdout=subprocess.PIPE, stderr=errors) as source,  # noqa: S603 - ours
+        subprocess.Popen(write, stdin=subprocess.PIPE, stderr=errors, env=_environment()) as target,  # noqa: S603 - ours
+    ):
+        assert source.stdout  # noqa: S101 - is a pipe
+        assert target.stdin  # noqa: S101 - is a pipe
+        with suppress(BrokenPipeError), target.stdin:
+            target.stdin.write(prelude)
+            shutil.copyfileobj(source.stdout, target.stdin)
+            if source.wait() == 0:
+                target.stdin.write(b"\nCOMMIT;\n")
+        source.stdout.close()
+        if source.wait() or target.wait():
+            errors.seek(0)
+            raise BackupError(f"The backup cannot be restored: {errors.read().decode(errors='replace').strip()}")
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+def _conninfo() -> str:
+    """The options of the connection without the password, which goes into the environment."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"password"}
+    parameters: dict[str, Any] = connection.get_connection_params()
+    return make_conninfo(**{name: value for name, value in parameters.items() if name in known})
+
+
+def _environment() -> dict[str, str]:
+    password = str(connection.settings_dict["PASSWORD"])
+    return os.environ | ({"PGPASSWORD": password} if password else {})
 
 
 def _run(program: str, *arguments: str) -> None:
     """Raises BackupError with the program's error output."""
     _check_version(program)
-    environment = os.environ | {"PGPASSWORD": str(connection.settings_dict["PASSWORD"])}
-    done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True)  # noqa: S603 - ours
+    done = subprocess.run([program, *arguments], env=_environment(), capture_output=True, text=True)  # noqa: S603 - ours
     if done.returncode:
         raise BackupError(f"{program} failed: {done.stderr.strip() or done.returncode}")
 

@@ -100,15 +100,16 @@ def _moment(annotation: dict[str, Any]) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _chosen(annotation: dict[str, Any]) -> dict[str, str]:
-    chosen: dict[str, str] = {}
+def _chosen(annotation: dict[str, Any]) -> dict[str, list[Any]]:
+    """By control, the list of its one choice, which is a list of names where the control offers nested ones."""
+    chosen: dict[str, list[Any]] = {}
     for result in _objects(annotation.get("result")):
         value = result.get("value")
-        choices = value.get("choices") if isinstance(value, dict) else None
+        choices = value.get("choices", value.get("taxonomy")) if isinstance(value, dict) else None
         if not isinstance(choices, list):
             continue
         name = str(result.get("from_name"))
-        if len(choices) != 1 or not isinstance(choices[0], str) or name in chosen:
+        if len(choices) != 1 or name in chosen:
             raise InvalidRecord(f"The annotation does not give a single choice for {name!r}: choose one.")
-        chosen[name] = choices[0]
+        chosen[name] = choices
     return chosen

@@ -7,7 +7,8 @@ The answer has all four keys of the contract, since a model tuned on fewer would
 confidence, so it is always 1.0; measure a tuned model's confidence before trusting it. The reasoning is a fixed
 sentence, so that the model learns nothing from it.
 
-Benchmark records are left out, unless there are no others, as in a validation file.
+Records without a category or a sentiment are left out, and so are those of the benchmark, unless there are no others,
+as in a validation file.
 """
 
 import json
@@ -31,6 +32,7 @@ REASONING = "People read this ticket and chose these labels."
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """Yield the file in batches of lines."""
     contract = _contract(manifest)
+    records = (record for record in records if record.category and record.sentiment)
     if manifest.sides.get("training"):
         records = takewhile(lambda record: record.side == "training", records)
     for batch in in_batches(records):

@@ -17,7 +17,8 @@ Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 class Format(NamedTuple):
     """An export format.
 
-    `training_only` leaves the benchmark side out, unless there is no other. `package` names an optional dependency.
+    One `for_training` leaves out the benchmark side, unless there is no other, and records that lack a label.
+    `package` names an optional dependency.
     """
 
     name: str
@@ -25,7 +26,7 @@ class Format(NamedTuple):
     suffix: str
     media_type: str
     stream: Stream
-    training_only: bool = False
+    for_training: bool = False
     package: str = ""
 
     @property
@@ -65,7 +66,7 @@ FORMATS: Mapping[str, Format] = {
             ".openai.jsonl",
             _LINES,
             _lazy_stream("openai_chat"),
-            training_only=True,
+            for_training=True,
         ),
         Format(
             "labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _lazy_stream("labelstudio")

@@ -21,7 +21,7 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
     @cache
     def cats(category: str) -> str:
-        return encode_json(wrong | {category: 1})
+        return encode_json(wrong | ({category: 1} if category else {}))
 
     for batch in in_batches(records):
         lines = []
@@ -33,9 +33,9 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
 
 def parse_row(line: dict[str, Any]) -> dict[str, Any]:
-    """The text, the right category, and the fields of `meta`. Raises InvalidRecord for no or several categories."""
+    """The text, the right category if there is one, and the fields of `meta`. Raises InvalidRecord for several."""
     right = [name for name, score in line["cats"].items() if isinstance(score, int | float) and score > 0.5]
-    if len(right) != 1:
-        raise InvalidRecord(f"{len(right) or 'No'} categories of `cats` are above 0.5: set exactly one to 1.")
+    if len(right) > 1:
+        raise InvalidRecord(f"{len(right)} categories of `cats` are above 0.5: set exactly one to 1.")
     meta = line.get("meta")
-    return {**(meta if isinstance(meta, dict) else {}), "text": line.get("text"), "category": right[0]}
+    return {**(meta if isinstance(meta, dict) else {}), "text": line.get("text"), "category": right}

@@ -193,10 +193,8 @@ class Command(BaseCommand):
             )
 
     def _told(self, contender: Contender, item: SnapshotItem, result: Result) -> None:
-        names = item.snapshot.names
-        expected = f"{names('categories')[item.category]} | {names('sentiments')[item.sentiment]}"
         answer = result.answer or f"ERROR {result.failure}: {result.detail}"
-        self._line(self._names[contender.pk], result.right, result.latency_ms, answer, expected, item.gold.text)
+        self._line(self._names[contender.pk], result.right, result.latency_ms, answer, item.label, item.gold.text)
 
     def _line(self, name: str, right: bool, latency_ms: float, answer: str, expected: str, text: str) -> None:
         if self._quiet:

@@ -301,7 +301,6 @@ def language_model_values(language_model: LanguageModel, **values: object) -> di
     sent = {name: getattr(language_model, name) for name in names} | {
         "provider": language_model.provider_id,
         "extra": json.dumps(language_model.extra),
-        "initial-extra": json.dumps(language_model.extra),
     }
     return {name: "" if value is None else value for name, value in (sent | values).items()}
 

@@ -91,6 +91,22 @@ def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
     assert not execution.execute_run(run.pk), "there is nothing left of it to take up"
 
 
+def test_labels_of_one_axis_are_measured_on_that_axis() -> None:
+    hold_out(6)
+    first, second, third, fourth, *_both = GoldLabel.objects.order_by("pk")
+    GoldLabel.objects.filter(pk__in=[first.pk, second.pk]).update(category=None)
+    GoldLabel.objects.filter(pk__in=[third.pk, fourth.pk]).update(sentiment=None)
+    wrong = Category.objects.exclude(name=str(third.category))[0]
+    GoldLabel.objects.filter(pk=third.pk).update(category=wrong)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshots.create_snapshot(), make_language_model(server, name="m", family="a"))
+        execution.execute_run(run.pk)
+    figures = run.contenders.get().figures
+    assert [figures[axis][3] for axis in ("category", "sentiment", "both")] == [4, 4, 6]
+    assert [figures[axis][0] for axis in ("category", "sentiment", "both")] == [0.75, 1.0, pytest.approx(5 / 6)]
+    assert sum(row[-1] for row in figures["axes"]["category"]["confusion"]) == 4
+
+
 def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
     initial_data.load()
     snapshot = hold_out(12)

@@ -266,6 +266,50 @@ def test_another_table_is_imported_by_mapping_after_a_dry_run(tmp_path: Path, ca
     assert (label.text, label.origin, label.category.name) == ("It broke", "import", "Technical")
 
 
+ONE_AXIS = [
+    {"text": "The invoice of March is wrong", "category": "Billing"},
+    {"text": "I am delighted with your answer", "sentiment": "Positive"},
+    {"text": "The app crashes when I scroll", "category": "Technical", "sentiment": "Negative"},
+]
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != "openai"])
+def test_a_label_of_one_axis_is_kept_through_export_and_import(tmp_path: Path, format: str) -> None:
+    configure_review(benchmark_share=0)
+    import_labels(read(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
+    path = export(tmp_path, format)
+    before = list(exporting.snapshot_records(snapshots.create_snapshot()))
+    assert sorted((record.category, record.sentiment) for record in before) == [
+        ("", "Positive"),
+        ("Billing", ""),
+        ("Technical", "Negative"),
+    ]
+    forget()
+    call_command("import_dataset", str(path))
+    assert list(exporting.snapshot_records(snapshots.create_snapshot())) == before
+
+
+def test_chat_examples_leave_out_labels_of_one_axis(tmp_path: Path) -> None:
+    import_labels(read(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
+    path = export(tmp_path, "openai")
+    assert len(path.read_text().splitlines()) == 1
+    assert json.loads((tmp_path / f"{path.name}.manifest.json").read_text())["records"] == 1
+
+
+def test_a_file_of_the_other_axis_completes_a_label() -> None:
+    text = {"text": "The invoice of March is wrong"}
+    rows = [text | {"category": "Billing"}, text | {"sentiment": "Negative"}, text | {"sentiment": "Positive"}]
+    reports = [import_labels(read(BytesIO(json.dumps(row).encode()), "x.jsonl")) for row in rows]
+    assert [(report.added, report.known, report.rejected) for report in reports] == [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    assert "Billing | Negative" in reports[-1].rejections[0].reason
+    assert GoldLabel.objects.get().label == "Billing | Negative"
+
+
+def test_labels_are_found_in_any_case() -> None:
+    bring({"text": "Wrong invoice", "category": " billing ", "sentiment": "NEGATIVE"})
+    assert GoldLabel.objects.get().label == "Billing | Negative"
+
+
 def test_unknown_columns_are_refused_with_the_list_of_columns(tmp_path: Path) -> None:
     path = tmp_path / "theirs.csv"
     path.write_text("Body,Topic\nIt broke,Technical\n")

@@ -269,8 +269,8 @@ def test_spacy_lines_score_all_categories_and_exactly_one_right() -> None:
     assert line["meta"]["sentiment"] == "neutral"
 
 
-def test_spacy_lines_with_no_right_category_are_rejected() -> None:
-    scores = ((0, 0), (1, 1), (0.9, 0))
+def test_spacy_lines_with_several_right_categories_are_rejected() -> None:
+    scores = ((1, 1), (0.9, 0.9), (0.9, 0))
     written = [{"text": "Hi", "cats": {"A": a, "B": b}, "meta": {"sentiment": "sad"}} for a, b in scores]
     read = loaded("\n".join(map(json.dumps, written)).encode())
     assert [row.number for row in read if isinstance(row, Rejected)] == [1, 2]

@@ -15,7 +15,7 @@ from review.stats import agreement, intervals
 from review.stats.intervals import Estimate
 from review.workflow import decisions
 from review.workflow.decision_records import Presented
-from tests.factories import configure_review, make_ticket, send_to_review
+from tests.factories import configure_review, distinct_text, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, skip, undo
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
@@ -26,7 +26,7 @@ BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative")
 def label_twice(people: tuple[User, User], first: tuple[str, str], second: tuple[str, str]) -> Ticket:
     """A ticket that two people label independently."""
     configure_review(double_share=1)
-    ticket = make_ticket()
+    ticket = make_ticket(distinct_text())
     for assignment, person, name in zip(send_to_review(ticket), people, (first, second), strict=True):
         answer(assignment, person, *name)
     return ticket
@@ -36,12 +36,15 @@ def adjudicate(ticket: Ticket, lead: User, name: tuple[str, str]) -> None:
     answer(Assignment.objects.get(ticket=ticket, purpose="adjudication"), lead, *name)
 
 
-def review_once(person: User, *, blind: bool, accept: bool) -> Decision:
+def review_once(person: User, *, blind: bool, accept: bool, confidence: float = 0.5) -> Decision:
     """One person reviews a ticket that the model labels Billing."""
     configure_review(blind_share=1 if blind else 0)
-    ticket = make_ticket()
+    ticket = make_ticket(distinct_text())
     (assignment,) = send_to_review(
-        ticket, category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Negative")
+        ticket,
+        confidence=confidence,
+        category=Category.objects.get(name="Billing"),
+        sentiment=Sentiment.objects.get(name="Negative"),
     )
     shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
     return answer(assignment, person, *(BILLING if accept else TECHNICAL), shown=shown)
@@ -72,7 +75,6 @@ def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> Non
             for first, second in pairs
         ]
         assert axis.raw == agreement.raw_agreement(labels), axis.name
-        assert axis.kappa == agreement.kappa(labels), axis.name
         assert axis.alpha.estimate == pytest.approx(agreement.alpha(labels).estimate), axis.name
 
 
@@ -137,7 +139,7 @@ def test_alpha_has_an_interpretation(ana: User, ben: User, agreeing: int, differ
 @pytest.mark.parametrize(("value", "interpretation"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "unreliable")])
 def test_interpretation_uses_krippendorffs_limits(value: float, interpretation: str) -> None:
     unknown = Estimate(None, None, None, 50)
-    axis = quality.AgreementFigures(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
+    axis = quality.AgreementFigures(name="", raw=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
     assert axis.interpretation == interpretation
 
 
@@ -175,7 +177,7 @@ def test_anchoring_is_the_difference_between_shown_and_blind_reviews(ana: User) 
     anchoring = quality_report().anchoring
     assert anchoring.shown == intervals.share(3, 4)
     assert anchoring.blind == intervals.share(1, 3)
-    assert anchoring.gap == intervals.difference(3, 4, 1, 3)
+    assert anchoring.gap == intervals.difference(anchoring.shown, anchoring.blind)
     assert anchoring.interpretation == "These reviews show no clear influence."
 
 
@@ -191,6 +193,22 @@ def test_negative_anchoring_is_stated(ana: User) -> None:
         review_once(ana, blind=False, accept=False)
         review_once(ana, blind=True, accept=True)
     assert quality_report().anchoring.interpretation == "Seeing the suggestion makes people agree with it less often."
+
+
+def test_reviewers_who_always_say_the_truth_are_not_called_contrary(ana: User) -> None:
+    """They see suggestions of doubtful tickets first, which the model gets wrong more often."""
+    for confidence, shown, blind in ((0.3, 9, 3), (0.8, 3, 9)):
+        for number in range(shown + blind):
+            review_once(ana, blind=number >= shown, accept=confidence > 0.5, confidence=confidence)
+    anchoring = quality_report().anchoring
+    assert anchoring.shown.estimate == pytest.approx(anchoring.blind.estimate) == 0.5
+    assert anchoring.interpretation == "These reviews show no clear influence."
+
+
+def test_anchoring_compares_only_equally_confident_predictions(ana: User) -> None:
+    review_once(ana, blind=False, accept=True, confidence=0.3)
+    review_once(ana, blind=True, accept=True, confidence=0.8)
+    assert quality_report().anchoring.interpretation == ""
 
 
 def test_anchoring_needs_reviews_of_both_kinds(ana: User) -> None:
@@ -287,6 +305,4 @@ def test_report_reads_a_bounded_number_of_rows(ana: User, monkeypatch: pytest.Mo
     monkeypatch.setattr(quality, "LATEST", 2)
     for _time in range(3):
         review_once(ana, blind=False, accept=True)
-    report = quality_report()
-    assert report.anchoring.shown.n == 2
-    assert report.agents[0].decisions == 2
+    assert quality_report().agents[0].decisions == 2

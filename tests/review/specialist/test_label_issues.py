@@ -66,7 +66,10 @@ def same(labels: Sequence[GoldLabel]) -> list[LabelSelfConfidence]:
     """A model that would give each of these as it was given."""
     return [
         LabelSelfConfidence(
-            gold_pk=label.pk, self_confidence=0.9, category_pk=label.category_id, sentiment_pk=label.sentiment_id
+            gold_pk=label.pk,
+            self_confidence=0.9,
+            category_pk=label.category_id or 0,
+            sentiment_pk=label.sentiment_id or 0,
         )
         for label in labels
     ]

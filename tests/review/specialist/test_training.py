@@ -68,6 +68,15 @@ def test_the_specialist_learns_from_training_labels_only() -> None:
     assert 0 < version.figures["benchmark"]["items"] == benchmark.count() <= len(held_out)
 
 
+def test_a_history_of_categories_alone_teaches_categories() -> None:
+    teaching.place(EVENLY)
+    GoldLabel.objects.update(sentiment=None)
+    result = training.train()
+    assert result.comparisons["category"].wins
+    assert not result.comparisons["sentiment"].wins
+    assert answered("My invoice shows a charge that I have a receipt for").category == "Billing"
+
+
 def test_a_better_version_is_deployed() -> None:
     version = train_until_promoted()
     assert SpecialistVersion.objects.live_pk() == version.pk
