@@ -5,8 +5,9 @@ from classifier.models import Epoch, GateMode
 from classifier.tallies import update_tallies
 from review.benchmark.tasks import run_benchmark
 from review.certification.tasks import run_certification_soon
+from review.datasets.tasks import run_label_import
 from review.gold import gold_labels
-from review.models import Run
+from review.models import LabelImport, Run
 from review.reports import tallies
 from review.specialist import queue_ordering, training
 from review.specialist.tasks import reorder_queue, train_specialist
@@ -23,4 +24,6 @@ def sweep() -> None:
         run_certification_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):
         enqueue_once(run_benchmark, run_pk)
+    for import_pk in LabelImport.objects.waiting().values_list("pk", flat=True):
+        enqueue_once(run_label_import, import_pk)
     update_tallies(tallies.SOURCES)

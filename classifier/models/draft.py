@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.contract.prompt import INSTRUCTIONS
 from classifier.models.contract import ContractVersion
-from classifier.models.taxonomy import Category, Sentiment, _no_separator
+from classifier.models.taxonomy import Category, Sentiment, _no_separator, next_position
 
 
 def normalized_text(text: str) -> str:
@@ -103,6 +103,12 @@ class DraftLabel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new label without a position goes last."""
+        if self._state.adding and not self.position and not self.base:
+            self.position = next_position(DraftLabel.objects.filter(draft=self.draft_id, axis=self.axis))
+        super().save(*args, **kwargs)
 
     @property
     def label_id(self) -> int | None:

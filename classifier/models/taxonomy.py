@@ -47,6 +47,11 @@ class CategoryQuerySet(models.QuerySet["Category"]):
         return created
 
 
+def next_position(labels: "models.QuerySet[Any]") -> int:
+    last: int | None = labels.aggregate(last=models.Max("position"))["last"]
+    return (last or 0) + 1
+
+
 class Label(models.Model):
     """The fields that categories and sentiments share."""
 
@@ -64,7 +69,9 @@ class Label(models.Model):
         blank=True,
         help_text=_("Example texts, one per line. Optional; models read them too."),
     )
-    position = models.PositiveIntegerField(_("position"), default=0, help_text=_("Lower numbers come first."))
+    position = models.PositiveIntegerField(
+        _("position"), default=0, help_text=_("Lower numbers come first; 0 puts a new one last.")
+    )
     retired = models.BooleanField(
         _("retired"), default=False, help_text=_("New tickets no longer get this label; existing ones keep it.")
     )
@@ -72,6 +79,12 @@ class Label(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new label without a position goes last, so that no other's key moves."""
+        if self._state.adding and not self.position:
+            self.position = next_position(type(self)._default_manager.all())
+        super().save(*args, **kwargs)
 
     def option(self, name: str) -> Option:
         """The label as models see it, under its full `name`."""

@@ -21,12 +21,12 @@ from classifier.contract import prompt
 from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import label_snapshot
-from classifier.models.taxonomy import paths
+from classifier.models.taxonomy import SEPARATOR, paths
 from classifier.taxonomy import label_changes
 from classifier.taxonomy.draft_plans import LabelPlan, Plan, custom_instructions
 from classifier.taxonomy.label_changes import AnyLabel
 
-LONGEST_REASON = 100
+LONGEST_REASON, LONGEST_NAME = 100, 80
 
 
 @transaction.atomic
@@ -34,6 +34,21 @@ def create(name: str, by: User | None) -> Draft:
     """Create a draft of the current taxonomy and instructions. Raises EmptyTaxonomy."""
     draft = Draft(name=name, created_by=by)
     store_with_copy(draft)
+    return draft
+
+
+@transaction.atomic
+def create_with(name: str, by: User | None, categories: Iterable[str], sentiments: Iterable[str]) -> Draft:
+    """Create a draft of the current taxonomy and these new labels, by full name. Raises EmptyTaxonomy."""
+    draft = create(free_name(name), by)
+    for full_name in categories:
+        above: DraftLabel | None = None
+        for part in map(str.strip, full_name.split(SEPARATOR.strip())):
+            above, _created = draft.labels.get_or_create(
+                axis=DraftLabel.Axis.CATEGORY, parent=above, name=part[:LONGEST_NAME], dropped=False
+            )
+    for sentiment in sentiments:
+        draft.labels.get_or_create(axis=DraftLabel.Axis.SENTIMENT, name=sentiment[:LONGEST_NAME], dropped=False)
     return draft
 
 

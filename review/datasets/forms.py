@@ -1,5 +1,6 @@
 """Forms of the datasets pages: create a snapshot, export it, import labels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -10,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from classifier.models import Category, Sentiment
 from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
+from review.datasets.parsing import usual_columns
 from review.datasets.record import Record
-from review.models import GoldLabel, Side
+from review.models import GoldLabel, LabelImport, Side
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 """Larger files must be imported with the command."""
-_MAIN = ("text", "category", "sentiment")
-OTHER_FIELDS = [name for name in Record._fields if name not in _MAIN]
+_MAIN_FIELDS = {"text": _("text"), "category": _("category"), "sentiment": _("sentiment")}
+COLUMN_FIELDS = [*_MAIN_FIELDS, *(name for name in Record._fields if name not in ("key", *_MAIN_FIELDS))]
 
 
 class SnapshotForm(forms.Form):
@@ -79,30 +81,11 @@ class ExportForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """A file to import, and its column names if they are not the usual ones."""
-
     file = forms.FileField(
-        label=_("file"), help_text=_("An export from here or from Label Studio, or any CSV or JSON lines file.")
-    )
-    text = forms.CharField(label=_("text column"), required=False, max_length=100)
-    category = forms.CharField(label=_("category column"), required=False, max_length=100)
-    sentiment = forms.CharField(label=_("sentiment column"), required=False, max_length=100)
-    columns = forms.CharField(
-        label=_("other columns"),
-        required=False,
-        max_length=2_000,
-        widget=forms.Textarea({"rows": 2}),
-        help_text=_("One per line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
-    )
-    labels = forms.CharField(
-        label=_("label mapping"),
-        required=False,
-        max_length=20_000,
-        widget=forms.Textarea({"rows": 2}),
-        help_text=_("One per line, as in Payments=Billing: the file's name, then the label's full name."),
-    )
-    dry_run = forms.BooleanField(
-        label=_("dry run"), required=False, initial=True, help_text=_("Show the result without saving anything.")
+        label=_("file"),
+        help_text=_(
+            "An export from here or from Label Studio, or any table or JSON lines. First you see what is read."
+        ),
     )
 
     def clean_file(self) -> UploadedFile[bytes]:
@@ -113,24 +96,33 @@ class ImportForm(forms.Form):
             raise forms.ValidationError(message % megabytes)
         return file
 
-    def clean_columns(self) -> dict[str, str]:
-        return _parse_pairs(self.cleaned_data["columns"])
 
-    def clean_labels(self) -> dict[str, str]:
-        return _parse_pairs(self.cleaned_data["labels"])
+class ReadingForm(forms.Form):
+    """How an uploaded file is read: the column of each field, and the label that each unknown name means."""
 
-    def mapping(self) -> dict[str, str]:
-        columns = {name: self.cleaned_data[name].strip() for name in _MAIN}
-        others: dict[str, str] = self.cleaned_data["columns"]
-        return others | {name: column for name, column in columns.items() if column}
+    def __init__(self, label_import: LabelImport, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        columns = [("", _("none")), *((name, name) for name in label_import.names)]
+        taken = usual_columns(label_import.names) | label_import.columns
+        for field in COLUMN_FIELDS:
+            self.fields[field] = forms.ChoiceField(
+                label=_MAIN_FIELDS.get(field, field), choices=columns, required=False, initial=taken.get(field, "")
+            )
+        self._names = list(
+            label_import.labels | {name: "" for _axis, name, _number in label_import.report.get("unknown", ())}
+        )
+        known = [*Category.objects.active().paths().values(), *map(str, Sentiment.objects.active())]
+        labels = [("", _("leave out")), *((name, name) for name in known)]
+        for number, name in enumerate(self._names):
+            self.fields[f"label-{number}"] = forms.ChoiceField(
+                label=name, choices=labels, required=False, initial=label_import.labels.get(name, "")
+            )
 
+    @property
+    def columns(self) -> dict[str, str]:
+        return {field: self.cleaned_data[field] for field in COLUMN_FIELDS}
 
-def _parse_pairs(text: str) -> dict[str, str]:
-    """Parse one `left=right` pair per line. Raises ValidationError."""
-    pairs: dict[str, str] = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        left, separator, right = (part.strip() for part in line.partition("="))
-        if not (left and separator):
-            raise forms.ValidationError(gettext("“%s” has no equals sign: write one pair per line.") % line)
-        pairs[left] = right
-    return pairs
+    @property
+    def labels(self) -> dict[str, str]:
+        chosen = {name: self.cleaned_data[f"label-{number}"] for number, name in enumerate(self._names)}
+        return {name: label for name, label in chosen.items() if label}

@@ -1,7 +1,7 @@
 """Import labels from files as gold labels, skipping known texts and rejecting conflicts and unknown labels."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -38,12 +38,18 @@ class ImportReport:
     known: int = 0
     rejected: int = 0
     rejections: list[Rejected] = field(default_factory=list)
-    unknown: Counter[str] = field(default_factory=Counter)
-    """How many records name each unknown label."""
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many records name each unknown label, by its axis and name."""
 
     @property
     def read(self) -> int:
         return self.added + self.known + self.rejected
+
+    def as_json(self) -> dict[str, Any]:
+        """The report with the most frequent unknown labels, to be stored."""
+        counts = {name: getattr(self, name) for name in ("read", "added", "known", "rejected")}
+        unknown = [[*label, number] for label, number in self.unknown.most_common(MOST_LISTED)]
+        return counts | {"rejections": self.rejections, "unknown": unknown}
 
     def reject(self, number: int, reason: str) -> None:
         self.rejected += 1
@@ -52,13 +58,17 @@ class ImportReport:
 
 
 def import_labels(
-    records: Iterable[Record | Rejected], *, dry_run: bool = False, labels: Mapping[str, str] = {}
+    records: Iterable[Record | Rejected],
+    *,
+    dry_run: bool = False,
+    labels: Mapping[str, str] = {},
+    on_chunk: Callable[["ImportReport"], None] = lambda report: None,
 ) -> ImportReport:
     """Add gold labels for new texts, chunk by chunk; with `dry_run` only report what would be added.
 
     Known texts keep their label and side. Merged labels count as their successors; `labels` maps other names in the
-    file to labels. Raises UnknownLabel, and the errors of reading; earlier chunks stay, so importing the same file
-    again adds the rest.
+    file to labels. `on_chunk` gets the report so far. Raises UnknownLabel, and the errors of reading; earlier chunks
+    stay, so importing the same file again adds the rest.
     """
     report, names = ImportReport(), _LabelResolver(labels)
     for chunk in chunked(enumerate(records, start=1), CHUNK):
@@ -72,6 +82,7 @@ def import_labels(
                 if twin is not numbered:
                     _compare_with_known(numbered, twin.label, report)
         _add(fresh, report, dry_run=dry_run)
+        on_chunk(report)
     return report
 
 
@@ -146,10 +157,10 @@ class _LabelResolver:
     def label_of(self, number: int, record: Record, report: ImportReport) -> GoldLabel | None:
         category = self._category(record.category) if record.category else None
         sentiment = self._sentiment(record.sentiment) if record.sentiment else None
-        given = {record.category: category, record.sentiment: sentiment}
-        if unknown := [name for name, label in given.items() if name and label is None]:
+        given = {("category", record.category): category, ("sentiment", record.sentiment): sentiment}
+        if unknown := [(axis, name) for (axis, name), label in given.items() if name and label is None]:
             report.unknown.update(unknown)
-            report.reject(number, _("The taxonomy has no label %s.") % ", ".join(unknown))
+            report.reject(number, _("The taxonomy has no label %s.") % ", ".join(name for _axis, name in unknown))
             return None
         known_origin = record.origin in GoldLabel.Origin.values
         label = GoldLabel(

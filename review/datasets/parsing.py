@@ -38,6 +38,11 @@ def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str,
     return columns
 
 
+def usual_columns(names: Iterable[str]) -> dict[str, str]:
+    """The column of each field that has one with a usual name."""
+    return readers_columns.match_columns(names, {}, _USUAL)
+
+
 def _missing(given: Container[str]) -> str:
     """What a record needs beside what is given: a text, and at least one label."""
     if "text" not in given:

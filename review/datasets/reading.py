@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from typing import IO, Any, BinaryIO, cast
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
@@ -43,6 +43,15 @@ def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterat
     try:
         for number, values in enumerate(_rows_by_field(_rows(stream, name), mapping), 1):
             yield _parse(number, values)
+    except UnreadableFile as error:
+        raise UnreadableDataset(str(error)) from error
+
+
+def column_names(stream: BinaryIO, name: str) -> list[str]:
+    """The columns of the first record that can be read; none of an empty file. Raises UnreadableDataset."""
+    try:
+        readable = (row for row in islice(_rows(stream, name), _ROWS_TO_CHECK) if not isinstance(row, InvalidRecord))
+        return list(next(readable, {}))
     except UnreadableFile as error:
         raise UnreadableDataset(str(error)) from error
 

@@ -3,26 +3,27 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from classifier.models.contract import EmptyTaxonomy
-from review.datasets import exporting, importing, reading
+from review.datasets import exporting, label_imports
 from review.datasets.formats import labelstudio
 from review.datasets.formats.registry import FORMATS
-from review.datasets.forms import ExportForm, ImportForm, SnapshotForm
-from review.datasets.importing import UnknownLabel
+from review.datasets.forms import ExportForm, ImportForm, ReadingForm, SnapshotForm
 from review.datasets.reading import UnreadableDataset
+from review.datasets.tasks import run_label_import
 from review.gold import counts, snapshots
 from review.gold.snapshots import EmptySnapshot
 from review.http import HtmxHttpRequest
-from review.models import Snapshot
+from review.models import LabelImport, Snapshot
 
 manages_datasets = permission_required("review.benchmark", raise_exception=True)
 
-LATEST = 25
+LATEST, LATEST_IMPORTS = 25, 5
 
 
 @never_cache
@@ -91,21 +92,57 @@ def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 @require_POST
 @manages_datasets
 def import_labels(request: HtmxHttpRequest) -> HttpResponse:
+    """Store the file and have a worker read it, without importing anything yet."""
     form = ImportForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            stored = label_imports.store(form.cleaned_data["file"], request.user)
+        except UnreadableDataset as error:
+            form.add_error("file", str(error))
+        else:
+            run_label_import.enqueue(stored.pk)
+            return redirect(stored)
+    return _overview(request, SnapshotForm(), form, status=422)
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_safe
+@manages_datasets
+def label_import(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(LabelImport, pk=pk)
+    if request.htmx and shown.state != LabelImport.State.RUNNING:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    form = ReadingForm(shown) if shown.parts.exists() else None
+    template = "review/datasets/_import_progress.html" if request.htmx else "review/datasets/label_import.html"
+    return render(request, template, {"import": shown, "form": form})
+
+
+@require_POST
+@manages_datasets
+def read_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Read the file with other columns and labels, or import it."""
+    shown = get_object_or_404(LabelImport, pk=pk)
+    form = ReadingForm(shown, request.POST)
     if not form.is_valid():
-        return _overview(request, SnapshotForm(), form, status=422)
-    file, dry_run = form.cleaned_data["file"], form.cleaned_data["dry_run"]
+        return render(request, "review/datasets/label_import.html", {"import": shown, "form": form}, status=422)
+    dry_run = "import" not in request.POST
+    if label_imports.run_again(shown, columns=form.columns, labels=form.labels, dry_run=dry_run):
+        run_label_import.enqueue(shown.pk)
+    return redirect(shown)
+
+
+@require_POST
+@permission_required(("review.benchmark", "classifier.add_draft"), raise_exception=True)
+def draft_unknown_labels(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Create a draft of the taxonomy with the labels that it lacks."""
+    shown = get_object_or_404(LabelImport, pk=pk)
     try:
-        records = reading.read(file, file.name, form.mapping())
-        report = importing.import_labels(records, dry_run=dry_run, labels=form.cleaned_data["labels"])
-    except UnknownLabel as error:
-        form.add_error("labels", str(error))
-        return _overview(request, SnapshotForm(), form, status=422)
-    except UnreadableDataset as error:
-        form.add_error("file", str(error))
-        return _overview(request, SnapshotForm(), form, status=422)
-    context = {"report": report, "dry_run": dry_run, "file": file.name, "unknown": report.unknown.most_common(20)}
-    return render(request, "review/datasets/import_result.html", context)
+        draft = label_imports.draft_unknown_labels(shown, request.user)
+    except EmptyTaxonomy as error:
+        messages.error(request, str(error))
+        return redirect(shown)
+    return redirect("admin:classifier_draft_change", draft.pk)
 
 
 def _overview(
@@ -115,6 +152,7 @@ def _overview(
     context = {
         "holdings": counts.count_gold_labels(),
         "snapshots": latest,
+        "imports": LabelImport.objects.exclude(state=LabelImport.State.FINISHED, dry_run=False)[:LATEST_IMPORTS],
         "snapshot_form": snapshot_form,
         "import_form": import_form,
     }

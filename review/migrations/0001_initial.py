@@ -438,6 +438,44 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='review.snapshot', verbose_name='snapshot'),
         ),
         migrations.CreateModel(
+            name='LabelImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
+                ('name', models.CharField(max_length=200, verbose_name='file')),
+                ('size', models.BigIntegerField(help_text='Bytes of the file.')),
+                ('read', models.BigIntegerField(default=0, help_text='Bytes read so far.')),
+                ('names', models.JSONField(default=list, help_text="The names of the file's columns.")),
+                ('columns', models.JSONField(default=dict, help_text='By field of a record, the column chosen for it.')),
+                ('labels', models.JSONField(default=dict, help_text='By a name in the file, the label chosen for it.')),
+                ('dry_run', models.BooleanField(default=True, verbose_name='dry run')),
+                ('state', models.CharField(choices=[('running', 'running'), ('finished', 'finished'), ('failed', 'failed')], default='running', max_length=8, verbose_name='state')),
+                ('report', models.JSONField(default=dict)),
+                ('error', models.TextField(blank=True, verbose_name='error')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='started')),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+            ],
+            options={
+                'verbose_name': 'import of labels',
+                'verbose_name_plural': 'imports of labels',
+                'ordering': ['-pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='LabelImportPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveIntegerField()),
+                ('content', models.BinaryField()),
+                ('label_import', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='review.labelimport')),
+            ],
+            options={
+                'ordering': ['label_import', 'position'],
+                'constraints': [models.UniqueConstraint(fields=('label_import', 'position'), name='label_import_part_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='SnapshotItem',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

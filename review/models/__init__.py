@@ -5,6 +5,7 @@ from review.models.certification import AccuracyTarget, Alarm, Audit, CarriedAud
 from review.models.decision import Decision, SkipReason
 from review.models.duplicates import Band, DuplicateGroup, Side
 from review.models.gold import GoldLabel
+from review.models.label_import import LabelImport
 from review.models.label_issue import LabelIssue
 from review.models.preferences import Preferences
 from review.models.review_settings import ReviewSettings

@@ -159,7 +159,5 @@ def create_draft(label: DraftLabel, by: User) -> DraftLabel:
     """Create a draft of the current taxonomy plus this new category. Raises EmptyTaxonomy."""
     label.draft = drafts.create(drafts.free_name(_("New category: %s") % label.name), by)
     label.axis = DraftLabel.Axis.CATEGORY
-    beside = label.draft.labels.filter(axis=label.axis).order_by("-position").values_list("position", flat=True)
-    label.position = (beside.first() or 0) + 1
     label.save()
     return label

@@ -52,7 +52,7 @@ class Command(BaseCommand):
             f"{report.rejected:,} rejected"
         )
         if report.unknown:
-            unknown = ", ".join(f"{name} ({number:,})" for name, number in report.unknown.most_common(20))
+            unknown = ", ".join(f"{name} ({number:,})" for (_axis, name), number in report.unknown.most_common(20))
             self.stdout.write(f"unknown labels: {unknown}")
             self.stdout.write('map them with --label "OLD=NEW", or add them in the admin')
 

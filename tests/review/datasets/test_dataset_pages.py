@@ -1,7 +1,7 @@
 """Datasets in the browser: freeze, fetch, take in; and the labels themselves in the admin."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +9,19 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from classifier.models import Category, Sentiment, Ticket
+from classifier.leases import leases
+from classifier.models import Category, Draft, Sentiment, Ticket
 from classifier.privacy import erasure
+from classifier.taxonomy import drafts
+from review import sweep
 from review.benchmark import runs
-from review.datasets import exporting
+from review.datasets import exporting, label_imports
 from review.datasets.formats.registry import FORMATS
 from review.gold import gold_labels, snapshots
-from review.models import Assignment, GoldLabel, Snapshot
+from review.models import Assignment, GoldLabel, LabelImport, Snapshot
+from tests.background import queued
 from tests.factories import make_ticket, send_to_review
 from tests.review.actions import answer
 
@@ -149,47 +154,112 @@ def upload(text: str, name: str = "theirs.csv") -> SimpleUploadedFile:
 THEIRS = "Body,category,sentiment\nIt <b>broke</b>,Technical,Negative\nHello,<i>Sales</i>,Neutral\n"
 
 
-def test_a_file_is_imported_after_a_dry_run(lead_client: Client) -> None:
-    page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
+def read(client: Client, file: SimpleUploadedFile, **chosen: Any) -> LabelImport:
+    """Upload a file, and have a worker read it as chosen."""
+    client.post(IMPORT, {"file": file})
+    uploaded = LabelImport.objects.latest("pk")
+    label_imports.run(uploaded.pk)
+    if chosen:
+        client.post(reverse("review:read_again", args=[uploaded.pk]), chosen)
+        label_imports.run(uploaded.pk)
+    uploaded.refresh_from_db()
+    return uploaded
+
+
+def page_of(client: Client, label_import: LabelImport) -> str:
+    return client.get(label_import.get_absolute_url()).content.decode()
+
+
+MAPPED = {"text": "Body", "category": "category", "sentiment": "sentiment"}
+
+
+def test_a_file_is_imported_in_the_background_after_a_dry_run(lead_client: Client) -> None:
+    response = lead_client.post(IMPORT, {"file": upload(THEIRS)})
+    uploaded = LabelImport.objects.get()
+    assert response.headers["Location"] == uploaded.get_absolute_url()
+    assert queued("review.datasets.tasks.run_label_import")[0].args == [uploaded.pk]
+    assert "Reading the file" in page_of(lead_client, uploaded)
+    label_imports.run(uploaded.pk)
+    page = page_of(lead_client, uploaded)
+    assert "No column is known to hold the text" not in page
     assert "Would be added" in page
     assert "&lt;i&gt;Sales&lt;/i&gt;" in page
     assert not GoldLabel.objects.exists()
-    page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body"}).content.decode()
-    assert "Import result" in page
+    uploaded = read(lead_client, upload(THEIRS), **MAPPED, **{"import": ""})
+    assert "Import result" in page_of(lead_client, uploaded)
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
+    assert not uploaded.parts.exists(), "the file is kept no longer than needed"
 
 
-def test_every_column_and_label_can_be_mapped(lead_client: Client) -> None:
-    theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
-    given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
-    lead_client.post(IMPORT, given | {"file": upload(theirs)})
+def test_every_column_and_label_can_be_chosen(lead_client: Client) -> None:
+    theirs = "Message 1,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
+    mapped = {**MAPPED, "text": "Message 1", "side": "Split", "language": "Lang"}
+    uploaded = read(lead_client, upload(theirs), **mapped)
+    assert uploaded.report["unknown"] == [["category", "Tech", 1]]
+    assert '<option value="Technical">' in page_of(lead_client, uploaded)
+    chosen = mapped | {"label-0": "Technical", "import": ""}
+    lead_client.post(reverse("review:read_again", args=[uploaded.pk]), chosen)
+    label_imports.run(uploaded.pk)
     label = GoldLabel.objects.get()
-    assert (label.side, label.language, label.category.name) == ("benchmark", "en", "Technical")
-    wrongs = [("columns", "side", "no equals sign"), ("columns", "mood=X", "no field"), ("labels", "A=B", "no label")]
-    for field, value, message in wrongs:
-        response = lead_client.post(IMPORT, given | {field: value, "file": upload(theirs)})
-        assert response.status_code == 422
-        assert message in response.content.decode()
+    assert (label.side, label.language, label.label) == ("benchmark", "en", "Technical | Negative")
+    refused = lead_client.post(reverse("review:read_again", args=[uploaded.pk]), chosen | {"side": "Nowhere"})
+    assert refused.status_code == 422
+
+
+def test_unknown_labels_are_drafted(lead_client: Client, admin_client: Client) -> None:
+    theirs = "text,category,sentiment\nIt broke,Sales > Trial,Furious\nHello,Billing > Refunds,Neutral\n"
+    uploaded = read(lead_client, upload(theirs))
+    url = reverse("review:draft_unknown_labels", args=[uploaded.pk])
+    assert lead_client.post(url).status_code == 403
+    assert url in admin_client.get(uploaded.get_absolute_url()).content.decode()
+    admin_client.post(url)
+    drafts.publish(Draft.objects.get(), None)
+    assert list(Category.objects.active().paths().values())[-2:] == ["Sales", "Sales > Trial"]
+    assert Category.objects.get(name="Refunds").parent == Category.objects.get(name="Billing")
+    assert [sentiment.name for sentiment in Sentiment.objects.active()][-1] == "Furious"
+    lead_client.post(reverse("review:read_again", args=[uploaded.pk]), {**MAPPED, "text": "text", "import": ""})
+    label_imports.run(uploaded.pk)
+    assert GoldLabel.objects.count() == 2
+
+
+def test_a_file_whose_end_is_missing_says_so_on_its_page(lead_client: Client) -> None:
+    rows = "".join(f'{{"text": "{number}", "category": "Billing", "sentiment": "Neutral"}},\n' for number in range(3))
+    uploaded = read(lead_client, upload("[" + rows, "cut.json"))
+    assert uploaded.state == LabelImport.State.FAILED
+    assert "The array ends early" in page_of(lead_client, uploaded)
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
-    [({}, "required"), ({"text": "Nowhere"}, "Nowhere"), ({"name": "x.parquet", "content": "PAR1cut"}, "damaged")],
+    ("content", "name", "message"),
+    [(None, "", "required"), ("PAR1cut", "x.parquet", "damaged"), ("%PDF-1.7", "x.pdf", "PDF")],
 )
-def test_an_unusable_file_is_refused_with_the_reason(lead_client: Client, fields: dict[str, str], message: str) -> None:
-    given: dict[str, Any] = {}
-    if fields:
-        file = upload(fields.get("content", THEIRS), fields.get("name", "theirs.csv"))
-        given = {"file": file, "text": fields.get("text", "")}
-    response = lead_client.post(IMPORT, given)
+def test_an_unusable_file_is_refused_with_the_reason(
+    lead_client: Client, content: str | None, name: str, message: str
+) -> None:
+    response = lead_client.post(IMPORT, {} if content is None else {"file": upload(content, name)})
     assert response.status_code == 422
     assert message in response.content.decode()
+
+
+def test_an_import_of_a_worker_that_died_begins_again(lead_client: Client) -> None:
+    lead_client.post(IMPORT, {"file": upload(THEIRS)})
+    uploaded = LabelImport.objects.get()
+    leases.acquire(LabelImport.objects.waiting())
+    label_imports.run(uploaded.pk)
+    uploaded.refresh_from_db()
+    assert uploaded.state == LabelImport.State.RUNNING, "another worker has it"
+    LabelImport.objects.update(available_at=timezone.now() - timedelta(seconds=1))
+    sweep.sweep()
+    assert queued("review.datasets.tasks.run_label_import")
+    label_imports.run(uploaded.pk)
+    uploaded.refresh_from_db()
+    assert uploaded.state == LabelImport.State.FINISHED
 
 
 def test_the_page_costs_the_same_however_many_labels(lead_client: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
     snapshots.create_snapshot()
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(16):
         lead_client.get(PAGE)
 
 
