@@ -22,6 +22,16 @@ _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        # By IANA's registries of special-purpose addresses, as far as `ipaddress` calls them global.
+        *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24"),
+        *("2001::/23", "2620:4f:8000::/48", "3fff::/20", "5f00::/16"),
+        "168.63.129.16/32",  # a cloud's own services, asked from within
+    )
+]
+
 
 class ForbiddenAddress(Exception):
     """The message says what is refused and which setting would allow it."""
@@ -94,7 +104,8 @@ def is_internal(spelled: str) -> bool:
 
 def _is_inside(address: Address) -> bool:
     site_local = isinstance(address, IPv6Address) and address.is_site_local
-    return site_local or address.is_multicast or address.is_reserved or not address.is_global
+    special = any(address in network for network in _SPECIAL)
+    return special or site_local or address.is_multicast or address.is_reserved or not address.is_global
 
 
 def _meanings(spelled: str) -> Iterator[Address]:
