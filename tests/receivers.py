@@ -27,6 +27,7 @@ class Reply:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
+    drips: bool = False
     cut: bool = False
 
 
@@ -70,9 +71,12 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(int(headers.get("content-length", 0)))
                 reply = receiver._reply(Got(self.command, self.path, headers, body))
+                while reply.drips and not receiver._over.wait(0.05):
+                    self.wfile.write(b"H")
+                    self.wfile.flush()
                 if reply.hangs:
                     receiver._over.wait(10)
-                if reply.hangs or reply.cut:
+                if reply.hangs or reply.cut or reply.drips:
                     self.close_connection = True
                     return
                 self.send_response(reply.status)

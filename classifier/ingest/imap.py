@@ -1,9 +1,9 @@
 """Connects to an IMAP mailbox, only at addresses that the SSRF guard allows."""
 
 import imaplib
-import socket
 import ssl
 from collections.abc import Sequence
+from typing import Any
 
 from imap_tools import BaseMailBox, MailMessageFlags
 
@@ -12,16 +12,18 @@ from classifier.security import ssrf
 
 TIMEOUT = 30.0
 """Seconds per network operation."""
+MAX_SECONDS = 300.0
+"""Seconds for all of them, however slowly the server sends."""
 
 
 class _PlainClient(imaplib.IMAP4):
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        return ssrf.connect(self.host, self.port, timeout)
+    def _create_socket(self, timeout: float | None) -> ssrf.DeadlineSocket:
+        return ssrf.connect(self.host, self.port, timeout, seconds=MAX_SECONDS)
 
 
 class _TlsClient(_PlainClient):
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        return ssl.create_default_context().wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
+    def _create_socket(self, timeout: float | None) -> Any:
+        return ssrf.start_tls(super()._create_socket(timeout), self.host)
 
 
 class ImapFolder(BaseMailBox):

@@ -9,7 +9,7 @@ from classifier.retry_after import retry_after
 from classifier.security import ssrf
 
 TIMEOUT = 10.0
-"""Seconds per network operation."""
+"""Seconds for connecting, sending and reading the response's head."""
 
 _BUSY = {408, 425, 429}
 

@@ -1,7 +1,7 @@
 """Sends queued requests to other servers: leases rows, sends them outside a transaction, and records the results.
 
 If a worker dies, its lease expires and the row is sent again, so a receiver may get it twice. Each destination has its
-own batch, so a slow one delays only itself, and is paused after a failure.
+own batch, which one worker at a time sends, so a slow one delays only itself, and is paused after a failure.
 """
 
 import logging
@@ -15,6 +15,7 @@ from urllib.request import Request
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from classifier.integrations.http_request import HttpResult, send
 from classifier.leases import leases
@@ -24,12 +25,17 @@ from classifier.security.secrets_from_env import MissingSecret
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 8
-"""Rows of one destination that are sent in parallel, in no particular order."""
+"""Rows of one destination that are sent in parallel, in no particular order. One worker at a time sends to it."""
+CLAIM = timedelta(seconds=30)
+"""How long a destination is paused for other workers while one sends to it; longer than a request may take."""
 THREADS = 16
 RETRY_SECONDS = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 43_200)
 """Approximate seconds before each retry; after the last one the row is given up."""
 MAX_PAUSE_SECONDS = 60.0
 """How long a destination is paused after a failure, unless it asks for longer."""
+
+
+_NOT_PAUSED = Q(paused_until=None) | Q(paused_until__lte=Now())
 
 
 class OutgoingRequest(NamedTuple):
@@ -56,9 +62,7 @@ class OutboxRoute:
         destinations: QuerySet[Any] = self.rows.destination.field.related_model._default_manager.all()
         due = self.rows.objects.due().filter(destination=OuterRef("pk"))
         # One index probe per destination; a join would read every due row.
-        has_due = Exists(due[:1])
-        not_paused = Q(paused_until=None) | Q(paused_until__lte=Now())
-        return list(destinations.filter(not_paused, has_due, active=True))
+        return list(destinations.filter(_NOT_PAUSED, Exists(due[:1]), active=True))
 
 
 @dataclass(slots=True)
@@ -69,14 +73,22 @@ class _LeasedRow:
 
 
 def send_due(routes: Sequence[OutboxRoute]) -> bool:
-    """Send a batch of due rows. Returns whether there may be more."""
-    batches = [_lease(route, destination) for route in routes for destination in route.destinations_due()]
-    leased = [leased_row for batch in batches for leased_row in batch]
+    """Send a batch of due rows. Returns whether there are more."""
+    until = timezone.now() + CLAIM
+    destinations = [
+        (route, destination)
+        for route in routes
+        for destination in route.destinations_due()
+        if _rows_of(destination).filter(_NOT_PAUSED).update(paused_until=until)
+    ]
+    leased = [row for route, destination in destinations for row in _lease(route, destination)]
     if leased:
         with leases.renewing(leased_row.row for leased_row in leased):
             for leased_row, result in _send(leased):
                 _settle(leased_row, result)
-    return any(len(batch) == BATCH_SIZE for batch in batches)
+    for _route, destination in destinations:
+        _rows_of(destination).filter(paused_until=until).update(paused_until=None)
+    return is_due(routes)
 
 
 def is_due(routes: Sequence[OutboxRoute]) -> bool:
@@ -139,4 +151,8 @@ def _settle(leased_row: _LeasedRow, result: HttpResult) -> None:
 
 def _pause(destination: Destination, seconds: float) -> None:
     until = Now() + timedelta(seconds=seconds)
-    type(destination)._default_manager.filter(pk=destination.pk).update(paused_until=until)
+    _rows_of(destination).update(paused_until=until)
+
+
+def _rows_of(destination: Destination) -> QuerySet[Any]:
+    return type(destination)._default_manager.filter(pk=destination.pk)

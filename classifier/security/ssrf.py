@@ -5,10 +5,14 @@ The host is resolved once and the connection goes to the checked address, so DNS
 
 import http.client
 import ipaddress
+import math
 import socket
+import ssl
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,19 +80,64 @@ def allowed_addresses(host: str, port: int) -> list[str]:
     return addresses
 
 
-def connect(host: str, port: int, timeout: float | None) -> socket.socket:
-    """Connect to an allowed address; `timeout` in seconds per address. Raises ForbiddenAddress and OSError."""
+class _Deadline:
+    """Reading ends at a moment of the monotonic clock, however slowly the other side sends."""
+
+    ends_at = math.inf
+
+    def recv_into(self, *args: Any) -> int:
+        remaining = self.ends_at - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("the other side sends too slowly")
+        timeout = self.gettimeout()  # type: ignore[attr-defined]  # of the socket
+        if remaining < (math.inf if timeout is None else timeout):
+            self.settimeout(remaining)  # type: ignore[attr-defined]
+        return int(super().recv_into(*args))  # type: ignore[misc]
+
+
+class DeadlineSocket(_Deadline, socket.socket):
+    """A socket whose reading ends at `ends_at`."""
+
+
+class _DeadlineTlsSocket(_Deadline, ssl.SSLSocket):
+    pass
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.sslsocket_class = _DeadlineTlsSocket
+    return context
+
+
+def start_tls(connected: DeadlineSocket, host: str) -> ssl.SSLSocket:
+    """Encrypt a connection, verify the certificate against the host name, and keep the deadline."""
+    secure: Any = _tls_context().wrap_socket(connected, server_hostname=host)
+    secure.ends_at = connected.ends_at
+    return secure  # type: ignore[no-any-return]
+
+
+def connect(host: str, port: int, timeout: float | None, *, seconds: float) -> DeadlineSocket:
+    """Connect to an allowed address, for `seconds` in all; `timeout` is for each operation.
+
+    Raises ForbiddenAddress and OSError.
+    """
     last_error: OSError | None = None
+    ends_at = time.monotonic() + seconds
     for address in allowed_addresses(host, port):
         try:
-            return socket.create_connection((address, port), timeout)
+            connected = DeadlineSocket(fileno=socket.create_connection((address, port), timeout).detach())
         except OSError as error:
             last_error = error
+        else:
+            connected.settimeout(timeout)
+            connected.ends_at = ends_at
+            return connected
     raise last_error or OSError(f"{host} has no address")
 
 
 def open_url(request: urllib.request.Request, timeout: float) -> Any:
-    """Like `urllib.request.urlopen`, but without redirects and proxies.
+    """Like `urllib.request.urlopen`, but without redirects and proxies; `timeout` in seconds is for the whole exchange.
 
     Raises ForbiddenAddress, `urllib.error.HTTPError` for every status other than 2xx, and OSError.
     """
@@ -151,11 +200,19 @@ def _bracketed(host: str) -> str:
 
 class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
-        self.sock = connect(self.host, self.port, self.timeout)
+        self.sock = self._connected()
+
+    def _connected(self) -> DeadlineSocket:
+        return connect(self.host, self.port, self.timeout, seconds=self.timeout or math.inf)
 
 
-class _SecureConnection(http.client.HTTPSConnection, _Connection):
+class _SecureConnection(_Connection):
     """Connects as above, then verifies the certificate against the host name."""
+
+    default_port = http.client.HTTPS_PORT
+
+    def connect(self) -> None:
+        self.sock = start_tls(self._connected(), self.host)
 
 
 class _Handler(urllib.request.HTTPHandler):

@@ -43,7 +43,7 @@ TEXT = "My card ends in 4242 and was charged twice."
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_SECRET", SECRET)
-    monkeypatch.setattr(http_request, "TIMEOUT", 0.3)
+    monkeypatch.setattr(http_request, "TIMEOUT", 1.0)
 
 
 @pytest.fixture
@@ -200,8 +200,9 @@ def test_a_failed_delivery_is_retried_with_the_same_id(fault: str) -> None:
         assert Delivery.objects.get().state == Delivery.State.DELIVERED
 
 
-def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver) -> None:
-    with Receiver(Reply(hangs=True)) as slow:
+@pytest.mark.parametrize("fault", [Reply(hangs=True), Reply(drips=True)])
+def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver, fault: Reply) -> None:
+    with Receiver(fault) as slow:
         failing = make_webhook(slow, name="a slow one")
         make_webhook(receiver, name="another")
         publish_events(20)
@@ -214,6 +215,21 @@ def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver) ->
             deliver()
         assert len(receiver.got) == 20
         assert len(slow.got) == outbox.BATCH_SIZE
+
+
+def test_one_worker_at_a_time_sends_to_a_destination(receiver: Receiver) -> None:
+    seen: list[int] = []
+
+    def meanwhile(delivery: Delivery) -> outbox.OutgoingRequest:
+        if not seen:
+            outbox.send_due([ROUTE])
+            seen.append(len(receiver.got))
+        return signed_request(delivery)
+
+    make_webhook(receiver)
+    publish_events(outbox.BATCH_SIZE + 1)
+    assert outbox.send_due([replace(ROUTE, build_request=meanwhile)]), "there are more"
+    assert (seen, len(receiver.got)) == ([0], outbox.BATCH_SIZE)
 
 
 def test_deleted_destinations_receive_nothing() -> None:
