@@ -22,6 +22,7 @@ WIRED = {
     "ticketclf_site.processes.singleton_lock",
     "ticketclf_site.sign_in.backend",
     "ticketclf_site.observability.gauges",
+    "ticketclf_site.operations.database_copy",
     "ticketclf_site.operations.doctor.database",
     "ticketclf_site.settings",
     "ticketclf_site.processes.worker",
