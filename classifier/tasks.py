@@ -1,13 +1,16 @@
 """Background tasks. A task is only a nudge: the rows say what to do, so a lost, doubled or late one changes nothing."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django_tasks import task
+from django_tasks.base import Task
 
 from classifier import tallies
 from classifier.api import stored_replies
-from classifier.background import Priority, enqueue_once
+from classifier.background import Priority, enqueue_if, enqueue_once, run_parts
 from classifier.embeddings import vector_store
 from classifier.inference import pauses
 from classifier.ingest import mailboxes
@@ -74,20 +77,17 @@ def on_queued(**_signal: Any) -> None:
     enqueue_once(send_deliveries)
 
 
+_LEFT_WORK: list[tuple[Callable[[], bool], Task[[], None]]] = [
+    (lambda: Ticket.objects.waiting().exists(), classify_tickets),
+    (lambda: Pause.objects.due().exists(), probe_paused_models),
+    (vector_store.is_behind, embed_tickets),
+    (lambda: outbox.is_due(ROUTES), send_deliveries),
+    (lambda: Mailbox.objects.due().exists(), fetch_mail),
+    (lambda: erasure.expired_tickets(settings.RETENTION_DAYS).exists(), erase_expired),
+]
+
+
 def sweep() -> None:
     """Pick up work that a dead process or lost task left behind."""
-    if Ticket.objects.waiting().exists():
-        enqueue_classification()
-    if Pause.objects.due().exists():
-        enqueue_once(probe_paused_models)
-    if vector_store.is_behind():
-        enqueue_once(embed_tickets)
-    if outbox.is_due(ROUTES):
-        enqueue_once(send_deliveries)
-    if Mailbox.objects.due().exists():
-        enqueue_once(fetch_mail)
-    delivery.delete_old()
-    stored_replies.delete_expired()
-    tallies.update_tallies(tallies.SOURCES)
-    if erasure.expired_tickets(settings.RETENTION_DAYS).exists():
-        enqueue_once(erase_expired)
+    run_parts(partial(enqueue_if, *left_work) for left_work in _LEFT_WORK)
+    run_parts([delivery.delete_old, stored_replies.delete_expired, partial(tallies.update_tallies, tallies.SOURCES)])

@@ -75,13 +75,13 @@ class ResultStream:
         """The texts in order, each once money is reserved for it, until `stop`."""
         place = 0
         for texts in chunked(self._texts, BESIDE_AT_ONCE):
-            affordable = self._reservation.reserve(len(texts))
+            affordable = self._reservation.reserve(texts)
             solved = few_shot.examples_for(texts, self._version, self._number)
             for number, question in enumerate(map(Question, texts, solved or repeat(()))):
                 if self._until or self.fault:
                     return
                 # Answers may since have cost less than was reserved, which frees budget.
-                if number >= affordable and not self._reservation.reserve(1):
+                if number >= affordable and not self._reservation.reserve([question.text]):
                     self._unaffordable = [place]
                     return
                 yield question

@@ -71,6 +71,10 @@ def _fetch(mailbox: Mailbox) -> bool:
         error = _("The server rejects this user and password. Check %s.") % mailbox.password_env
     except (MissingSecret, ssrf.ForbiddenAddress, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
         error = str(fault)[:300] or type(fault).__name__
+    except Exception as fault:
+        # Whatever it is, the other mailboxes are fetched.
+        logger.exception("Mail could not be fetched from %s.", mailbox.slug)
+        error = type(fault).__name__
     pause = RETRY_INTERVAL if error else timedelta() if more else POLL_INTERVAL
     mailbox.still_held.release(pause, checked_at=Now(), error=error)
     return more

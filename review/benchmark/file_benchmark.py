@@ -60,7 +60,7 @@ def _item(
 def estimate_cost(entry: Entry, items: Sequence[Item]) -> Decimal:
     """Estimate the cost from the lengths of the texts, with one request per item."""
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
-    return sum((budget.expected_cost(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
+    return budget.expected_cost(entry.language_model, prompt, [item.text for item in items])
 
 
 def grade_items(entry: Entry, items: Sequence[Item], on_result: OnItem) -> list[GradedItem]:

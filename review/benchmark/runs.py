@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Avg, Count, Q, QuerySet
-from django.db.models.functions import Length
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 
+from classifier.contract.prompt import LONGEST_TEXT
 from classifier.inference import budget, few_shot
 from classifier.models import Category, ContractVersion, LanguageModel, Sentiment
 from classifier.privacy.redaction import ERASED
@@ -20,6 +21,8 @@ from review.models import Contender, GoldLabel, Run, Side, Snapshot, SnapshotIte
 
 BUILT_IN = Path(__file__).parent.parent / "data" / "benchmark.jsonl"
 MOST_CONTENDERS = 12
+COST_SAMPLE = 500
+"""How many texts the cost is estimated from."""
 
 
 class NothingToRun(Exception):
@@ -102,11 +105,11 @@ def start_run(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None =
 
 
 def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
-    """Estimate the cost from the lengths of the texts, with one request per item."""
-    texts = benchmark_items(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
+    """Estimate the cost from some of the texts, with one request per item."""
+    items = benchmark_items(snapshot)
+    texts = list(items.values_list(Left("gold__text", LONGEST_TEXT), flat=True)[:COST_SAMPLE])
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
-    number: int = texts["number"]
-    return budget.expected_cost(entry.language_model, prompt + int(texts["length"] or 0)) * number
+    return budget.expected_cost(entry.language_model, prompt, texts) * items.count() / max(len(texts), 1)
 
 
 def stop_run(run: Run, note: str = "") -> bool:

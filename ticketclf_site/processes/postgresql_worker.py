@@ -13,6 +13,7 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Job, Status
 
+from classifier.background import fits
 from classifier.log_context import log_fields
 from ticketclf_site.processes.postgresql import RUN
 from ticketclf_site.processes.sweep import SWEEP_SECONDS, sweep
@@ -88,7 +89,8 @@ async def _work(threads: WorkerThreads, number: int, stopping: asyncio.Event) ->
 
 def _call(job: int | None, task: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     with log_fields(task=str(job), job=task):
-        import_string(task).call(*args, **kwargs)
+        if fits(task, args, kwargs):
+            import_string(task).call(*args, **kwargs)
 
 
 def application(threads: WorkerThreads) -> App:

@@ -3,11 +3,14 @@
 import logging
 import signal
 import threading
+from typing import Any
 from uuid import uuid4
 
 from django.db import close_old_connections, connection
 from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
 
+from classifier.background import fits
 from ticketclf_site.processes.sqlite import delete_old_tasks
 from ticketclf_site.processes.sweep import SWEEP_SECONDS, sweep
 
@@ -65,8 +68,17 @@ class WorkerProcess:
             logger.exception("The sweep failed and will be retried.")
 
 
+class _Worker(Worker):
+    def run_task(self, db_task_result: "DBTaskResult[Any, Any]") -> None:
+        queued = db_task_result.args_kwargs
+        if fits(db_task_result.task_path, queued["args"], queued["kwargs"]):
+            super().run_task(db_task_result)
+        else:
+            db_task_result.delete()
+
+
 def _worker() -> Worker:
-    return Worker(
+    return _Worker(
         queue_names=["*"],
         interval=POLL_SECONDS,
         batch=False,

@@ -76,7 +76,7 @@ def test_concurrent_requests_never_overspend_a_budget() -> None:
         provider=provider, name="m", family="m", price_per_request=Decimal("0.5")
     )
     terms = ContractVersion.objects.current().terms
-    assert sum(at_once(8, lambda: budget.BudgetReservation(language_model, terms).reserve(3))) == 10
+    assert sum(at_once(8, lambda: budget.BudgetReservation(language_model, terms).reserve(["a"] * 3))) == 10
     assert Spend.objects.get().cost == 10
 
 
