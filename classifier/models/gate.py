@@ -76,6 +76,15 @@ class Gate(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Tickets at or above this confidence are auto-accepted."),
     )
+    agreement = models.BooleanField(
+        _("a second family must agree"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "With a fixed confidence threshold and a primary that is not embedded: where the specialist does not give "
+            "the same category, or the text may dictate its label, the second opinion must agree."
+        ),
+    )
     mode = models.CharField(
         _("mode"),
         max_length=10,

@@ -78,13 +78,16 @@ class Verdict(models.Model):
                     "not confirm this label."
                 )
             )
+        if self.reason == Reason.DISAGREEMENT and self.second_opinion is None:
+            return _("%(model)s is %(confidence)s confident, but no other model confirms its label.") % self._figures()
         if self.reason == Reason.DISAGREEMENT:
             opinion = {
                 "second": self.second_opinion,
                 "other": self.second_opinion and self.second_opinion.language_model,
             }
-            sure = _("%(model)s is only %(confidence)s confident, and %(other)s says %(second)s.")
-            return sure % (self._figures() | opinion)
+            unsure = _("%(model)s is only %(confidence)s confident, and %(other)s says %(second)s.")
+            sure = _("%(model)s is %(confidence)s confident, but %(other)s says %(second)s.")
+            return (sure if self._is_confident() else unsure) % (self._figures() | opinion)
         return self._by_confidence() if self.epoch.mode == GateMode.CONFIDENCE else self._by_score()
 
     @property
@@ -95,6 +98,12 @@ class Verdict(models.Model):
             return str(_("nothing was certified yet"))
         digits = 2 if self.epoch.mode == GateMode.CONFIDENCE else 3
         return _("threshold %(threshold)s") % {"threshold": number_format(threshold, digits)}
+
+    def _is_confident(self) -> bool:
+        """Whether the stated confidence alone would have been enough."""
+        if self.prediction is None or self.epoch.mode != GateMode.CONFIDENCE:
+            return False
+        return self.prediction.confidence >= (self.threshold or 0)
 
     def _by_confidence(self) -> str:
         if self.auto_accepted:

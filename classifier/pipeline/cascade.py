@@ -36,6 +36,12 @@ class Cascade:
             for language_model in (settings.active_front(), settings.active_second_opinion())
         )
         self._epoch = gate.current_epoch(settings, version)
+        self._second_has_to_agree = (
+            settings.agreement
+            and settings.mode == GateMode.CONFIDENCE
+            and not self._primary.is_embedded
+            and self._second not in (None, self._front)
+        )
         self._front_outcomes: dict[int, PredictionOutcome] = {}
         self._done: set[int] = set()
 
@@ -150,7 +156,7 @@ class Cascade:
         for group in self.predict(tickets, self._primary, self._version):
             answered = [outcome for outcome in group if not self.postpones(outcome)]
             self._done |= {ticket.pk for ticket, _outcome in group} - {ticket.pk for ticket, _outcome in answered}
-            yield self._decide(self._score(self._epoch, answered))
+            yield self._decide(self._score(self._epoch, answered, second_agrees=self._second_has_to_agree))
 
     def _decide(self, outcomes: Sequence[ScoredOutcome]) -> list[Stage]:
         """Record verdicts, except where another model's opinion is asked first."""
@@ -163,10 +169,10 @@ class Cascade:
         return [self._ask_second(unsure, second)] if unsure else []
 
     def _needs_opinion(self, scored: ScoredOutcome) -> bool:
-        """Whether people will review a model's answer, and see what a second model says. Audits are reviewed blind."""
+        """Whether a second model has to agree, or people will see what it says. Audits are reviewed blind."""
         return (
             isinstance(scored.outcome, Prediction)
-            and not gate.may_auto_accept(self._epoch, scored)
+            and (scored.unless_agreed is not None or not gate.may_auto_accept(self._epoch, scored))
             and not self.is_for_audit(self._epoch, scored)
         )
 
@@ -213,8 +219,12 @@ class Cascade:
         if left:
             yield on_unanswered(list(left.values()))
 
-    def _score(self, epoch: Epoch, outcomes: Sequence[TicketOutcome]) -> list[ScoredOutcome]:
-        return gate.score_outcomes(epoch, outcomes, self._version, score=self.score) if outcomes else []
+    def _score(
+        self, epoch: Epoch, outcomes: Sequence[TicketOutcome], *, second_agrees: bool = False
+    ) -> list[ScoredOutcome]:
+        if not outcomes:
+            return []
+        return gate.score_outcomes(epoch, outcomes, self._version, score=self.score, second_agrees=second_agrees)
 
     def _record(
         self,

@@ -30,14 +30,16 @@ from classifier.security import prompt_injection
 
 
 class ScoredOutcome(NamedTuple):
-    """A ticket with its prediction or failure, the score of the prediction (None where no score decides), and whether
-    the text is a suspected prompt injection, which always needs review.
+    """A ticket with its prediction or failure, the score of the prediction (None where no score decides), whether the
+    text is a suspected prompt injection, which always needs review, and the reason why it needs review unless the
+    second opinion agrees, if that has to.
     """
 
     ticket: Ticket
     outcome: PredictionOutcome
     score: Score | None
     suspected_injection: bool = False
+    unless_agreed: Reason | None = None
 
 
 def confidence_epoch(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
@@ -110,11 +112,18 @@ def score_outcomes(
     version: ContractVersion,
     *,
     score: Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]] = scoring.stored_scores,
+    second_agrees: bool = False,
 ) -> list[ScoredOutcome]:
     """Each outcome with its score, where one decides. `score` returns the scores of predictions, by ticket.
 
-    A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited.
+    A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited. With
+    `second_agrees`, a second opinion will be asked about answers that the specialist does not confirm.
     """
+    if second_agrees:
+        return [
+            ScoredOutcome(*outcome, None, suspected_injection=bool(check.suspected), unless_agreed=check.unless_agreed)
+            for outcome, check in zip(outcomes, injection_check.checks(outcomes, version), strict=True)
+        ]
     suspected = injection_check.suspected_tickets(outcomes, version, epoch.scorer)
     trusted = [outcome for outcome in outcomes if outcome.ticket.pk not in suspected]
     scores = score(trusted, epoch.scorer, version) if epoch.scorer else {}
@@ -148,6 +157,8 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
     if scored.suspected_injection:
         return Reason.PROMPT_INJECTION
+    if scored.unless_agreed and may_auto_accept(epoch, scored):
+        return scored.unless_agreed
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
     uncertified = epoch.mode == GateMode.CERTIFIED and epoch.certified_threshold is None
@@ -156,7 +167,8 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
 
 def decide(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None) -> Verdict:
     """The verdict on a ticket, not saved yet."""
-    first, auto_accepted = scored.outcome, may_auto_accept(epoch, scored)
+    first = scored.outcome
+    auto_accepted = may_auto_accept(epoch, scored) and (scored.unless_agreed is None or _agree(first, second))
     return Verdict(
         ticket=scored.ticket,
         epoch=epoch,
@@ -168,6 +180,10 @@ def decide(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None
         auto_accepted=auto_accepted,
         reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, scored, second),
     )
+
+
+def _agree(first: PredictionOutcome, second: PredictionOutcome | None) -> bool:
+    return isinstance(first, Prediction) and isinstance(second, Prediction) and first.same_label(second)
 
 
 @transaction.atomic(durable=True)

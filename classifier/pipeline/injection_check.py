@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from classifier.contract.types import Contract, Option
 from classifier.learning.vector_space import Floats
-from classifier.models import ContractVersion, Prediction, Scorer, SpecialistVersion
+from classifier.models import ContractVersion, Prediction, Reason, Scorer, SpecialistVersion
 from classifier.pipeline import scoring
 from classifier.pipeline.predict import TicketOutcome
 from classifier.security import prompt_injection
@@ -49,17 +49,66 @@ def suspected_injections(answers: Sequence[LabelledText], terms: Contract, score
 
 def suspected_tickets(outcomes: Sequence[TicketOutcome], version: ContractVersion, scorer: Scorer | None) -> set[int]:
     """The keys of tickets whose texts may have dictated their predictions."""
+    answers = _labelled_texts(outcomes, version)
+    suspected = suspected_injections(list(answers.values()), version.terms, scorer)
+    return {pk for pk, is_suspected in zip(answers, suspected, strict=True) if is_suspected}
+
+
+def _labelled_texts(outcomes: Sequence[TicketOutcome], version: ContractVersion) -> dict[int, LabelledText]:
+    """The texts of tickets with a prediction, by ticket."""
     categories = {pk: name for name, pk in version.labels.categories.items()}
     sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
-    answers = {
+    return {
         ticket.pk: LabelledText(
             ticket.text, categories.get(prediction.category_id, ""), sentiments.get(prediction.sentiment_id, "")
         )
         for ticket, prediction in outcomes
         if isinstance(prediction, Prediction)
     }
-    suspected = suspected_injections(list(answers.values()), version.terms, scorer)
-    return {pk for pk, is_suspected in zip(answers, suspected, strict=True) if is_suspected}
+
+
+class Check(NamedTuple):
+    """Whether the text addresses the model, and for which reason its answer needs review unless another model family
+    gives the same label.
+    """
+
+    suspected: bool = False
+    unless_agreed: Reason | None = None
+
+
+def checks(outcomes: Sequence[TicketOutcome], version: ContractVersion) -> list[Check]:
+    """A check of each outcome, where a second opinion can be asked about what the specialist does not confirm.
+
+    The specialist recognises topics too roughly to confirm a text that names its label or reads like an instruction.
+    """
+    answers = _labelled_texts(outcomes, version)
+    confirmed = _recognised(list(answers.values()), version.terms)
+    places = {pk: place for place, pk in enumerate(answers)}
+    return [
+        _check(answers[pk], confirmed[places[pk]]) if (pk := ticket.pk) in answers else Check()
+        for ticket, _o in outcomes
+    ]
+
+
+def _check(answer: LabelledText, confirmed: bool) -> Check:
+    if prompt_injection.is_suspected_injection(answer.text):
+        return Check(suspected=True)
+    if needs_confirmation(answer):
+        return Check(unless_agreed=Reason.PROMPT_INJECTION)
+    return Check() if confirmed else Check(unless_agreed=Reason.DISAGREEMENT)
+
+
+def _recognised(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
+    """Whether the specialist gives each text the same category."""
+    if not answers:
+        return []
+    try:
+        predictor = scoring.specialist_predictor(SpecialistVersion.objects.live_pk())
+        shares = predictor.predict([answer.text for answer in answers], terms).category.combined
+    except Exception:
+        logger.exception("The specialist could not confirm answers; a second opinion is asked.")
+        return [False] * len(answers)
+    return [_predicts(row, answer.category, terms.categories) for row, answer in zip(shares, answers, strict=True)]
 
 
 def needs_confirmation(answer: LabelledText) -> bool:

@@ -109,7 +109,8 @@ def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
     items = benchmark_items(snapshot)
     texts = list(items.values_list(Left("gold__text", LONGEST_TEXT), flat=True)[:COST_SAMPLE])
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
-    return budget.expected_cost(entry.language_model, prompt, texts) * items.count() / max(len(texts), 1)
+    number = len(texts) if len(texts) < COST_SAMPLE else items.count()
+    return budget.expected_cost(entry.language_model, prompt, texts) * number / max(len(texts), 1)
 
 
 def stop_run(run: Run, note: str = "") -> bool:

@@ -19,6 +19,7 @@ from classifier.ingest.imap import ImapFolder
 from classifier.leases import leases
 from classifier.models import Mailbox, Ticket, WholeMessage
 from classifier.privacy import erasure
+from tests.background import queued
 from tests.mail_server import PASSWORD, USER, MailServer
 from tests.stalling import is_untouched, overtake
 
@@ -323,15 +324,11 @@ def test_a_mailbox_taken_over_meanwhile_is_left_to_its_new_owner(
     assert refreshed(mailbox).checked_at is None
 
 
-def test_the_sweep_enqueues_due_mailboxes(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    nudged: list[Any] = []
-    monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
-    tasks.sweep()
-    assert tasks.fetch_mail in nudged
-    Mailbox.objects.update(active=False)
-    nudged.clear()
-    tasks.sweep()
-    assert tasks.fetch_mail not in nudged
+def test_the_sweep_enqueues_due_mailboxes(mailbox: Mailbox) -> None:
+    for active in (False, True):
+        Mailbox.objects.update(active=active)
+        tasks.sweep()
+        assert bool(queued(tasks.fetch_mail.module_path)) == active
 
 
 def test_the_admin_refuses_internal_hosts_and_checks_a_mailbox_on_request(
