@@ -29,7 +29,8 @@ from classifier.taxonomy import initial_data
 from tests.conftest import UseServer
 from tests.factories import configure_review, make_prediction, make_ticket, send_to_review
 from tests.review.actions import answer
-from tests.servers import OpenAIServer
+from tests.servers import OpenAIServer, say
+from tests.servers import answer as model_answer
 from ticketclf_site.processes import registry
 
 pytestmark = pytest.mark.postgresql
@@ -67,7 +68,7 @@ def count_all() -> None:
 
 def test_events_are_counted(primary: UseServer, ana: User) -> None:
     configure_review()
-    with OpenAIServer() as server:
+    with OpenAIServer([say(f"```json\n{model_answer().content}\n```")]) as server:
         language_model = primary(server, price_per_request=2)
         make_ticket("The app crashes.")
         runner.classify_next_batch()
@@ -84,6 +85,7 @@ def test_events_are_counted(primary: UseServer, ana: User) -> None:
     metrics, model = Scraped(), {"provider": "first's", "model": "first"}
     assert metrics("ticketclf_tickets_received_total") == 3
     assert metrics("ticketclf_predictions_total", **model) == 1
+    assert metrics("ticketclf_replies_repaired_total", **model) == 1
     assert metrics("ticketclf_failures_total", **model, kind="timeout") == 1
     assert metrics("ticketclf_model_cost_total", **model, purpose="tickets") == 2
     assert metrics("ticketclf_model_cost_total", **model, purpose="failures") == 1

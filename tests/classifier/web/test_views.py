@@ -1,5 +1,6 @@
 """The pages for tickets and models."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,17 @@ from django.utils import timezone
 from django.views.defaults import server_error
 
 from classifier.contract.types import FailureKind
-from classifier.models import ContractVersion, Failure, Gate, LanguageModel, Provider, Spend, Ticket
+from classifier.models import (
+    ContractVersion,
+    Failure,
+    Gate,
+    LanguageModel,
+    Provider,
+    Spend,
+    Tally,
+    TallyProgress,
+    Ticket,
+)
 from classifier.pipeline import gate, runner
 from classifier.taxonomy import label_changes
 from classifier.text import LONGEST_TICKET
@@ -332,7 +343,7 @@ def test_agents_see_no_prices_or_addresses_of_providers(agent_client: Client) ->
     assert "https://" not in content.split("<main")[1]
 
 
-def test_failures_are_counted_by_model_and_kind_for_a_day(
+def test_failures_and_repaired_replies_are_counted_by_model(
     agent_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     about = {
@@ -344,8 +355,13 @@ def test_failures_are_counted_by_model_and_kind_for_a_day(
         Failure.objects.create(kind=kind, detail="No answer.", **about)
     old = Failure.objects.create(kind=FailureKind.REFUSED, detail="No.", **about)
     Failure.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=2))
-    with django_assert_max_num_queries(11):
+    counted = TallyProgress.objects.create(name="predictions")
+    for name, value in (("repaired", 3), ("classified", 40)):
+        key = json.dumps([name, str(Gate.current().primary.pk)])
+        Tally.objects.create(fold=counted, key=key, value=value)
+    with django_assert_max_num_queries(13):
         content = page(agent_client, MODELS)
+    assert "3 of 40" in content
     assert "llama-3.3-70b: timeout, 2" in content
     assert "llama-3.3-70b: cut_off, 1" in content
     assert "refused" not in content

@@ -24,7 +24,7 @@ from review.gold import gold_labels, snapshots
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.background import queued
 from tests.factories import configure_review, make_language_model
-from tests.servers import OpenAIServer, Request, answer, by_text, error
+from tests.servers import OpenAIServer, Request, answer, by_text, error, say
 
 GIVEN = ItemSource("import", 1.0, 1)
 
@@ -76,8 +76,8 @@ def started(snapshot: Snapshot, *language_models: LanguageModel) -> Run:
 
 
 def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
-    snapshot = hold_out(40)
-    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+    snapshot, right = hold_out(40), by_text(CATEGORIES, SENTIMENTS)
+    with OpenAIServer(lambda request: say(f"<think>Hm.</think>{right(request).content}")) as server:
         language_model = make_language_model(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
         run = started(snapshot, language_model)
         assert RunProgress(run).overall == (0, 40)
@@ -88,6 +88,7 @@ def test_a_run_asks_for_every_item_once_and_computes_figures() -> None:
     assert (run.state, RunProgress(run).overall) == ("finished", (40, 40))
     assert contender.figures["both"][0] == 1.0
     assert contender.figures["cost"] == pytest.approx(0.08)
+    assert contender.figures["repaired"] == 40
     assert not execution.execute_run(run.pk), "there is nothing left of it to take up"
 
 
