@@ -100,15 +100,13 @@ def test_hostile_text_does_not_break_the_layout(lead_page: Page, lea: User, ana:
 
 def test_interval_chart_needs_no_inline_style(lead_page: Page, ana: User, ben: User) -> None:
     configure_review(double_share=1)
-    for category in ["Billing", "Technical", "Account"] * 4:
-        for assignment, person in zip(send_to_review(make_ticket()), (ana, ben), strict=True):
-            answer(assignment, person, category)
+    for word, category in zip("abcdefghijkl", ["Billing", "Technical", "Account"] * 4, strict=True):
+        for assignment, person in zip(send_to_review(make_ticket(f"{word * 9} " * 5)), (ana, ben), strict=True):
+            answer(assignment, person, "Billing" if (word, person) == ("l", ben) else category)
     lead_page.goto("/review/lead/")
     drawn = lead_page.locator(".interval").first
     expect(drawn).to_be_visible()
     assert lead_page.locator("main [style], main script, main style").count() == 0
-    # At full agreement, the figure and the interval end at the right.
-    assert drawn.locator("circle").get_attribute("cx") == "100"
+    dot = int(drawn.locator("circle").get_attribute("cx") or "")
     low, width = (int(drawn.locator(".reach").get_attribute(name) or "") for name in ("x", "width"))
-    assert 0 < low < 100
-    assert low + width == 100
+    assert 0 < low < dot < low + width <= 100

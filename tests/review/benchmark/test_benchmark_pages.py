@@ -443,12 +443,12 @@ def test_the_run_page_costs_the_same_however_many_items(
     lead_client.get(run.get_absolute_url())
     # Session, person with permissions, the gate's notice; run, contenders, threshold, baseline, changes, what is alike
     # to the contract's examples.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         lead_client.get(run.get_absolute_url())
     contender = contender_of(run, "b")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         lead_client.get(url_of(contender))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         lead_client.get(url_of(contender, "answers"))
 
 

@@ -37,7 +37,7 @@ def test_snapshot_copies_the_current_labels(ana: User) -> None:
     assert snapshot.created_by == ana
     item = snapshot.items.first()
     assert item
-    assert item.label == "Account | Negative"
+    assert item.label == "Account | Neutral"
     assert (item.corrected, item.people, item.language, item.source) == (True, 1, "en", "mail")
     assert sum(snapshot.counts["side"].values()) == 2
 

@@ -241,13 +241,13 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
 ) -> None:
     make_label_issue(make_gold(), "Account")
     lead_client.get(PAGE)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         lead_client.get(PAGE)
     version, suggested = make_version(), {"category": category("Account"), "sentiment": sentiment()}
     LabelIssue.objects.bulk_create(
         LabelIssue(gold=label, version=version, self_confidence=0.2, **suggested) for label in many(1_200)
     )
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert "more than 999 left" in shows(lead_client)
 
 

@@ -274,7 +274,7 @@ def test_lead_page_takes_as_many_queries_for_any_inbox(
     lead_client.get(LEAD)
     # Every page: session, person, permissions, gate. Four for the inbox; latest decisions, double
     # labels, adjudications, names of people.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         lead_client.get(LEAD)
 
 
