@@ -88,7 +88,9 @@ def scans(sql: str, parameters: Any) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(explain + sql, parameters)
         plan = [" ".join(map(str, row)) for row in cursor.fetchall()]
-    ends_early = "LIMIT" in sql and not any(word in line for line in plan for word in ("Sort", "Filter", "B-TREE"))
+    # Leaving out the few rows of sealed tickets, by the hashed keys of these, delays the end by as few.
+    narrowing = [line for line in plan if "Filter" in line and "hashed SubPlan" not in line]
+    ends_early = "LIMIT" in sql and not narrowing and not any("Sort" in line or "B-TREE" in line for line in plan)
     costly = [f"{kind} {table} " for kind in ("Seq Scan on", "SCAN") for table in BIG]
     read = [line for line in plan if any(word in f"{line} " for word in costly) and "USING" not in line]
     return [] if ends_early else read

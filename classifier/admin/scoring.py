@@ -15,6 +15,7 @@ class ScorerAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditDraw)
 class AuditDrawAdmin(ReadOnlyAdmin):
+    ticket_path = "verdict__ticket"
     list_display = ("pk", "epoch_id", "value", "share", "number", "audited", "void")
     list_filter = ("audited", "void")
     raw_id_fields = ("verdict", "score")

@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from classifier.admin.editing import EditAdmin, EditForm
 from classifier.ingest import storing
 from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
-from classifier.models.verdict import current_verdict, with_current_verdicts
+from classifier.models.ticket import TicketQuerySet
+from classifier.models.verdict import with_current_verdicts
 from classifier.privacy import erasure
 from classifier.taxonomy import label_changes
+from classifier.tickets.status import TicketStatus
 from classifier.web.pagination import BoundedPaginator
 
 MOST_AT_ONCE = 1_000
@@ -31,10 +33,17 @@ class _ReadOnlyMixin:
 
 
 class ReadOnlyAdmin(_ReadOnlyMixin, admin.ModelAdmin):
-    """Records are read-only."""
+    """Records are read-only. Those of sealed tickets are left out."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    ticket_path = ""
+    """The lookup of a record's ticket; empty for records that reveal nothing about one."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        records: QuerySet[Any] = super().get_queryset(request)
+        sealed = Ticket.objects.sealed().values("pk")
+        return records.exclude(**{f"{self.ticket_path}__in": sealed}) if self.ticket_path else records
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -42,6 +51,7 @@ class ReadOnlyAdmin(_ReadOnlyMixin, admin.ModelAdmin):
 
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "language_model", "category", "sentiment", "confidence", "latency_ms", "created_at")
     list_select_related = ("language_model", "category", "sentiment")
     raw_id_fields = ("ticket",)
@@ -49,6 +59,7 @@ class PredictionAdmin(ReadOnlyAdmin):
 
 @admin.register(Failure)
 class FailureAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "language_model", "kind", "detail", "created_at")
     list_filter = ("kind",)
     list_select_related = ("language_model",)
@@ -56,6 +67,7 @@ class FailureAdmin(ReadOnlyAdmin):
 
 @admin.register(Verdict)
 class VerdictAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "auto_accepted", "reason", "current", "created_at")
     list_filter = ("reason",)
 
@@ -106,6 +118,21 @@ class VerdictInline(RecordInline):
     fields = readonly_fields = ("auto_accepted", "reason", "current", "created_at")
 
 
+class StateFilter(admin.SimpleListFilter):
+    """By the state that pages show."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Ticket.State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        tickets: TicketQuerySet = queryset
+        state = self.value()
+        return tickets.in_visible_state(state) if state else tickets
+
+
 class SourceFilter(admin.SimpleListFilter):
     """Django's own filter would scan every row for sources."""
 
@@ -131,8 +158,8 @@ class TicketAdminForm(EditForm):
 @admin.register(Ticket)
 class TicketAdmin(EditAdmin):
     form = TicketAdminForm
-    list_display = ("excerpt", "state", "label", "reason", "source", "received_at")
-    list_filter = ("state", SourceFilter)
+    list_display = ("excerpt", "visible_state", "label", "reason", "source", "received_at")
+    list_filter = (StateFilter, SourceFilter)
     search_fields = ("=external_id", "=customer", "text")
     show_full_result_count = False
     paginator = BoundedPaginator
@@ -148,17 +175,25 @@ class TicketAdmin(EditAdmin):
         return ("text", "source", "external_id") if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> Any:
-        return self.inlines if obj else ()
+        return self.inlines if obj and not obj.sealed else ()
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only by what reveals nothing about a sealed ticket, besides the filters."""
+        harmless = ("id", "external_id", "customer", "channel", "language", "received_at")
+        return lookup in ("state", "source") or lookup.split("__")[0] in harmless
+
+    @admin.display(description=_("state"))
+    def visible_state(self, ticket: Ticket) -> str:
+        return str(ticket.visible_state.label)
 
     @admin.display(description=_("label"))
     def label(self, ticket: Ticket) -> str:
-        verdict = current_verdict(ticket)
-        return str(verdict.prediction) if verdict and verdict.prediction else "–"
+        status = TicketStatus.for_ticket(ticket)
+        return f"{status.category} | {status.sentiment}" if status.category else status.instead
 
     @admin.display(description=_("reason"))
     def reason(self, ticket: Ticket) -> str:
-        verdict = current_verdict(ticket)
-        return str(verdict.get_reason_display()) if verdict else "–"
+        return TicketStatus.for_ticket(ticket).reason or "–"
 
     @admin.action(description=_("Classify again"), permissions=["change"])
     def classify_again(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> None:

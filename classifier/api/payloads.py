@@ -1,4 +1,6 @@
-"""Serializes tickets and predictions for the API. The label of a sealed ticket is withheld."""
+"""Serializes tickets and predictions for the API. A sealed ticket has no label, and needs review whatever
+the gate decided.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -80,7 +82,7 @@ def stored_ticket(ticket: Ticket) -> dict[str, Any]:
         "url": ticket_url(ticket.pk),
         "source": ticket.source,
         "external_id": ticket.external_id,
-        "state": ticket.state,
+        "state": ticket.visible_state,
     }
 
 

@@ -112,8 +112,10 @@ def list_tickets(
     request: ApiRequest, response: HttpResponse, filters: Annotated[TicketFilter, Query()], params: PageQuery
 ) -> Any:
     """Newest first, without their full texts."""
-    lookups = {"state": filters.state, "source": filters.source, "received_at__gte": filters.since}
+    lookups = {"source": filters.source, "received_at__gte": filters.since}
     tickets = Ticket.objects.filter(**{name: value for name, value in lookups.items() if value is not None})
+    if filters.state:
+        tickets = tickets.in_visible_state(filters.state)
     return paginate(request, response, params, for_list(tickets), ticket_summaries)
 
 

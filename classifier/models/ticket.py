@@ -31,6 +31,9 @@ history_requested = Signal()
 """Sent when a `ticket`'s history is told; who listens returns further events of it, as `(kind, event)` pairs."""
 
 
+_VISIBLY_IN_REVIEW = models.Q(state="needs_review") | models.Q(sealed=True)
+
+
 class MessageField(models.TextField[str, str]):
     """Text from strangers; characters that no database stores are replaced before saving."""
 
@@ -53,6 +56,16 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
 
     def in_state(self, state: str) -> "TicketQuerySet":
         return self.filter(state=state)
+
+    def in_visible_state(self, state: str) -> "TicketQuerySet":
+        """The tickets whose `visible_state` this is."""
+        if state == Ticket.State.NEEDS_REVIEW:
+            return self.filter(_VISIBLY_IN_REVIEW)
+        return self.filter(state=state, sealed=False)
+
+    def sealed(self) -> "TicketQuerySet":
+        """Tickets that people still label blind: nobody may see what models or people answered, or what followed."""
+        return self.filter(sealed=True)
 
     def sources(self, most: int = 50) -> list[str]:
         """Distinct sources in alphabetical order, one index look-up each (so many queries, plus one)."""
@@ -154,7 +167,8 @@ class Ticket(Leasable):
             models.Index(
                 fields=["available_at"], condition=models.Q(state="new", owner__isnull=False), name="ticket_held"
             ),
-            models.Index(fields=["id"], condition=models.Q(state="needs_review"), name="ticket_needs_review"),
+            models.Index(fields=["id"], condition=_VISIBLY_IN_REVIEW, name="ticket_needs_review"),
+            models.Index(fields=["id"], condition=models.Q(sealed=True), name="ticket_sealed"),
             models.Index(fields=["id"], condition=models.Q(state="auto_accepted"), name="ticket_auto_accepted"),
             models.Index(fields=["id"], condition=models.Q(state="settled"), name="ticket_settled"),
             models.Index(

@@ -39,9 +39,9 @@ EXPLANATION_PERMISSIONS = ("review.set_accuracy_target", "classifier.view_score"
 @permission_required("classifier.view_ticket", raise_exception=True)
 def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
-    tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
+    tickets = Ticket.objects.in_visible_state(state) if state in Ticket.State.values else Ticket.objects.all()
     page = TicketPage.load(with_current_verdicts(tickets), before=request.GET.get("before", ""))
-    numbers = {value: Ticket.objects.in_state(value).count_to() for value in Ticket.State.values}
+    numbers = {value: Ticket.objects.in_visible_state(value).count_to() for value in Ticket.State.values}
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
     context = {

@@ -27,6 +27,7 @@ class AlarmAdmin(ReadOnlyAdmin):
 
 @admin.register(Audit)
 class AuditAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "epoch_id", "category_right", "sentiment_right", "flaw", "held_out", "judged_at")
     list_filter = ("category_right", "sentiment_right", "flaw", "held_out")
     raw_id_fields = ("draw", "ticket")

@@ -22,6 +22,7 @@ class ReviewSettingsAdmin(SingletonAdmin):
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "reviewer", "verdict", "category", "sentiment", "blind", "purpose", "created_at")
     list_select_related = ("reviewer", "category", "sentiment")
     list_filter = ("verdict", "blind", "purpose")
@@ -30,6 +31,7 @@ class DecisionAdmin(ReadOnlyAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(ReadOnlyAdmin):
+    ticket_path = "ticket"
     list_display = ("ticket_id", "purpose", "lane", "state", "blind", "reviewer", "value", "due_at")
     list_select_related = ("reviewer",)
     list_filter = ("state", "lane", "purpose", "blind")

@@ -17,7 +17,7 @@ from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.problems import Problem, invalid_values
 from classifier.models import Category, Sentiment, Ticket
 from classifier.models.api_keys import Scope
-from review.models import Decision
+from review.models import Assignment, Decision
 from review.models.decision import LONGEST_NOTE
 from review.workflow import external_decisions
 from review.workflow.decision_records import Label
@@ -41,7 +41,9 @@ class DecisionIn(RequestSchema):
 
 
 class DecisionOut(Schema):
-    """`verdict`: accepted, corrected, skipped, escalated or undone. The label is null if none was given."""
+    """`verdict`: accepted, corrected, skipped, escalated or undone; labelled as long as the ticket is sealed. The label
+    is null if none was given.
+    """
 
     id: int
     ticket: int
@@ -109,7 +111,10 @@ def create_decision(request: ApiRequest, body: DecisionIn) -> Any:
         )
     except TooLate as late:
         raise Problem(409, _too_late(late), slug="too-late") from None
-    return _decisions([Decision.objects.with_labels().get(pk=decision.pk)])[0]
+    stored = Decision.objects.with_labels().select_related("ticket").defer("ticket__text").get(pk=decision.pk)
+    # Whether a blind label agrees with the model's, and whether it is an audit, stays hidden as long as the answer.
+    hidden = {"verdict": "labelled", "purpose": Assignment.Purpose.REVIEW} if stored.ticket.sealed else {}
+    return _decisions([stored])[0] | hidden
 
 
 def _key(request: ApiRequest) -> UUID:

@@ -53,7 +53,7 @@ def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
             ticket=ticket.pk,
             source=ticket.source,
             external_id=ticket.external_id,
-            state=ticket.state,
+            state=ticket.visible_state,
             sealed=ticket.sealed,
             **_label(ticket, names),
         )
