@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import F
 
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet
@@ -26,13 +27,23 @@ class ChainedQuerysets:
         start, stop = rows.start, rows.stop
         page: list[Assignment] = []
         for part in self._parts:
-            here = list(part[start:stop])
+            here = list(_with_names(part)[start:stop])
             page += here
             if len(here) == stop - start:
                 break
             before = start + len(here) if here or not start else part.count_to(start)
             start, stop = max(start - before, 0), stop - before
         return page
+
+
+def _with_names(assignments: AssignmentQuerySet) -> AssignmentQuerySet:
+    """With what the table shows of other tables, which is not joined to count."""
+    return assignments.with_excerpts().annotate(
+        category_name=F("category__full_name"),
+        sentiment_name=F("sentiment__name"),
+        model_name=F("language_model__name"),
+        assignee=F("reviewer__username"),
+    )
 
 
 class QueuePaginator(Paginator):

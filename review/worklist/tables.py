@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import django_tables2
 from django.contrib.auth.models import User
-from django.db.models import F
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.html import format_html
@@ -75,13 +74,7 @@ class AssignmentTable(django_tables2.Table):
         template_name = "review/worklist/_rows.html"
 
     def __init__(self, assignments: AssignmentQuerySet, reviewer: User) -> None:
-        self.assignments = assignments.with_excerpts().annotate(
-            category_name=F("category__full_name"),
-            sentiment_name=F("sentiment__name"),
-            model_name=F("language_model__name"),
-            assignee=F("reviewer__username"),
-        )
-        self.reviewer = reviewer
+        self.assignments, self.reviewer = assignments, reviewer
         self.now, self.soon = timezone.now(), timezone.now() + ReviewSettings.current().urgent
         super().__init__(self.assignments)
 
