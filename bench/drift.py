@@ -20,11 +20,12 @@ import numpy as np
 from bench.harness import fresh_installation, table
 from bench.streams import Bools, Ints, Pool, prepared
 from classifier.scoring.scorer import fit
-from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, confirms_change
+from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, exceeds
+from review.certification.sequential_test import DrawBatch, SequentialTest, risk_for_claim
 
-MAX_ERROR = 0.03
+MAX_ERROR, RISK, MAX_CLEARING = 0.03, 0.05, 1_000
 BEFORE, AFTER = 0.02, 0.08
-AUDITS = 0.05
+AUDITS = 0.03
 """The share of auto-accepted tickets that are audited: the product's lowest default."""
 CHANGE = 3_000
 """The ticket at which things change."""
@@ -102,17 +103,25 @@ class Guard:
         return (at, alarm[0]) if alarm else None
 
     def _resolve(self, at: int) -> Stop | None:
-        """Too many errors among audits need no confirmation."""
         if self._stopped is None:
             return None
         begun, kind = self._stopped
-        worse = True if kind == "errors" else confirms_change(self._audits_since, MAX_ERROR)
+        worse = settled(self._audits_since)
         if worse is None:
             return None
         self._stopped = None
         if not worse and self._monitor:
             self._monitor.restart()
         return Stop(begun, kind, at if worse else None)
+
+
+def settled(audits: Sequence[bool]) -> bool | None:
+    """Whether the audits since an alarm confirm it (True) or clear it (False), as in the product; None if neither."""
+    test = SequentialTest.start([0.0], MAX_ERROR, risk_for_claim(RISK, 1))
+    test.add(DrawBatch.carried((1.0, is_wrong, False) for is_wrong in audits))
+    if test.certified:
+        return False
+    return True if exceeds(audits, MAX_ERROR) or len(audits) >= MAX_CLEARING else None
 
 
 # --- streams -----------------------------------------------------------------------------------------------------

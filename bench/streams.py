@@ -7,7 +7,7 @@ pool's figures hold for the stream.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,65 @@ def noise(chance: float, seed: int, size: int = 4_000) -> Pool:
         Signals(float(sure), AxisSignals(probability=float(two), margin=float(three))) for sure, two, three in numbers
     ]
     return Pool.from_signals(np.ones(size, np.int64), np.full(size, chance), signals)
+
+
+# --- arrivals -----------------------------------------------------------------------------------------------
+
+
+class Arrivals(NamedTuple):
+    """Tickets in order: their row in the pool, the probability that the answer is wrong, a number in [0, 1) that
+    decides it and is the same within a cluster of alike tickets, the cluster, and whether the ticket repeats one.
+    """
+
+    rows: Ints
+    chance: Floats
+    luck: Floats
+    cluster: Ints
+    repeat: Bools
+
+    @property
+    def wrong(self) -> Bools:
+        return self.luck < self.chance
+
+    @property
+    def in_burst(self) -> Bools:
+        return np.isin(self.cluster, self.cluster[self.repeat])
+
+
+def independent(pool: Pool, count: int, rng: np.random.Generator) -> Arrivals:
+    rows, numbers = rng.integers(0, len(pool.answer), count), np.arange(count)
+    return Arrivals(rows, pool.chance[rows], rng.random(count), numbers, np.zeros(count, bool))
+
+
+def in_bursts(
+    pool: Pool, count: int, rng: np.random.Generator, *, size: int, share: float = 1.0, geometric: bool = False
+) -> Arrivals:
+    """A share of the tickets comes in bursts of this size (on average), of the same row and right or wrong together.
+    Bursts that follow each other overlap.
+    """
+    bursting = rng.random(count) < share / size / (share / size + 1 - share)
+    sizes = np.where(bursting, rng.geometric(1 / size, count) if geometric else size, 1)
+    cluster = np.repeat(np.arange(count), sizes)[:count]
+    order = np.argsort(np.arange(count) + rng.random(count) * 2 * size, kind="stable")
+    cluster = cluster[order]
+    base = independent(pool, count, rng)
+    repeat = np.ones(count, bool)
+    repeat[np.unique(cluster, return_index=True)[1]] = False
+    return Arrivals(base.rows[cluster], base.chance[cluster], base.luck[cluster], cluster, repeat)
+
+
+def with_incidents(
+    pool: Pool, count: int, rng: np.random.Generator, *, every: int, size: int, wrong: float
+) -> Arrivals:
+    """A calm stream in which, in each `every` tickets, `size` consecutive ones are alike, and each of them is wrong
+    with this probability.
+    """
+    base = independent(pool, count, rng)
+    for start in range(every // 2, count - size, every):
+        burst = slice(start, start + size)
+        base.rows[burst], base.cluster[burst], base.chance[burst] = base.rows[start], start, wrong
+        base.repeat[start + 1 : start + size] = True
+    return base
 
 
 # --- models -------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ class AuditDraw(models.Model):
     share = models.FloatField(help_text="The probability of an audit for this ticket.")
     number = models.FloatField(help_text="A random number in [0, 1); the ticket is audited if it is below the share.")
     audited = models.BooleanField()
+    repeat = models.BooleanField(default=False, help_text="Much like a ticket that came shortly before.")
     void = models.BooleanField(
         default=False, help_text="The ticket had already been auto-accepted without review and was classified again."
     )

@@ -18,6 +18,12 @@ def _fresh_seed() -> str:
     return secrets.token_hex(16)
 
 
+def drawn_number(seed: str, key: str) -> float:
+    """The number in [0, 1) that this seed draws for the key."""
+    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+    return int.from_bytes(digest[:6]) / 2**48
+
+
 class EpochQuerySet(models.QuerySet["Epoch"]):
     def running(self) -> "EpochQuerySet":
         return self.filter(ended_at=None)
@@ -91,12 +97,8 @@ class Epoch(models.Model):
 
     def draw(self, ticket_pk: int) -> float:
         """A number in [0, 1) that depends only on the seed and the ticket, so repeating the draw changes nothing."""
-        return self._drawn(f"{ticket_pk}")
+        return drawn_number(self.seed, f"{ticket_pk}")
 
     def draw_again(self, ticket_pk: int) -> float:
         """A second, independent number for the same ticket."""
-        return self._drawn(f"again:{ticket_pk}")
-
-    def _drawn(self, key: str) -> float:
-        digest = hashlib.sha256(f"{self.seed}:{key}".encode()).digest()
-        return int.from_bytes(digest[:6]) / 2**48
+        return drawn_number(self.seed, f"again:{ticket_pk}")

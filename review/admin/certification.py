@@ -9,7 +9,7 @@ from review.models import AccuracyTarget, Alarm, Audit, Certificate, Ledger
 
 @admin.register(AccuracyTarget)
 class AccuracyTargetAdmin(SingletonAdmin):
-    list_display = ("__str__", "target", "risk", "early_share", "late_share", "double_check_share", "by_category")
+    list_display = ("__str__", "target", "risk", "early_share", "late_share", "missed_share", "by_category")
 
 
 @admin.register(Certificate)
@@ -35,4 +35,4 @@ class AuditAdmin(ReadOnlyAdmin):
 
 @admin.register(Ledger)
 class LedgerAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "epoch_id", "about", "error", "risk", "attempt", "tickets", "opened_at", "closed_at")
+    list_display = ("pk", "epoch_id", "about", "error", "risk", "claim", "opened_at", "closed_at")

@@ -1,10 +1,11 @@
 """Raise, confirm and clear alarms.
 
-A change across all tickets suspends the certificate: nothing is auto-accepted, and every ticket that would have been
-is audited until the audits clear or confirm the alarm. Too many errors among audits revoke the certificate at once.
+A change across all tickets, or more errors among audits than usual, suspend the certificate: nothing is auto-accepted,
+and every ticket that would have been is audited until the audits clear or confirm the alarm.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -15,34 +16,46 @@ from classifier.models import AuditDraw, Epoch, Ticket
 from classifier.models.outbox import EventKind
 from classifier.scoring.signals import Signals
 from review.certification import drift, epoch_opening
-from review.certification.drift import DriftMonitor, Observation
+from review.certification.drift import ChangeDetector, DriftMonitor, Observation
 from review.certification.evidence_ledger import EvidenceDraw, ledger_draws
-from review.models import Alarm, Audit, Certificate, Ledger
+from review.certification.sequential_test import DrawBatch, SequentialTest, risk_for_claim
+from review.models import AccuracyTarget, Alarm, Audit, Certificate, Ledger
 
 Kind, State = Alarm.Kind, Alarm.State
 MAX_AUDITS_CHECKED = 5_000
 """How many of the latest audits are checked for a rise in errors."""
+MAX_CLEARING = 1_000
+"""Audits since an alarm after which it is confirmed if they have not cleared it."""
+OVERDUE = timedelta(days=1)
+"""How old an audit is that counts as an error while nobody has answered it."""
 MAX_REOPENED = 1_000
 """The most tickets that a lead can send back to review at a time."""
 
 
 @transaction.atomic(durable=True)
-def update_alarm(ledger_pk: int) -> Alarm | None:
-    """Check what has arrived since the last call. Returns the alarm that is open, or was just confirmed or cleared.
+def update_alarm(ledger_pk: int) -> bool:
+    """Check what has arrived since the last call; raise, clear or confirm an alarm. Returns whether audits make errors
+    suspect, short of an alarm.
 
     Without a certificate nothing is auto-accepted, so nothing is checked.
     """
     ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
     if ledger is None:
-        return None
+        return False
     certificate = ledger.certificates.filter(ended_at=None).first()
     at = _observe_new_draws(ledger)
-    open_alarm = Alarm.objects.filter(epoch=ledger.epoch_id, state=State.OPEN).first()
     if certificate is None:
-        return open_alarm
+        return False
+    open_alarm = Alarm.objects.filter(epoch=ledger.epoch_id, state=State.OPEN).first()
+    suspected = False
     if open_alarm is None:
-        open_alarm = _detect(ledger, certificate, at)
-    return _resolve(ledger, certificate, open_alarm) if open_alarm else None
+        audits = list(_audits(ledger, certificate.threshold, after=_oldest_checked(ledger)))
+        detector = drift.audit_error_detector([draw.wrong is not False for draw in audits], ledger.error)
+        suspected = detector.is_suspicious
+        open_alarm = _detect(ledger, audits, detector, at)
+    if open_alarm:
+        _resolve(ledger, certificate, open_alarm)
+    return suspected
 
 
 def _observe_new_draws(ledger: Ledger) -> int:
@@ -74,22 +87,22 @@ def observation(value: float, signals: Signals, category: int, about: str) -> Ob
     )
 
 
-def _detect(ledger: Ledger, certificate: Certificate, at: int) -> Alarm | None:
-    """Raise an alarm if audits of auto-accepted tickets find too many errors, or if the drift monitor saw a change."""
+def _oldest_checked(ledger: Ledger) -> int:
+    """The draw after which audits are checked for a rise in errors."""
     latest = Audit.objects.filter(epoch=ledger.epoch_id).order_by("-draw").values_list("draw", flat=True)
-    oldest = latest[MAX_AUDITS_CHECKED - 1 : MAX_AUDITS_CHECKED].first() or 1
-    audits = list(_answered_audits(ledger, certificate.threshold, after=oldest - 1))
-    detector = drift.audit_error_detector([draw.wrong is True for draw in audits], ledger.error)
+    return latest[MAX_AUDITS_CHECKED : MAX_AUDITS_CHECKED + 1].first() or 0
+
+
+def _detect(ledger: Ledger, audits: Sequence[EvidenceDraw], detector: ChangeDetector, at: int) -> Alarm | None:
+    """Raise an alarm if audits of auto-accepted tickets find more errors, or if the drift monitor saw a change."""
     change_point = detector.change_point(drift.QUIET_AUDITS)
     if change_point is not None:
-        suspect = audits[change_point:]
-        figures = {"audits": len(suspect), "errors": sum(draw.wrong is True for draw in suspect)}
-        return _raise_alarm(ledger, Kind.ERRORS, since=suspect[0].pk, at=at, figures=figures)
+        return _raise_alarm(ledger, Kind.ERRORS, since=audits[change_point].pk, at=at)
     change = DriftMonitor.from_json(ledger.drift_monitor["monitor"]).change()
     if change is None:
         return None
     kind, ticket = change
-    return _raise_alarm(ledger, Kind(kind), since=_draw_number(ledger, ticket), at=at, figures={})
+    return _raise_alarm(ledger, Kind(kind), since=_draw_number(ledger, ticket), at=at)
 
 
 def _draw_number(ledger: Ledger, ticket: int) -> int:
@@ -98,54 +111,62 @@ def _draw_number(ledger: Ledger, ticket: int) -> int:
     return draws[ticket : ticket + 1].first() or 0
 
 
-def _raise_alarm(ledger: Ledger, kind: Alarm.Kind, *, since: int, at: int, figures: dict[str, int]) -> Alarm:
-    """Store the alarm and stop auto-accept."""
-    alarm = Alarm.objects.create(epoch_id=ledger.epoch_id, kind=kind, since=since, at=at, figures=figures)
+def _raise_alarm(ledger: Ledger, kind: Alarm.Kind, *, since: int, at: int) -> Alarm:
+    """Store the alarm and stop auto-accept. Clearing it is a claim like a certificate."""
+    risk = risk_for_claim(ledger.target_risk, AccuracyTarget.next_claim())
+    alarm = Alarm.objects.create(epoch_id=ledger.epoch_id, kind=kind, since=since, at=at, risk=risk)
     Epoch.objects.filter(pk=ledger.epoch_id).update(certified_threshold=None)
     events.publish(EventKind.ALARM, {"alarm": alarm.pk, "kind": alarm.kind, "model": ledger.epoch.language_model.name})
     return alarm
 
 
-def _resolve(ledger: Ledger, certificate: Certificate, alarm: Alarm) -> Alarm:
-    """Confirm or clear the alarm once the audits since then settle it."""
-    if alarm.kind == Kind.ERRORS:
-        return _confirm(ledger, alarm)
-    audits = list(_answered_audits(ledger, certificate.threshold, after=alarm.at))
-    worse = drift.confirms_change([draw.wrong is True for draw in audits], ledger.error)
-    alarm.figures = {"audits": len(audits), "errors": sum(draw.wrong is True for draw in audits)}
+def _resolve(ledger: Ledger, certificate: Certificate, alarm: Alarm) -> None:
+    """Clear the alarm by evidence that would grant the certificate; confirm it if audits show too many errors, or if
+    MAX_CLEARING of them have not cleared it.
+    """
+    test = SequentialTest.start([certificate.threshold], ledger.error, alarm.risk)
+    test.add(DrawBatch.from_rows([draw.row() for draw in ledger_draws(ledger, after=alarm.at)]))
+    answered = [draw for draw in _audits(ledger, certificate.threshold, after=alarm.at) if draw.wrong is not None]
+    wrong = [draw.wrong is True for draw in answered]
+    alarm.figures = {"audits": len(wrong), "errors": sum(wrong), "needed": test.clean_audits_to_next() or 0}
     alarm.save(update_fields=["figures"])
-    if worse is None:
-        return alarm
-    return _confirm(ledger, alarm) if worse else _clear(ledger, alarm)
+    if test.certified:
+        _clear(ledger, alarm)
+    elif drift.exceeds(wrong, ledger.error) or len(wrong) >= MAX_CLEARING:
+        _confirm(ledger, alarm)
 
 
-def _confirm(ledger: Ledger, alarm: Alarm) -> Alarm:
+def _confirm(ledger: Ledger, alarm: Alarm) -> None:
     """Revoke the certificate and end the epoch, so that later tickets are judged by new audits only."""
     epoch_opening.close_ledgers([ledger.pk], Certificate.End.ALARM)
     Epoch.objects.filter(pk=ledger.epoch_id).update(ended_at=timezone.now(), certified_threshold=None)
     # The confirmation is e-mailed as well.
     alarm.emailed_at = None
-    return _close(alarm, State.CONFIRMED)
+    _close(alarm, State.CONFIRMED)
 
 
-def _clear(ledger: Ledger, alarm: Alarm) -> Alarm:
+def _clear(ledger: Ledger, alarm: Alarm) -> None:
     monitor = DriftMonitor.from_json(ledger.drift_monitor["monitor"])
     monitor.restart()
     ledger.drift_monitor["monitor"] = monitor.as_json()
     ledger.save(update_fields=["drift_monitor"])
-    return _close(alarm, State.CLEARED)
+    _close(alarm, State.CLEARED)
 
 
-def _close(alarm: Alarm, state: Alarm.State) -> Alarm:
+def _close(alarm: Alarm, state: Alarm.State) -> None:
     alarm.state, alarm.closed_at = state, timezone.now()
     alarm.save(update_fields=["state", "closed_at", "emailed_at"])
-    return alarm
 
 
-def _answered_audits(ledger: Ledger, threshold: float, after: int = 0) -> Iterator[EvidenceDraw]:
-    """Answered audits of tickets that score at least `threshold`, in the order of the draws."""
+def _audits(ledger: Ledger, threshold: float, after: int) -> Iterator[EvidenceDraw]:
+    """Audits of tickets that score at least `threshold`, in the order of the draws, that were answered or are overdue;
+    of alike tickets only the first and those found wrong.
+    """
+    overdue = AuditDraw.objects.filter(epoch=ledger.epoch_id, verdict__created_at__lt=timezone.now() - OVERDUE)
+    last_overdue = overdue.order_by("-pk").values_list("pk", flat=True).first() or 0
     for draw in ledger_draws(ledger, after=after, audited_only=True):
-        if draw.wrong is not None and draw.value >= threshold:
+        counts = draw.pk <= last_overdue if draw.wrong is None else draw.wrong or not draw.repeat
+        if counts and draw.value >= threshold:
             yield draw
 
 

@@ -1,4 +1,4 @@
-"""Certify each category on its own, with a test and an equal part of the risk for each.
+"""Certify each category on its own, with a test for each and an equal part of the risk that is set aside for them.
 
 A category's test counts the tickets that were predicted as it, from the first draw of the epoch on: a test that could
 choose where it starts would certify too often.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from classifier.models import Category
 from review.certification import bounds
 from review.certification.evidence_columns import EvidenceColumns
-from review.certification.sequential_test import DrawBatch, SequentialTest
+from review.certification.sequential_test import DrawBatch, SequentialTest, risk_for_categories
 from review.models import Ledger
 from review.stats.intervals import Estimate
 
@@ -51,7 +51,7 @@ class CertificationByCategory:
 def certification_by_category(ledger: Ledger, threshold: float) -> CertificationByCategory:
     """Whether each category is certified at this threshold (three queries)."""
     names = dict(Category.objects.active().values_list("pk", "name"))
-    risk = ledger.risk / max(len(names), 1)
+    risk = risk_for_categories(ledger.target_risk, ledger.claim) / max(len(names), 1)
     evidence = EvidenceColumns.earliest(ledger)
     counts = {key: int((evidence.batch.audited & (evidence.categories == key)).sum()) for key in names}
     shown = sorted(names, key=lambda key: (-counts[key], names[key]))[:MAX_SHOWN]
@@ -72,8 +72,8 @@ def _certification(
     name: str, key: int, ledger: Ledger, evidence: EvidenceColumns, threshold: float, risk: float
 ) -> CategoryCertification:
     in_category = evidence.categories == key
-    test = _run_test(evidence.select(in_category), ledger, risk)
-    answered = evidence.select(in_category & ~evidence.pending)
+    test = _run_test(evidence.batch.select(in_category), ledger, risk)
+    answered = evidence.batch.select(in_category & ~evidence.pending)
     audited = answered.audited & (answered.value >= threshold)
     certified = test.threshold is not None and test.threshold <= threshold
     return CategoryCertification(

@@ -12,18 +12,16 @@ from review.certification import evidence_ledger
 from review.certification.sequential_test import SequentialTest, audit_share
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate, Decision, Ledger
 
-FRONTIER = 20
-"""How many thresholds below the certified ones have all their tickets audited: people review those anyway."""
 BATCH_SIZE = 500
 """Tickets rejudged per transaction."""
 
 
 @transaction.atomic(durable=True)
-def update_certificate(ledger_pk: int) -> SequentialTest | None:
+def update_certificate(ledger_pk: int, *, suspected: bool) -> SequentialTest | None:
     """Bring the ledger, its certificate and the gate up to date. Returns None if the ledger was closed meanwhile.
 
-    While an alarm is open nothing is auto-accepted, whatever is certified. Locks the ledger first and the epoch, which
-    the gate waits for, last.
+    If errors are `suspected` to have become more frequent, every ticket is audited. While an alarm is open nothing is
+    auto-accepted, whatever is certified. Locks the ledger first and the epoch, which the gate waits for, last.
     """
     ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
     if ledger is None:
@@ -32,7 +30,7 @@ def update_certificate(ledger_pk: int) -> SequentialTest | None:
     _grant_or_end(ledger, test)
     epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=ledger.epoch_id)
     suspended = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).exists()
-    _update_gate(epoch, ledger, None if suspended else test.threshold, test)
+    _update_gate(epoch, None if suspended else test.threshold, test, suspected=suspected)
     return test
 
 
@@ -86,7 +84,7 @@ def _payload(certificate: Certificate) -> dict[str, Any]:
         "certificate": certificate.pk,
         "model": ledger.epoch.language_model.name,
         "about": ledger.about,
-        "target": round(1 - ledger.error, 6),
+        "target": ledger.target,
         "risk": ledger.target_risk,
         "threshold": certificate.threshold,
         "coverage": certificate.coverage,
@@ -95,16 +93,14 @@ def _payload(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _update_gate(epoch: Epoch, ledger: Ledger, certified_threshold: float | None, test: SequentialTest) -> None:
-    place = min((test.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
-    accuracy_target = AccuracyTarget.current()
-    seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__language_model=epoch.language_model_id)[
-        :10_000
-    ].count()
+def _update_gate(epoch: Epoch, threshold: float | None, test: SequentialTest, *, suspected: bool) -> None:
+    target = AccuracyTarget.current()
+    draws = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__language_model=epoch.language_model_id)
+    usual = audit_share(draws[:10_000].count(), target.early_share, target.late_share)
     values = {
-        "certified_threshold": certified_threshold,
-        "audits_from": ledger.grid[place],
-        "audit_share": audit_share(seen, accuracy_target.early_share, accuracy_target.late_share),
+        "certified_threshold": threshold,
+        "audits_from": test.audits_from,
+        "audit_share": 1.0 if suspected else usual,
     }
     if any(getattr(epoch, name) != value for name, value in values.items()):
         Epoch.objects.filter(pk=epoch.pk).update(**values)

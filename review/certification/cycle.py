@@ -25,8 +25,9 @@ def _run(lease: Lease) -> bool:
     ledger = epoch_opening.open_ledger_for(epoch, accuracy_target) or epoch_opening.open_ledger(epoch, accuracy_target)
     if ledger is None:
         return False
-    alarms.update_alarm(ledger.pk)
-    certificates.update_certificate(ledger.pk)
+    epoch_opening.settle_carried(ledger)
+    suspected = alarms.update_alarm(ledger.pk)
+    certificates.update_certificate(ledger.pk, suspected=suspected)
     alarm_emails.send_pending()
     epoch.refresh_from_db()
     if epoch.ended_at is None:

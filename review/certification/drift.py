@@ -9,7 +9,7 @@ Shin, Ramdas and Rinaldo (2023), "E-detectors: a nonparametric framework for seq
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,8 +18,8 @@ MAX_BET = 0.9
 """The largest bet as a share of the largest possible one, so that one ticket never loses everything."""
 QUIET_TICKETS = 60_000
 """Tickets until a false alarm of each kind, at least, on average."""
-QUIET_AUDITS = 1_000
-"""The same in audits, at an error rate exactly at the limit of the accuracy target."""
+QUIET_AUDITS, SUSPICION = 1_000, 50.0
+"""The same in audits, while errors are as frequent as usual; and the wealth from which every ticket is audited."""
 ERROR_FACTORS = (1.5, 2.0, 3.0, 5.0)
 """The increases of the error rate that are bet on, as factors."""
 BASELINE_TICKETS = 300
@@ -56,6 +56,10 @@ class ChangeDetector:
             if self.log_wealth[place] <= 0.0:
                 self.log_wealth[place], self.since[place] = 0.0, at
             self.log_wealth[place] += math.log(gain)
+
+    @property
+    def is_suspicious(self) -> bool:
+        return max(self.log_wealth) >= math.log(SUSPICION)
 
     def change_point(self, quiet: int) -> int | None:
         """The ticket at which the change seems to have begun; None without an alarm. `quiet` is the mean number of
@@ -169,32 +173,42 @@ def _count(labels: Mapping[int, int], category: int, frequent: Sequence[int], mo
     return sum(labels.values()) - sum(labels.get(key, 0) for key in frequent)
 
 
-def audit_error_detector(wrong: Sequence[bool], error: float) -> ChangeDetector:
-    """A detector that has seen these audits of auto-accepted tickets, in order: is the error rate above `error`?"""
-    detector = ChangeDetector([0.0] * len(ERROR_FACTORS), [0] * len(ERROR_FACTORS))
-    shares = [min(error * factor, 0.9) for factor in ERROR_FACTORS]
-    for place, is_wrong in enumerate(wrong):
-        detector.bet([share / error if is_wrong else (1 - share) / (1 - error) for share in shares], place)
-    return detector
-
-
-def confirms_change(wrong: Sequence[bool], error: float) -> bool | None:
-    """True if the audits since an alarm show an error rate above `error`, False if they clear it, None if there are too
-    few.
+class AuditErrors:
+    """Watches audits of auto-accepted tickets: have errors become more frequent, or are they more frequent than the
+    limit `error`? It bets against the lower of this limit and their usual share.
     """
+
+    def __init__(self, error: float) -> None:
+        self.detector = ChangeDetector([0.0] * len(ERROR_FACTORS), [0] * len(ERROR_FACTORS))
+        self._usual, self._error = Baseline(), error
+
+    def see(self, is_wrong: bool) -> None:
+        base = min(self._error, self._usual.upper_mean)
+        shares = [min(self._error * factor, 0.9) for factor in ERROR_FACTORS]
+        gains = [share / base if is_wrong else (1 - share) / (1 - base) for share in shares]
+        self.detector.bet(gains, self._usual.n)
+        self._usual.learn(is_wrong)
+
+
+def audit_error_detector(wrong: Iterable[bool], error: float) -> ChangeDetector:
+    """The detector after these audits, in order."""
+    errors = AuditErrors(error)
+    for is_wrong in wrong:
+        errors.see(is_wrong)
+    return errors.detector
+
+
+def exceeds(wrong: Sequence[bool], error: float) -> bool:
+    """Whether these audits show that errors are more frequent than `error`."""
     log_wealth = [0.0] * len(ERROR_FACTORS)
     for is_wrong in wrong:
         for place, factor in enumerate(ERROR_FACTORS):
             share = min(error * factor, 0.9)
             log_wealth[place] += math.log(share / error if is_wrong else (1 - share) / (1 - error))
-        best = max(log_wealth)
-        mean = sum(math.exp(bet - best) for bet in log_wealth) / len(log_wealth)
-        if best + math.log(mean) >= math.log(1 / CONFIRMATION_RISK):
-            return True
-    return False if len(wrong) >= CLEARING_AUDITS and sum(wrong) <= error * len(wrong) else None
+    best = max(log_wealth)
+    mean = sum(math.exp(bet - best) for bet in log_wealth) / len(log_wealth)
+    return best + math.log(mean) >= math.log(1 / CONFIRMATION_RISK)
 
 
-CLEARING_AUDITS = 150
-"""The fewest audits that clear an alarm."""
 CONFIRMATION_RISK = 0.01
 """The probability that audits confirm an alarm although the error rate is within the limit."""

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import Category, ContractVersion, Epoch, LanguageModel, Prediction, Scorer, Sentiment, Ticket
@@ -16,7 +15,6 @@ from classifier.models.gate import Criterion
 from classifier.pipeline import injection_check, predict, scoring
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import certificates, evidence_ledger
-from review.certification.evidence_ledger import Terms
 from review.certification.sequential_test import threshold_grid
 from review.models import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger
 from review.workflow.audits import is_same_or_below
@@ -35,6 +33,8 @@ class RescoredAudit(NamedTuple):
     value: float
     wrong: bool
     category: int
+    pending: bool
+    repeat: bool
 
 
 class OpeningEvidence(NamedTuple):
@@ -45,14 +45,10 @@ class OpeningEvidence(NamedTuple):
     carried: list[RescoredAudit]
 
 
-def terms_for(accuracy_target: AccuracyTarget) -> Terms:
-    return Terms(accuracy_target.error, accuracy_target.risk)
-
-
 def open_ledger_for(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """The epoch's open ledger; None if there is none for this accuracy target."""
-    terms = terms_for(accuracy_target)
-    return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, target_risk=terms.risk).first()
+    terms = {"target": accuracy_target.target, "error": accuracy_target.error, "target_risk": accuracy_target.risk}
+    return Ledger.objects.filter(epoch=epoch, closed_at=None, **terms).first()
 
 
 def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
@@ -80,7 +76,9 @@ def opening_evidence(epoch: Epoch, scorer: Scorer) -> OpeningEvidence | None:
 
 
 def _carried_by(ledger: Ledger) -> list[RescoredAudit]:
-    rows = ledger.carried.order_by("pk").values_list("audit", "value", "wrong", "category")
+    rows = ledger.carried.order_by("pk").values_list(
+        "audit", "value", "wrong", "category", "pending", "audit__draw__repeat"
+    )
     return [RescoredAudit(*row) for row in rows]
 
 
@@ -92,17 +90,34 @@ def _create_ledger(epoch: Epoch, accuracy_target: AccuracyTarget, evidence: Open
     if ledger := open_ledger_for(epoch, accuracy_target):
         return ledger
     close_ledgers(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
-    again = bool(evidence.carried) or Ledger.objects.filter(epoch=epoch).exists()
-    ledger = evidence_ledger.create_ledger(
-        epoch, terms_for(accuracy_target), evidence.grid, evidence.coverage, reuse_count() + 1 if again else 0
-    )
+    ledger = evidence_ledger.create_ledger(epoch, accuracy_target, evidence.grid, evidence.coverage)
     CarriedAudit.objects.bulk_create(
         CarriedAudit(
-            ledger=ledger, audit_id=audit.audit, value=audit.value, wrong=audit.wrong, category_id=audit.category
+            ledger=ledger,
+            audit_id=audit.audit,
+            value=audit.value,
+            wrong=audit.wrong,
+            pending=audit.pending,
+            category_id=audit.category,
         )
         for audit in evidence.carried
     )
     return ledger
+
+
+def settle_carried(ledger: Ledger) -> None:
+    """Judge the audits that had no answer when they were carried and have one by now; the ledger is counted again."""
+    answered = ledger.carried.filter(pending=True, audit__judged_at__isnull=False)
+    audits = {carried.audit_id: carried for carried in answered}
+    if not audits or ledger.epoch.scorer is None:
+        return
+    judged = Audit.objects.filter(pk__in=audits).select_related("ticket", "draw")
+    with transaction.atomic(durable=True):
+        Ledger.objects.select_for_update(of=("self",)).get(pk=ledger.pk)
+        for audit in _rescored(ledger.epoch, ledger.epoch.scorer, judged):
+            audits[audit.audit].wrong, audits[audit.audit].pending = audit.wrong, False
+        CarriedAudit.objects.bulk_update(audits.values(), ["wrong", "pending"])
+        Ledger.objects.filter(pk=ledger.pk).update(until=0)
 
 
 def close_ledgers(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
@@ -113,38 +128,40 @@ def close_ledgers(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
     Ledger.objects.filter(pk__in=pks, closed_at=None).update(closed_at=timezone.now())
 
 
-def reuse_count() -> int:
-    """How often audits have been reused since the last confirmed alarm."""
-    return Ledger.objects.filter(attempt__gt=0, epoch__started_at__gt=_last_alarm()).count()
-
-
 def _last_alarm() -> datetime:
     confirmed = Alarm.objects.filter(state=Alarm.State.CONFIRMED).order_by("-closed_at")
     return confirmed.values_list("closed_at", flat=True).first() or timezone.now() - timedelta(days=36_500)
 
 
 def _recent_scores(epoch: Epoch, scorer: Scorer) -> list[float]:
-    """Scores of the latest tickets answered by this model and contract that are not evidence in this epoch."""
-    evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__held_out=True)
+    """Scores of the latest tickets answered by this model and contract that cannot be evidence under this scorer."""
     predictions = Prediction.objects.filter(
         language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
     latest = predictions.order_by("-pk").values_list("ticket", flat=True)[:MAX_SCORES]
-    tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(evidence))
+    tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(audits__held_out=True))
     return [value for _ticket, value, _prediction in _scored_predictions(epoch, scorer, tickets, ask=False)]
 
 
 def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
-    """Held-out audits with this epoch's answers, their scores under this scorer, and whether they are right under the
-    current taxonomy. An answer counts as wrong if the ticket's label is no longer active.
-    """
-    held_out = Audit.objects.judged().filter(
-        held_out=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False, epoch__started_at__gt=_last_alarm()
+    """Held-out audits of the time since the last confirmed alarm, judged under this epoch and scorer."""
+    held_out = Audit.objects.filter(
+        held_out=True,
+        draw__verdict__created_at__gt=timezone.now() - CARRIED_FOR,
+        draw__void=False,
+        epoch__started_at__gt=_last_alarm(),
     )
     if scorer == epoch.scorer:
         # This epoch's own audits count directly.
         held_out = held_out.exclude(epoch=epoch)
-    audits = {audit.ticket_id: audit for audit in held_out.select_related("ticket").order_by("-pk")[:MAX_CARRIED]}
+    return _rescored(epoch, scorer, held_out.select_related("ticket", "draw").order_by("-pk")[:MAX_CARRIED])
+
+
+def _rescored(epoch: Epoch, scorer: Scorer, latest_first: Iterable[Audit]) -> list[RescoredAudit]:
+    """These audits with the epoch's answers, their scores under this scorer, and whether they are right under the
+    current taxonomy. An answer counts as wrong while the audit is pending, and if the ticket's label is not active.
+    """
+    audits = {audit.ticket_id: audit for audit in latest_first}
     if not audits:
         return []
     parents = dict(Category.objects.values_list("pk", "parent"))
@@ -154,11 +171,14 @@ def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
         RescoredAudit(
             audits[ticket.pk].pk,
             value,
-            bool(audits[ticket.pk].flaw)
+            audits[ticket.pk].judged_at is None
+            or bool(audits[ticket.pk].flaw)
             or ticket.category_id not in in_use
             or ticket.sentiment_id not in sentiments
             or not _is_right(prediction, ticket, epoch.about, parents),
             prediction.category_id,
+            audits[ticket.pk].judged_at is None,
+            audits[ticket.pk].draw.repeat,
         )
         for ticket, value, prediction in _scored_predictions(
             epoch, scorer, [audit.ticket for audit in audits.values()], ask=True

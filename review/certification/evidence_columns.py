@@ -17,7 +17,7 @@ MAX_DRAWS = 20_000
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-_DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited")
+_DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited", "repeat")
 _AUDIT_FIELDS = ("audit__category_right", "audit__sentiment_right", "verdict__prediction__category")
 
 
@@ -52,16 +52,18 @@ class EvidenceColumns:
     def _load(cls, ledger: Ledger, order: str) -> "EvidenceColumns":
         draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by(order)
         read = list(draws.values_list(*_DRAW_FIELDS, *_AUDIT_FIELDS)[: MAX_DRAWS + 1])
-        earlier = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong", "category"))
+        earlier = list(
+            ledger.carried.order_by("audit__draw").values_list("value", "wrong", "audit__draw__repeat", "category")
+        )
         rows = [_carried_row(*row) for row in earlier] + [
             _draw_row(ledger.about, *row) for row in sorted(read[:MAX_DRAWS])
         ]
-        columns = np.array(rows, np.float64).reshape(len(rows), 11).T
-        pending, category_wrong, sentiment_wrong = columns[8:].astype(bool)
+        columns = np.array(rows, np.float64).reshape(len(rows), 12).T
+        audited, wrong, repeat, pending, category_wrong, sentiment_wrong = columns[6:].astype(bool)
         return cls(
-            batch=DrawBatch(*columns[:4], columns[4].astype(bool), columns[5].astype(bool)),  # type: ignore[call-arg]  # six
-            draws=columns[6].astype(np.int64),
-            categories=columns[7].astype(np.int64),
+            batch=DrawBatch(*columns[2:6], audited, wrong, repeat),  # type: ignore[call-arg]  # four columns
+            draws=columns[0].astype(np.int64),
+            categories=columns[1].astype(np.int64),
             pending=pending,
             category_wrong=category_wrong,
             sentiment_wrong=sentiment_wrong,
@@ -69,40 +71,36 @@ class EvidenceColumns:
             more=len(read) > MAX_DRAWS,
         )
 
-    def select(self, chosen: Bools) -> DrawBatch:
-        """The selected draws."""
-        return DrawBatch(*(column[chosen] for column in self.batch))  # type: ignore[arg-type]  # columns of their kinds
-
     def answered(self) -> DrawBatch:
         """The draws without unanswered audits."""
-        return self.select(~self.pending)
+        return self.batch.select(~self.pending)
 
     def with_errors(self, wrong: Bools) -> DrawBatch:
         """This epoch's draws without unanswered audits, with `wrong` in place of their own."""
         own = ~self.pending
         own[: self.carried] = False
-        return self.select(own)._replace(wrong=wrong[own])
+        return self.batch.select(own)._replace(wrong=wrong[own])
 
     def replay(self, ledger: Ledger) -> SequentialTest:
         """The ledger's test without its unanswered audits: an outlook, not what is certified."""
         test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
         if ledger.until:
-            test.wealth, test.reached = np.array(ledger.wealth, np.float64), list(ledger.reached)
+            test.wealth, test.reached = np.array(ledger.wealth, np.float64), np.array(ledger.reached, bool)
         # At 0 nothing has been counted yet, not even carried audits.
-        test.add(self.select(~self.pending & ((self.draws > ledger.until) | (ledger.until == 0))))
+        test.add(self.batch.select(~self.pending & ((self.draws > ledger.until) | (ledger.until == 0))))
         return test
 
 
-def _carried_row(value: float, wrong: bool, category: int | None) -> list[Any]:
-    return [value, 1.0, 1.0, -np.inf, True, wrong, 0, category or 0, False, False, False]
+def _carried_row(value: float, wrong: bool, repeat: bool, category: int | None) -> list[Any]:
+    return [0, category or 0, value, 1.0, 1.0, -np.inf, True, wrong, repeat, False, False, False]
 
 
 def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
-    audits_from, certified_threshold, audited, category_right, sentiment_right, category = rest
+    audits_from, certified_threshold, audited, repeat, category_right, sentiment_right, category = rest
     is_wrong = was_wrong(about, category_right, sentiment_right)
     pending, wrong = audited and is_wrong is None, audited and is_wrong is not False
     fully_audited = fully_audited_from(audits_from, certified_threshold)
     return [
-        *(value, share, floor, fully_audited, audited, wrong, pk, category or 0, pending),
+        *(pk, category or 0, value, share, floor, fully_audited, audited, wrong, repeat, pending),
         *(audited and not category_right, audited and not sentiment_right),
     ]

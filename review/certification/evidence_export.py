@@ -3,6 +3,7 @@
 It contains no ticket texts and no names of people.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ def evidence_lines(ledgers: Iterable[Ledger]) -> Iterator[dict[str, Any]]:
     """For each ledger: its terms, its evidence in the order in which it counts, and its certificates."""
     for ledger in ledgers:
         yield _ledger(ledger)
-        yield from (_carried(ledger, record) for record in ledger.carried.order_by("audit__draw").iterator(BATCH_SIZE))
+        yield from (_carried(ledger, record) for record in _carried_audits(ledger))
         yield from _draws(ledger)
         yield from (_certificate(record) for record in ledger.certificates.order_by("pk"))
 
@@ -39,17 +40,24 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
         "model": str(epoch.language_model),
         "contract": epoch.contract.digest,
         "scorer": epoch.scorer_id,
-        "seed": epoch.seed,
+        # The seed of a running epoch would tell which tickets will be audited.
+        "seed": epoch.seed if epoch.ended_at else None,
+        "seed_sha256": hashlib.sha256(epoch.seed.encode()).hexdigest(),
         "about": ledger.about,
+        "target": ledger.target,
         "error": ledger.error,
         "target_risk": ledger.target_risk,
         "risk": ledger.risk,
-        "attempt": ledger.attempt,
+        "claim": ledger.claim,
         "grid": ledger.grid,
         "coverage": ledger.coverage,
         "opened_at": _time(ledger.opened_at),
         "closed_at": _time(ledger.closed_at),
     }
+
+
+def _carried_audits(ledger: Ledger) -> Iterator[CarriedAudit]:
+    return ledger.carried.select_related("audit__draw").order_by("audit__draw").iterator(BATCH_SIZE)
 
 
 def _carried(ledger: Ledger, audit: CarriedAudit) -> dict[str, Any]:
@@ -59,6 +67,7 @@ def _carried(ledger: Ledger, audit: CarriedAudit) -> dict[str, Any]:
         "audit": audit.audit_id,
         "value": audit.value,
         "wrong": audit.wrong,
+        "repeat": audit.audit.draw.repeat,
         "category": audit.category_id,
     }
 
@@ -89,6 +98,7 @@ def _draw(ledger: Ledger, draw: AuditDraw, decisions: dict[int, list[dict[str, A
         "share": draw.share,
         "number": draw.number,
         "audited": draw.audited,
+        "repeat": draw.repeat,
         "wrong": was_wrong(ledger.about, *right),
         "category_right": right[0],
         "sentiment_right": right[1],

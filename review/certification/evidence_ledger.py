@@ -6,24 +6,18 @@ error, so postponing hard ones cannot help to certify.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from classifier.models import AuditDraw, Epoch
 from classifier.models.gate import Criterion
-from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from, risk_for_attempt
-from review.models import Audit, Ledger
+from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from, risk_for_claim
+from review.models import AccuracyTarget, Audit, Ledger
 
 BATCH_SIZE = 20_000
 """Draws read at a time."""
-
-
-class Terms(NamedTuple):
-    """The largest error rate allowed, and the largest probability of certifying a higher one."""
-
-    error: float
-    risk: float
+MAX_UNSETTLED = 2_000
+"""How many of the latest draws are counted anew on every turn while an audit among them waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,26 +31,30 @@ class EvidenceDraw:
     fully_audited: float
     audited: bool
     wrong: bool | None
+    repeat: bool
 
-    def row(self) -> tuple[float, float, float, float, bool, bool]:
-        return self.value, self.share, self.floor, self.fully_audited, self.audited, self.wrong is not False
+    def row(self) -> tuple[float, float, float, float, bool, bool, bool]:
+        wrong = self.wrong is not False
+        return self.value, self.share, self.floor, self.fully_audited, self.audited, wrong, self.repeat
 
 
-def create_ledger(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence[float], attempt: int) -> Ledger:
-    """Create a ledger; part of a transaction that has locked the epoch."""
-    risk = risk_for_attempt(terms.risk, attempt)
-    test = SequentialTest.start(grid, terms.error, risk)
+def create_ledger(epoch: Epoch, target: AccuracyTarget, grid: Sequence[float], coverage: Sequence[float]) -> Ledger:
+    """Create a ledger, which counts as a claim; part of a transaction that has locked the epoch."""
+    claim = AccuracyTarget.next_claim()
+    risk = risk_for_claim(target.risk, claim)
+    test = SequentialTest.start(grid, target.error, risk)
     return Ledger.objects.create(
         epoch=epoch,
         about=epoch.about,
-        error=terms.error,
-        target_risk=terms.risk,
+        target=target.target,
+        error=target.error,
+        target_risk=target.risk,
+        claim=claim,
         risk=risk,
-        attempt=attempt,
         grid=list(grid),
         coverage=list(coverage),
         wealth=test.wealth.tolist(),
-        reached=test.reached,
+        reached=test.reached.tolist(),
     )
 
 
@@ -67,15 +65,23 @@ def update_ledger(ledger: Ledger) -> SequentialTest:
     """
     test = settled_test(ledger)
     pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
-    first_pending = pending.values_list("draw", flat=True).first()
-    for part in _batches(ledger, after=ledger.until, before=first_pending):
+    waiting = pending.filter(draw__gt=_last_waited_for(ledger)).values_list("draw", flat=True)
+    for part in _batches(ledger, after=ledger.until, before=waiting.first()):
         test.add(DrawBatch.from_rows([draw.row() for draw in part]))
         ledger.until = part[-1].pk
-    ledger.wealth, ledger.reached, ledger.tickets = test.wealth.tolist(), test.reached, test.tickets
-    ledger.save(update_fields=["wealth", "reached", "tickets", "until"])
+    ledger.wealth, ledger.reached = test.wealth.tolist(), test.reached.tolist()
+    ledger.save(update_fields=["wealth", "reached", "until"])
     for part in _batches(ledger, after=ledger.until):
         test.add(DrawBatch.from_rows([draw.row() for draw in part]))
     return test
+
+
+def _last_waited_for(ledger: Ledger) -> int:
+    """The latest draw that is too old to be counted anew on every turn. It counts as it stands, an unanswered audit as
+    wrong; a later answer has the whole ledger counted again.
+    """
+    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("-pk").values_list("pk", flat=True)
+    return draws[MAX_UNSETTLED : MAX_UNSETTLED + 1].first() or 0
 
 
 def settled_test(ledger: Ledger) -> SequentialTest:
@@ -84,16 +90,14 @@ def settled_test(ledger: Ledger) -> SequentialTest:
         test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
         test.add(carried_audits(ledger))
         return test
-    wealth = np.array(ledger.wealth, np.float64)
-    return SequentialTest(
-        np.array(ledger.grid, np.float64), ledger.error, ledger.risk, wealth, ledger.reached, ledger.tickets
-    )
+    wealth, reached = np.array(ledger.wealth, np.float64), np.array(ledger.reached, bool)
+    return SequentialTest(np.array(ledger.grid, np.float64), ledger.error, ledger.risk, wealth, reached)
 
 
 def carried_audits(ledger: Ledger) -> DrawBatch:
     """Audits of earlier epochs, which count first. Their probability does not depend on their present score."""
-    rows = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong"))
-    return DrawBatch.audits([value for value, _wrong in rows], [wrong for _value, wrong in rows])
+    earlier = ledger.carried.order_by("audit__draw")
+    return DrawBatch.carried(earlier.values_list("value", "wrong", "audit__draw__repeat"))
 
 
 def ledger_draws(
@@ -105,9 +109,9 @@ def ledger_draws(
         draws = draws.filter(pk__lt=before)
     if audited_only:
         draws = draws.filter(audited=True)
-    names = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited")
+    names = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited", "repeat")
     right_names = ("audit__category_right", "audit__sentiment_right")
-    for pk, value, share, floor, audits_from, certified_threshold, audited, *right in draws.values_list(
+    for pk, value, share, floor, audits_from, certified_threshold, audited, repeat, *right in draws.values_list(
         *names, *right_names
     ):
         yield EvidenceDraw(
@@ -118,6 +122,7 @@ def ledger_draws(
             fully_audited=fully_audited_from(audits_from, certified_threshold),
             audited=audited,
             wrong=was_wrong(ledger.about, *right) if audited else None,
+            repeat=repeat,
         )
 
 

@@ -59,6 +59,12 @@ class AccuracyTargetForm(forms.Form):
         label=_("Double-checked agreements, %"),
         help_text=_("Share of audits that agree with the model and still go to a second person."),
     )
+    missed_share = Percent(
+        0,
+        50,
+        label=_("Errors that people overlook, %"),
+        help_text=_("Share of the model's errors that audits are assumed to miss; the test is stricter by as much."),
+    )
     by_category = forms.BooleanField(
         label=_("Certify categories on their own too"),
         required=False,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from classifier.models import AuditDraw
-from review.certification import alarms, drift
+from review.certification import alarms
 from review.certification.formatting import percent
 from review.models import Alarm, Certificate
 
@@ -42,7 +42,7 @@ class History:
         certificates, next_certificate = _page(Certificate.objects.select_related("ledger"), certificates_before)
         raised, next_alarm = _page(Alarm.objects.select_related("seen_by"), alarms_before)
         issued = [
-            CertificateRow(certificate, percent(1 - certificate.ledger.error), 100 * certificate.coverage)
+            CertificateRow(certificate, percent(certificate.ledger.target), 100 * certificate.coverage)
             for certificate in certificates
         ]
         return cls(certificates=issued, certificates_before=next_certificate, alarms=raised, alarms_before=next_alarm)
@@ -73,12 +73,13 @@ class AlarmNotice:
 
     @property
     def audits(self) -> int:
-        """Audits answered since the alarm, at most `clearing_audits`."""
-        return min(int(self.alarm.figures.get("audits", 0)), drift.CLEARING_AUDITS)
+        """Audits answered since the alarm."""
+        return int(self.alarm.figures.get("audits", 0))
 
     @property
-    def clearing_audits(self) -> int:
-        return drift.CLEARING_AUDITS
+    def audits_to_clear(self) -> int:
+        """The audits that the alarm takes if no further one finds an error."""
+        return self.audits + int(self.alarm.figures.get("needed", 0))
 
     @classmethod
     def all(cls) -> "list[AlarmNotice]":
@@ -114,7 +115,7 @@ def _description(alarm: Alarm) -> str:
 
 
 def _progress(alarm: Alarm) -> str:
-    figures = {"audits": 0, "errors": 0} | alarm.figures
+    figures = {"audits": 0, "errors": 0, "needed": 0} | alarm.figures
     if alarm.state == Alarm.State.CONFIRMED:
         message: str = ngettext(
             "Confirmed by %(audits)d audit, errors: %(errors)d. The certificate is revoked.",
@@ -123,7 +124,7 @@ def _progress(alarm: Alarm) -> str:
         )
         return str(message % figures)
     message = _(
-        "%(audits)d of at least %(most)d audits answered, errors: %(errors)d. Nothing is auto-accepted "
-        "until they show whether the accuracy target is still met."
+        "%(audits)d audits answered, errors: %(errors)d. Nothing is auto-accepted until they show as surely as for a "
+        "certificate that the accuracy target is met: after about %(needed)d more without an error."
     )
-    return str(message % (figures | {"most": drift.CLEARING_AUDITS}))
+    return str(message % figures)

@@ -91,7 +91,7 @@ def _certified(status: CertificationStatus) -> str:
     assert status.certificate  # noqa: S101 - that is what certified means
     return _(
         "Certified since %(since)s: at least %(target)s%% of auto-accepted tickets are right. The risk "
-        "that this is false is at most %(risk)s%%."
+        "that this, or anything else that this page has certified, is false is at most %(risk)s%%."
     ) % {
         "since": date_format(localtime(status.certificate.granted_at), "j M Y"),
         "target": percent(status.accuracy_target.target),

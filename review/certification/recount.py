@@ -1,16 +1,19 @@
 """Recompute certificates from exported evidence alone. Pure."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from classifier.models.epoch import drawn_number
 from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from
 
 Line = Mapping[str, Any]
+Row = tuple[float, float, float, float, bool, bool, bool]
 
 
 class InvalidEvidence(Exception):
-    """A line is not exported evidence; the message gives its number."""
+    """A line is not exported evidence, or contradicts itself; the message gives its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,69 +38,102 @@ class Recount:
 
 @dataclass(slots=True, kw_only=True)
 class _Evidence:
-    """The lines of one ledger."""
+    """What the lines of one ledger come to, with no more of each draw than the test needs."""
 
     terms: Line
-    carried: list[Line] = field(default_factory=list)
-    draws: list[Line] = field(default_factory=list)
+    carried: list[tuple[float, bool, bool]] = field(default_factory=list)
+    draws: list[tuple[int, Row, str]] = field(default_factory=list)
+    """The key, the row of the test, and when its audit was answered, if it was."""
     certificates: list[Line] = field(default_factory=list)
 
-    def rows(self, kind: str) -> list[Line]:
-        """The list for lines of this kind. Raises KeyError for an unknown kind."""
-        return {"carried": self.carried, "draw": self.draws, "certificate": self.certificates}[kind]
+    def read(self, line: Line) -> None:
+        """Raises KeyError for an unknown kind or a missing value, and ValueError for a draw that was not random."""
+        match line["kind"]:
+            case "carried":
+                self.carried.append((line["value"], line["wrong"], line["repeat"]))
+            case "draw":
+                _check_draw(self.terms["seed"], line)
+                self.draws.append((line["draw"], draw_row(line), line["judged_at"] or ""))
+            case "certificate":
+                self.certificates.append(line)
+            case kind:
+                raise KeyError(kind)
 
 
 def recount(lines: Iterable[Line]) -> Iterator[Recount]:
     """Recompute every certificate, in order. Raises InvalidEvidence."""
     for evidence in _by_ledger(lines):
-        for certificate in evidence.certificates:
-            yield _recount_certificate(evidence, certificate)
+        yield from _recount(evidence)
 
 
 def _by_ledger(lines: Iterable[Line]) -> list[_Evidence]:
     by_ledger: dict[int, _Evidence] = {}
     for number, line in enumerate(lines, 1):
         try:
-            kind, ledger = line["kind"], line["ledger"]
-            if kind == "ledger":
-                by_ledger[ledger] = _Evidence(terms=line)
+            if line["kind"] == "ledger":
+                _check_seed(line)
+                by_ledger[line["ledger"]] = _Evidence(terms=line)
             else:
-                by_ledger[ledger].rows(kind).append(line)
+                by_ledger[line["ledger"]].read(line)
         except (KeyError, TypeError) as error:
             raise InvalidEvidence(f"Line {number} does not belong to a ledger on an earlier line: {error}.") from error
+        except ValueError as error:
+            raise InvalidEvidence(f"Line {number}: {error}") from error
     return list(by_ledger.values())
 
 
-def _recount_certificate(evidence: _Evidence, certificate: Line) -> Recount:
-    terms, least = evidence.terms, certificate["threshold"]
+def _check_seed(terms: Line) -> None:
+    seed = terms["seed"]
+    if seed is not None and hashlib.sha256(seed.encode()).hexdigest() != terms["seed_sha256"]:
+        raise ValueError("the seed is not the one that was committed to.")
+
+
+def _check_draw(seed: str | None, draw: Line) -> None:
+    """The seed of an epoch that has not ended is not known."""
+    if seed is not None and draw["number"] != drawn_number(seed, str(draw["ticket"])):
+        raise ValueError(f"draw {draw['draw']} has another number than its seed gives.")
+    if draw["audited"] != (draw["number"] < draw["share"]):
+        raise ValueError(f"draw {draw['draw']} was audited, or not, against its number.")
+
+
+def _recount(evidence: _Evidence) -> Iterator[Recount]:
+    """Certificates are in the order in which they were granted, so each continues the test of the one before."""
+    terms, counted = evidence.terms, 0
     test = SequentialTest.start(terms["grid"], terms["error"], terms["risk"])
-    test.add(
-        DrawBatch.audits([audit["value"] for audit in evidence.carried], [audit["wrong"] for audit in evidence.carried])
-    )
-    draws = [draw for draw in evidence.draws if draw["draw"] <= certificate["until"]]
-    test.add(DrawBatch.from_rows([draw_row(draw) for draw in draws]))
-    answered = [
-        draw for draw in draws if draw["audited"] and _was_answered(draw, certificate) and draw["value"] >= least
-    ]
-    carried = [audit for audit in evidence.carried if audit["value"] >= least]
+    test.add(DrawBatch.carried(evidence.carried))
+    for certificate in evidence.certificates:
+        fresh = [row for pk, row, _at in evidence.draws[counted:] if pk <= certificate["until"]]
+        test.add(DrawBatch.from_rows(fresh))
+        counted += len(fresh)
+        yield _compare(evidence, certificate, test, counted)
+
+
+def _compare(evidence: _Evidence, certificate: Line, test: SequentialTest, counted: int) -> Recount:
+    least, granted_at = certificate["threshold"], str(certificate["granted_at"])
+    # Both times are ISO 8601 in UTC.
+    answered = [row for _pk, row, at in evidence.draws[:counted] if "" < at <= granted_at]
+    wrong = [row[5] for row in answered if row[4] and row[0] >= least]
+    wrong += [is_wrong for value, is_wrong, _repeat in evidence.carried if value >= least]
     return Recount(
         certificate=certificate["certificate"],
-        ledger=terms["ledger"],
+        ledger=evidence.terms["ledger"],
         threshold=least,
         audits=certificate["audits"],
         errors=certificate["errors"],
-        counted_audits=len(answered) + len(carried),
-        counted_errors=sum(audit["wrong"] for audit in [*answered, *carried]),
+        counted_audits=len(wrong),
+        counted_errors=sum(wrong),
         holds=test.threshold is not None and test.threshold <= least,
     )
 
 
-def draw_row(draw: Line) -> tuple[float, float, float, float, bool, bool]:
+def draw_row(draw: Line) -> Row:
     """A draw as a row of the test; an unanswered audit counts as wrong."""
-    fully_audited = fully_audited_from(draw["audits_from"], draw["certified_threshold"])
-    return draw["value"], draw["share"], draw["floor"], fully_audited, draw["audited"], draw["wrong"] is not False
-
-
-def _was_answered(draw: Line, certificate: Line) -> bool:
-    """Whether the audit was answered before the certificate was granted. Both are ISO 8601 times in UTC."""
-    return draw["judged_at"] is not None and str(draw["judged_at"]) <= str(certificate["granted_at"])
+    return (
+        draw["value"],
+        draw["share"],
+        draw["floor"],
+        fully_audited_from(draw["audits_from"], draw["certified_threshold"]),
+        draw["audited"],
+        draw["wrong"] is not False,
+        draw["repeat"],
+    )

@@ -147,8 +147,7 @@ def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
     steps = []
     for place, (threshold, coverage) in enumerate(zip(progress.ledger.grid, progress.ledger.coverage, strict=True)):
         audited = answered.audited & (answered.value >= threshold)
-        reached = progress.test.reached[place] is not None
-        share = float(log_wealth[place]) / progress.test.required_log_wealth(place)
+        share = float(log_wealth[place]) / progress.test.required_log_wealth
         steps.append(
             ThresholdStep(
                 threshold=threshold,
@@ -156,7 +155,7 @@ def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
                 audits=int(audited.sum()),
                 errors=int((audited & answered.wrong).sum()),
                 wrong=bounds.estimated_error(answered, threshold),
-                evidence=1.0 if reached else min(max(share, 0.0), 1.0),
+                evidence=1.0 if progress.test.reached[place] else min(max(share, 0.0), 1.0),
                 certified=place < progress.test.certified,
             )
         )

@@ -32,7 +32,7 @@ from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import JudgedAnswers, ScorerWeights
 from review.certification import epoch_opening, evidence_ledger
-from review.certification.sequential_test import DrawBatch, Floats, SequentialTest, risk_for_attempt
+from review.certification.sequential_test import DrawBatch, Floats, SequentialTest, risk_for_claim
 from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_same_or_below
 
@@ -186,9 +186,10 @@ def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTa
 
 
 def _progress_from(evidence: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget) -> Progress:
-    attempt = epoch_opening.reuse_count() + 1 if evidence.carried else 0
-    test = SequentialTest.start(evidence.grid, accuracy_target.error, risk_for_attempt(accuracy_target.risk, attempt))
-    test.add(DrawBatch.audits([audit.value for audit in evidence.carried], [audit.wrong for audit in evidence.carried]))
+    """What the held-out audits would certify. That is a claim, whether or not it is used."""
+    risk = risk_for_claim(accuracy_target.risk, AccuracyTarget.next_claim())
+    test = SequentialTest.start(evidence.grid, accuracy_target.error, risk)
+    test.add(DrawBatch.carried((audit.value, audit.wrong, audit.repeat) for audit in evidence.carried))
     return Progress.from_test(test, evidence.coverage)
 
 

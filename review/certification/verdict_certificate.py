@@ -28,6 +28,6 @@ def explain_certificate(verdict: Verdict, **_signal: Any) -> list[str]:
 def _certificate_terms(certificate: Certificate) -> str:
     return _("A certificate of %(since)s was in force: at least %(target)s%% right, at a risk of %(risk)s%%.") % {
         "since": date_format(localtime(certificate.granted_at), "j M Y"),
-        "target": percent(1 - certificate.ledger.error),
+        "target": percent(certificate.ledger.target),
         "risk": percent(certificate.ledger.target_risk),
     }

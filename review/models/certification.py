@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -39,7 +39,7 @@ class AccuracyTarget(models.Model):
     )
     late_share = models.FloatField(
         _("audits later"),
-        default=0.05,
+        default=0.03,
         validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
         help_text=_("Share of tickets audited once there is plenty, from 0.03 to 1."),
     )
@@ -49,13 +49,23 @@ class AccuracyTarget(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Share of audits that agree with the model and still go to a second person."),
     )
+    missed_share = models.FloatField(
+        _("errors that people overlook"),
+        default=0.1,
+        validators=[MinValueValidator(0.0), MaxValueValidator(0.5)],
+        help_text=_("Share of the model's errors that audits are assumed to miss, from 0 to 0.5."),
+    )
     by_category = models.BooleanField(
         _("certify categories on their own too"),
         default=False,
         help_text=_("Shows which categories meet the target on their own; this takes more audits."),
     )
 
-    history = HistoricalRecords()
+    claims = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How many certificates have been tried for; each later one may spend less."
+    )
+
+    history = HistoricalRecords(excluded_fields=["claims"])
 
     class Meta:
         verbose_name = verbose_name_plural = _("accuracy target")
@@ -66,7 +76,10 @@ class AccuracyTarget(models.Model):
             models.CheckConstraint(condition=Q(risk__range=(0.001, 0.5)), name="accuracy_target_risk_in_range"),
             models.CheckConstraint(
                 condition=Q(
-                    early_share__range=(0.03, 1), late_share__range=(0.03, 1), double_check_share__range=(0, 1)
+                    early_share__range=(0.03, 1),
+                    late_share__range=(0.03, 1),
+                    double_check_share__range=(0, 1),
+                    missed_share__range=(0, 0.5),
                 ),
                 name="accuracy_target_shares_in_range",
             ),
@@ -82,8 +95,19 @@ class AccuracyTarget(models.Model):
 
     @property
     def error(self) -> float:
-        """The largest share of wrong tickets that meets the target."""
-        return 1 - self.target
+        """The largest share of audits with an error that meets the target: people overlook the other errors."""
+        return (1 - self.target) * (1 - self.missed_share)
+
+    @property
+    def missed_share_percent(self) -> float:
+        return 100 * self.missed_share
+
+    @classmethod
+    def next_claim(cls) -> int:
+        """How many claims came before this one, which is counted with the call."""
+        with transaction.atomic():
+            cls.objects.filter(pk=cls.current().pk).update(claims=models.F("claims") + 1)
+            return cls.objects.get(pk=1).claims - 1
 
 
 class AuditQuerySet(models.QuerySet["Audit"]):
@@ -135,15 +159,15 @@ class Ledger(models.Model):
 
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
     about = models.CharField(max_length=10, choices=Criterion)
-    error = models.FloatField()
+    target = models.FloatField(help_text="The accuracy target.")
+    error = models.FloatField(help_text="The share of errors among audits that is tested.")
     target_risk = models.FloatField()
-    risk = models.FloatField(help_text="The part of it that this ledger may spend; less if audits are reused.")
-    attempt = models.PositiveIntegerField(default=0, help_text="How often audits have been reused; 0: all are fresh.")
+    claim = models.PositiveIntegerField(help_text="How many claims came before.")
+    risk = models.FloatField(help_text="The part of the risk that this claim may spend.")
     grid = models.JSONField(help_text="Thresholds in the order in which they are tested, strictest first.")
     coverage = models.JSONField(help_text="The share of tickets at or above each threshold when the grid was made.")
     wealth = models.JSONField(help_text="Log wealth by threshold and bet.")
-    reached = models.JSONField(help_text="By threshold, the number of draws that it took; null: not yet.")
-    tickets = models.PositiveBigIntegerField(default=0)
+    reached = models.JSONField(help_text="By threshold, whether its wealth has ever sufficed.")
     until = models.BigIntegerField(default=0, help_text="The last draw counted for good; 0: count from the start.")
     drift_monitor = models.JSONField(default=dict, help_text="State of the drift monitor.")
     opened_at = models.DateTimeField(default=timezone.now)
@@ -165,7 +189,8 @@ class CarriedAudit(models.Model):
     ledger = models.ForeignKey(Ledger, models.CASCADE, related_name="carried")
     audit = models.ForeignKey(Audit, models.CASCADE, related_name="+")
     value = models.FloatField()
-    wrong = models.BooleanField()
+    wrong = models.BooleanField(help_text="As long as nobody has answered, it counts as wrong.")
+    pending = models.BooleanField(default=False)
     category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
 
     class Meta:
@@ -229,6 +254,7 @@ class Alarm(models.Model):
     state = models.CharField(max_length=9, choices=State, default=State.OPEN)
     since = models.BigIntegerField(help_text="The draw at which the change seems to have begun.")
     at = models.BigIntegerField(help_text="The draw at which it was detected.")
+    risk = models.FloatField(help_text="The part of the risk that clearing it may spend.")
     figures = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)

@@ -45,7 +45,9 @@ def alarmed(**values: Any) -> Alarm:
     first = AuditDraw.objects.filter(epoch=epoch, certified_threshold__isnull=False).earliest("pk")
     last = AuditDraw.objects.filter(epoch=epoch).latest("pk")
     Epoch.objects.filter(pk=epoch.pk).update(certified_threshold=None)
-    return Alarm.objects.create(**{"epoch": epoch, "kind": "agreement", "since": first.pk, "at": last.pk} | values)
+    return Alarm.objects.create(
+        **{"epoch": epoch, "kind": "agreement", "since": first.pk, "at": last.pk, "risk": 0.005} | values
+    )
 
 
 def recorded() -> None:

@@ -38,6 +38,7 @@ def test_certification_records_are_read_only(admin_client: Client) -> None:
 
 def test_changing_the_accuracy_target_is_recorded_in_its_history(admin_client: Client, admin: User) -> None:
     values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "double_check_share": 0.1}
+    values |= {"missed_share": 0.1}
     admin_client.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
     accuracy_target = AccuracyTarget.current()
     assert accuracy_target.target == 0.95

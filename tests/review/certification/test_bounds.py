@@ -43,7 +43,7 @@ def test_the_fewest_clean_audits_are_those_of_the_table(error: float, risk: floa
 def test_no_bet_certifies_with_fewer_audits_than_the_table(error: float, risk: float, published: int) -> None:
     needed = SequentialTest.start([0.5], error, risk).clean_audits_to_next()
     assert needed
-    assert published <= needed <= 1.3 * published
+    assert published <= needed <= 1.4 * published
 
 
 # The estimate
@@ -52,7 +52,7 @@ def test_no_bet_certifies_with_fewer_audits_than_the_table(error: float, risk: f
 def batch(*groups: tuple[int, float, float, int, int]) -> DrawBatch:
     """Groups of tickets: how many, their score and share, how many of them were audited and found wrong."""
     rows = [
-        (value, of_each, of_each, math.inf, number < audited, number < wrong)
+        (value, of_each, of_each, math.inf, number < audited, number < wrong, False)
         for tickets, value, of_each, audited, wrong in groups
         for number in range(tickets)
     ]
@@ -97,7 +97,7 @@ def test_the_estimate_is_unbiased_over_all_draws() -> None:
         audited = np.array([True, True, *lots])
         likely = float(np.where(audited, shares, 1 - shares).prod())
         estimated = estimated_error(
-            DrawBatch(value, shares, np.full(10, 0.2), fully_audited, audited, wrong), 0.5
+            DrawBatch(value, shares, np.full(10, 0.2), fully_audited, audited, wrong, ~audited), 0.5
         ).estimate
         assert estimated is not None
         total += likely

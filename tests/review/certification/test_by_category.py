@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from classifier.models import Category
 from review.certification import bounds, by_category, cycle
 from review.certification.by_category import CategoryCertification, CertificationByCategory
+from review.certification.sequential_test import risk_for_categories
 from review.models import Ledger
 from tests.review.certification.auditing import SURE, arrive, audit, open_audits
 from tests.review.certification.scenes import begun
@@ -35,7 +36,7 @@ def row(name: str) -> CategoryCertification:
 def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: User) -> None:
     begun()
     number = Category.objects.active().count()
-    fewest = bounds.min_clean_audits(ledger().error, ledger().risk / number)
+    fewest = bounds.min_clean_audits(ledger().error, risk_for_categories(0.05, 0) / number)
     answered(ana, "Billing", 60)
     answered(ana, "Technical", fewest - 1)
     cycle.run_certification()

@@ -17,7 +17,7 @@ from review.certification import bounds, certificates, cycle
 from review.certification.recount import draw_row, recount
 from review.certification.sequential_test import DrawBatch
 from review.models import AccuracyTarget, Alarm, Certificate
-from tests.review.certification.auditing import SURE, arrive, certify
+from tests.review.certification.auditing import ENOUGH, SURE, arrive, certify
 from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -29,6 +29,7 @@ TARGET = {
     "accuracy_target-early_share": "30",
     "accuracy_target-late_share": "5",
     "accuracy_target-double_check_share": "10",
+    "accuracy_target-missed_share": "10",
     "accuracy_target-why": "The new contract.",
 }
 CERTIFIED = {"mode-mode": "certified", "mode-about": "both", "mode-score_threshold": "95"}
@@ -102,7 +103,7 @@ class TestStages:
         alarmed(figures={"audits": 40, "errors": 1})
         shown = words(lead_client)
         assert "Suspended: something may have changed (second model family agrees less often)." in shown
-        assert "40 of at least 150 audits answered, errors: 1." in shown
+        assert "40 audits answered, errors: 1." in shown
         assert f"{unaudited} tickets have been auto-accepted since then without a review." in shown
 
     def test_a_confirmed_alarm_revokes_the_certificate(self, lead_client: Client, ana: User) -> None:
@@ -134,7 +135,7 @@ class TestFigures:
         assert " 104 0 " not in first
         oldest = Alarm.objects.order_by("-pk")[19].pk
         assert " 104 0 " in words(lead_client, f"{PAGE}?alarms_before={oldest}")
-        assert "in force 80% 0.600 40% 20 0 –" in first
+        assert f"in force 80% {certificate.threshold:.3f} {100 * certificate.coverage:.0f}% {ENOUGH} 0 –" in first
 
     def test_invalid_query_values_are_ignored(self, lead_client: Client) -> None:
         begun()

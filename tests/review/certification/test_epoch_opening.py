@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from classifier.models import Category, Score, Scorer
+from classifier.models import Category, Score, Scorer, Verdict
 from classifier.taxonomy import label_changes
 from review.certification import cycle, epoch_opening
 from review.models import AccuracyTarget, Audit, CarriedAudit, Certificate, Ledger
@@ -72,18 +72,47 @@ def test_a_new_scorer_is_judged_by_held_out_audits(audited: None) -> None:
     assert ledger.epoch.scorer == other
     held_out = set(Audit.objects.judged().filter(held_out=True))
     assert {carried_audit.audit for carried_audit in ledger.carried.select_related("audit")} == held_out
-    assert (ledger.attempt, ledger.risk) == (1, AccuracyTarget.current().risk / 2)
+    assert ledger.claim == 1
+    assert ledger.risk == pytest.approx(AccuracyTarget.current().risk * 0.175)
     assert ledger.certificates.filter(ended_at=None).exists(), "certified without another review"
     assert Certificate.objects.filter(ended_by=Certificate.End.CHANGED).exists()
 
 
-def test_each_reuse_of_audits_may_spend_less_of_the_risk(audited: None) -> None:
+def test_each_claim_may_spend_less_of_the_risk(audited: None) -> None:
     spent = []
     for _time in range(3):
         another_scorer()
         cycle.run_certification()
         spent.append(Ledger.objects.get(closed_at=None).risk)
-    assert spent == [0.05 / 2, 0.05 / 6, pytest.approx(0.05 / 12)]
+    assert spent == pytest.approx([0.35 * 0.05 / 2, 0.35 * 0.05 / 6, 0.35 * 0.05 / 12])
+
+
+def test_unanswered_audits_count_as_wrong_in_the_next_epoch_until_they_are_answered(
+    ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "HELD_OUT_SHARE", 1.0)
+    certify(early_share=1.0)
+    make_grid()
+    waiting, answered = arrive(*[SURE] * ENOUGH), arrive(*[SURE] * ENOUGH)
+    audit(ana, open_audits(answered))
+    another_scorer()
+    cycle.run_certification()
+    ledger = Ledger.objects.get(closed_at=None)
+    assert ledger.carried.filter(pending=True, wrong=True).count() == ENOUGH
+    assert not ledger.certificates.exists()
+    audit(ana, open_audits(waiting))
+    cycle.run_certification()
+    assert not ledger.carried.filter(wrong=True).exists()
+    assert ledger.certificates.exists()
+
+
+def test_the_grid_of_a_candidate_counts_all_tickets_that_are_not_held_out(ana: User) -> None:
+    certify()
+    epoch = make_grid()
+    arrive(*[SURE] * epoch_opening.MAX_SCORES)
+    evidence = epoch_opening.opening_evidence(epoch, another_scorer())
+    assert evidence
+    assert evidence.grid
 
 
 def test_audits_with_a_retired_label_count_as_errors(audited: None) -> None:
@@ -107,11 +136,10 @@ def test_audits_follow_a_merged_label(audited: None) -> None:
 
 
 def test_audits_older_than_half_a_year_are_not_reused(audited: None) -> None:
-    Audit.objects.update(judged_at=timezone.now() - timedelta(days=200))
+    Verdict.objects.update(created_at=timezone.now() - timedelta(days=200))
     another_scorer()
     cycle.run_certification()
     assert not CarriedAudit.objects.exists()
-    assert Ledger.objects.get(closed_at=None).attempt == 0
 
 
 def test_a_finer_answer_than_the_expected_one_is_right() -> None:

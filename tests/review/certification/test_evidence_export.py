@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from classifier.models import AuditDraw
 from review.certification import cycle, evidence_export
@@ -94,10 +95,41 @@ def test_recount_certificates_fails_if_a_certificate_differs_from_the_evidence(e
         call_command("recount_certificates", stdout=StringIO())
 
 
+def test_the_seed_is_committed_to_at_once_and_revealed_when_its_epoch_has_ended(evidence: list[dict[str, Any]]) -> None:
+    (terms,) = of_kind(evidence, "ledger")
+    epoch = Ledger.objects.get().epoch
+    assert terms["seed"] is None
+    assert epoch.seed not in json.dumps(evidence)
+    type(epoch).objects.update(ended_at=timezone.now())
+    (revealed,) = of_kind(list(evidence_export.evidence_lines(Ledger.objects.all())), "ledger")
+    assert revealed["seed"] == epoch.seed
+    assert revealed["seed_sha256"] == terms["seed_sha256"]
+
+
+def test_draws_are_checked_against_the_seed_once_it_is_known(evidence: list[dict[str, Any]]) -> None:
+    terms, seed = of_kind(evidence, "ledger")[0], Ledger.objects.get().epoch.seed
+    terms["seed"] = seed
+    assert all(certificate.agrees for certificate in recount(evidence))
+    for draw in of_kind(evidence, "draw"):
+        draw["number"] = 0.5 * draw["share"] if draw["audited"] else 0.99
+    with pytest.raises(InvalidEvidence, match="another number than its seed gives"):
+        list(recount(evidence))
+    terms["seed"] = "another"
+    with pytest.raises(InvalidEvidence, match="committed to"):
+        list(recount(evidence))
+
+
+def test_an_audit_against_its_number_is_detected(evidence: list[dict[str, Any]]) -> None:
+    draw = of_kind(evidence, "draw")[0]
+    draw["audited"] = not draw["audited"]
+    with pytest.raises(InvalidEvidence, match="against its number"):
+        list(recount(evidence))
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"kind": "draw", "ledger": 5}', '{"kind": "odd", "ledger": 1}'])
 def test_an_invalid_file_is_rejected_with_its_line(line: str, tmp_path: Path) -> None:
     file = tmp_path / "evidence.jsonl"
-    file.write_text('{"kind": "ledger", "ledger": 1}\n' + line)
+    file.write_text('{"kind": "ledger", "ledger": 1, "seed": null}\n' + line)
     with pytest.raises(CommandError, match="Line 2"):
         call_command("recount_certificates", str(file), stdout=StringIO())
 

@@ -134,14 +134,14 @@ def test_corrected_audits_can_end_the_certificate(ana: User, lea: User) -> None:
 def test_a_new_target_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) -> None:
     certify()
     make_grid()
-    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
     cycle.run_certification()
     before = Ledger.objects.get()
     AccuracyTarget.objects.update(target=0.7)
     cycle.run_certification()
     after = Ledger.objects.get(closed_at=None)
-    assert (before.attempt, before.risk) == (0, 0.05)
-    assert (after.attempt, after.risk) == (1, 0.025)
+    assert (before.claim, after.claim) == (0, 1)
+    assert [before.risk, after.risk] == pytest.approx([0.03, 0.00875])
     assert after.error == pytest.approx(0.3)
     assert after.grid == before.grid
     assert after.certificates.filter(ended_at=None).exists()

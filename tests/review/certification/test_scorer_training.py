@@ -66,12 +66,16 @@ def installed(agreement_decides: None) -> None:
     make_grid()
 
 
-def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User) -> None:
+def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User, ben: User) -> None:
+    spoiled = arrive(*[SURE] * 8)
+    for person in (ana, ben):
+        audit(person, open_audits(spoiled), wrong=8)
+    cycle.run_certification()
     label_tickets(ana, 80)
     before = epoch_now()
     scorer = train()
     assert scorer
-    assert scorer.labels == 80
+    assert scorer.labels == 80 + Audit.objects.filter(held_out=False).count()
     assert Scorer.objects.get(live=True) == scorer
     assert epoch_now() != before
     fitted = scorer.load_weights()
