@@ -36,6 +36,8 @@ ALLOWED_HOSTS = env_list("TICKETCLF_ALLOWED_HOSTS", THIS_MACHINE)
 # Internal addresses that requests may go to. By default a site that only this machine can reach may call this machine,
 # any other may call none.
 INTERNAL_HOSTS = env_hosts("TICKETCLF_INTERNAL_HOSTS", THIS_MACHINE if set(ALLOWED_HOSTS) <= set(THIS_MACHINE) else [])
+# Variables that admins may name as the keys of models, mailboxes, webhooks and help desks.
+SECRET_VARIABLES = env_list("TICKETCLF_SECRET_VARIABLES", ["*_API_KEY", "*_TOKEN", "*_SECRET"])
 CSRF_TRUSTED_ORIGINS = env_list("TICKETCLF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [

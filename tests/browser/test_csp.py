@@ -86,7 +86,7 @@ def connected(ticket: Ticket) -> None:
         name="ReviewSettings", slug="review_settings", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET"
     )
     WriteBack.objects.create(destination=review_settings, ticket=ticket)
-    Mailbox.objects.create(name="Mail", slug="mail", host="mail.invalid", user="help", password_env="MAIL_PASSWORD")
+    Mailbox.objects.create(name="Mail", slug="mail", host="mail.invalid", user="help", password_env="MAIL_SECRET")
 
 
 def benchmarked(admin: User) -> Run:

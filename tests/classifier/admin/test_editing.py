@@ -90,7 +90,7 @@ def make_model() -> LanguageModel:
 
 
 def make_mailbox() -> Mailbox:
-    return Mailbox.objects.create(name="b", slug="b", host="mail.example.org", user="u", password_env="MAIL_PASSWORD")
+    return Mailbox.objects.create(name="b", slug="b", host="mail.example.org", user="u", password_env="MAIL_SECRET")
 
 
 def make_key() -> ApiKey:

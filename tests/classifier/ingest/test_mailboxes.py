@@ -34,7 +34,7 @@ def running() -> Iterator[MailServer]:
 
 @pytest.fixture
 def server(running: MailServer, monkeypatch: pytest.MonkeyPatch) -> MailServer:
-    monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
+    monkeypatch.setenv("MAIL_SECRET", PASSWORD)
     with running.open() as box:
         box.delete(box.uids())
     return running
@@ -47,7 +47,7 @@ def mailbox(server: MailServer) -> Mailbox:
 
 def make_mailbox(server: MailServer, **values: Any) -> Mailbox:
     where = {"host": "127.0.0.1", "port": server.port, "security": "none", "user": USER}
-    given = {"name": "Support", "slug": "support", "password_env": "MAIL_PASSWORD"}
+    given = {"name": "Support", "slug": "support", "password_env": "MAIL_SECRET"}
     return Mailbox.objects.create(**given | where | values)
 
 
@@ -273,12 +273,12 @@ def test_a_large_message_is_read_as_far_as_it_goes(
 
 
 FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"user": "nobody"}, {}, "rejects this user and password. Check MAIL_PASSWORD"),
+    ({"user": "nobody"}, {}, "rejects this user and password. Check MAIL_SECRET"),
     ({"folder": "Nowhere"}, {}, "OK"),
     ({"port": 9}, {}, "refused"),
     ({"security": "starttls"}, {}, "TLS"),
     ({"security": "tls"}, {}, "SSL"),
-    ({"password_env": "NO_SUCH_VARIABLE"}, {}, "NO_SUCH_VARIABLE is not set"),
+    ({"password_env": "NO_SUCH_SECRET"}, {}, "NO_SUCH_SECRET is not set"),
     ({}, {"INTERNAL_HOSTS": []}, "TICKETCLF_INTERNAL_HOSTS"),
 ]
 
@@ -336,7 +336,7 @@ def test_the_admin_refuses_internal_hosts_and_checks_a_mailbox_on_request(
 ) -> None:
     client.force_login(admin)
     values = {"name": "b", "slug": "b", "host": "127.0.0.1", "port": 143, "security": "none", "user": "u"}
-    values |= {"password_env": "MAIL_PASSWORD", "folder": "INBOX", "active": "on"}
+    values |= {"password_env": "MAIL_SECRET", "folder": "INBOX", "active": "on"}
     settings.INTERNAL_HOSTS = []
     page = client.post(reverse("admin:classifier_mailbox_add"), values).content.decode()
     assert "TICKETCLF_INTERNAL_HOSTS" in page

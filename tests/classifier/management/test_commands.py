@@ -225,15 +225,15 @@ def test_ping_shows_latency_and_json_mode(primary: Any) -> None:
 
 
 def test_ping_shows_the_exact_error_and_never_the_key(primary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_KEY", "sk-very-secret")
+    monkeypatch.setenv("AN_API_KEY", "sk-very-secret")
     with OpenAIServer([error(401, "Incorrect API key provided: sk-very-secret")]) as server:
-        primary(server, api_key_env="A_KEY")
+        primary(server, api_key_env="AN_API_KEY")
         printed = io.StringIO()
         with pytest.raises(CommandError, match="No answer from first"):
             call_command("ping", "first", stdout=printed)
         assert server.requests[0].headers["authorization"] == "Bearer sk-very-secret"
     assert "unauthorized: 401" in printed.getvalue()
-    assert "check the key in A_KEY" in printed.getvalue()
+    assert "check the key in AN_API_KEY" in printed.getvalue()
     assert "sk-very-secret" not in printed.getvalue()
 
 
