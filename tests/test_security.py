@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signing import TimestampSigner
 from django.test import Client
 from django.urls import reverse
@@ -197,6 +199,18 @@ def test_failed_sign_ins_are_deleted_at_a_later_sign_in(client: Client, ana: Use
     let_pass(timedelta(days=1))
     sign_in(client, name="ben")
     assert not AccessAttempt.objects.exists()
+
+
+def test_only_people_who_are_signed_in_can_store_large_files(
+    client: Client, ana: User, tmp_path: Path, settings: Settings
+) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "missing")  # storing a file fails
+
+    content = bytes(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+    assert client.post(SIGN_IN, {"file": SimpleUploadedFile("large.csv", content)}).status_code == 400
+    client.force_login(ana)
+    with pytest.raises(FileNotFoundError):
+        client.post(reverse("set_language"), {"file": SimpleUploadedFile("large.csv", content)})
 
 
 # Form recovery

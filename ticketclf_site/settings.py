@@ -259,9 +259,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "ticketclf_site.uploads.UploadSizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "ticketclf_site.uploads.SignedInUploads",
 ]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a draft of a large taxonomy is one form
 

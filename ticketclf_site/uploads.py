@@ -1,32 +1,21 @@
-"""Limit uploads before anything is stored and before the user is authenticated."""
+"""Limit what visitors can store by uploading."""
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.core.files.uploadhandler import FileUploadHandler
-from django.http import QueryDict
-from django.utils.datastructures import MultiValueDict
-
-from review.datasets.forms import MAX_UPLOAD_BYTES
-
-_OTHER_FIELDS_BYTES = 1_048_576
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
 
-class UploadSizeLimit(FileUploadHandler):
-    """Rejects bodies that are too large and leaves the rest to the other handlers.
+class SignedInUploads(TemporaryFileUploadHandler):
+    """Stores large files only for people who are signed in.
 
-    Bodies of anonymous requests are parsed too, because they contain the CSRF token.
+    Forms of others are parsed as well, because they contain the CSRF token.
     """
 
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: str | None = None
-    ) -> tuple[QueryDict, MultiValueDict[str, Any]] | None:
-        if content_length > MAX_UPLOAD_BYTES + _OTHER_FIELDS_BYTES:
-            raise RequestDataTooBig(f"At most {MAX_UPLOAD_BYTES // 1024**2} MB can be uploaded.")
-        return None
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        return raw_data
-
-    def file_complete(self, file_size: int) -> None:
-        return None
+    ) -> None:
+        user = getattr(self.request, "user", None)
+        if content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not (user and user.is_authenticated):
+            raise RequestDataTooBig("Sign in before you upload large files.")
