@@ -16,8 +16,8 @@ DATABASE = "ticketclf.sqlite3"
 
 
 class Installation:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, code: Path = ROOT) -> None:
+        self.folder, self._code = folder, code
         self.environment = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "OXLO_API_KEY")
         } | {"TICKETCLF_VAR": str(folder)}
@@ -30,7 +30,7 @@ class Installation:
         return Installation(folder)
 
     def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        command = [sys.executable, str(self._code / "manage.py"), *arguments]
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
