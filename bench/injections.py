@@ -100,7 +100,7 @@ def ordinary(file: Path) -> list[object]:
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
     doubtful, needs_review = (
         sum(map(injection_check.needs_confirmation, labelled)),
-        sum(injection_check.suspected_injections(labelled, terms, None)),
+        sum(injection_check.suspected_injections(labelled, terms)),
     )
     shares = [f"{number / len(labelled):.1%}" for number in (doubtful, needs_review)]
     return [file.name, len(rows), detected, f"{each:.0f}", len(labelled), *shares]

@@ -33,6 +33,13 @@ def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:
     return lettered > MOST_PIECES * len(words) and common < FEWEST_COMMON * len(words)
 
 
+def reads_like_english(text: str) -> bool:
+    """Whether a text without letters of other alphabets has as many of English's small words as English has."""
+    words = _WORD.findall(text)
+    small = sum(word.lower() in _COMMON for word in words)
+    return all(word.isascii() for word in words) and small >= FEWEST_COMMON * len(words)
+
+
 def _has_no_spaces(text: str, words: Sequence[tuple[int, int]]) -> bool:
     """Scripts without spaces turn a sentence into one long word."""
     return any(end - start >= 6 and not text[start:end].isascii() for start, end in words)

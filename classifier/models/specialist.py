@@ -89,6 +89,10 @@ class VersionQuerySet(models.QuerySet["SpecialistVersion"]):
         """The latest version, promoted or not."""
         return self.usable().order_by("-pk").first()
 
+    def newest_pk(self) -> int | None:
+        """The key of the latest version, promoted or not."""
+        return self.usable().order_by("-pk").values_list("pk", flat=True).first()
+
     def without_weights(self) -> VersionQuerySet:
         """Defers the large columns."""
         return self.defer("weights", "taught")

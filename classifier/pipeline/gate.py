@@ -124,7 +124,7 @@ def score_outcomes(
             ScoredOutcome(*outcome, None, suspected_injection=bool(check.suspected), unless_agreed=check.unless_agreed)
             for outcome, check in zip(outcomes, injection_check.checks(outcomes, version), strict=True)
         ]
-    suspected = injection_check.suspected_tickets(outcomes, version, epoch.scorer)
+    suspected = injection_check.suspected_tickets(outcomes, version)
     trusted = [outcome for outcome in outcomes if outcome.ticket.pk not in suspected]
     scores = score(trusted, epoch.scorer, version) if epoch.scorer else {}
     return [

@@ -1,11 +1,12 @@
 """Finds predictions that a prompt injection may have dictated.
 
 A language model may follow instructions in a ticket, in words that no pattern list knows. The specialist cannot: it
-only recognises topics. So where a text names the label it was given, or reads like an instruction, the specialist
-labels the text without those names, and has to give the same label at twice the probability of chance.
+only recognises topics. So where a text names a label in the way of an order rather than of a customer, or reads like an
+instruction, the newest specialist labels the text without those names, and has to find the given label twice as
+probable as chance.
 
-Where a score decides, the specialist version of the scorer is asked, which is fixed for the epoch: what a certificate
-covers must not change with later training, least of all on audits.
+It may be a newer version than the one that a certificate's scores are from: each verdict depends on the past alone, and
+what the check lets through is scored and audited like the rest.
 """
 
 import logging
@@ -15,8 +16,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from classifier.contract.types import Contract, Option
+from classifier.learning.language_detection import reads_like_english
 from classifier.learning.vector_space import Floats
-from classifier.models import ContractVersion, Prediction, Reason, Scorer, SpecialistVersion
+from classifier.models import ContractVersion, Prediction, Reason, SpecialistVersion
 from classifier.pipeline import scoring
 from classifier.pipeline.predict import TicketOutcome
 from classifier.security import prompt_injection
@@ -34,23 +36,20 @@ class LabelledText(NamedTuple):
     sentiment: str
 
 
-def suspected_injections(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
-    """For each answer, whether the text may have dictated it.
-
-    The specialist version of the scorer confirms answers in doubt; without a scorer, the live one does (one query).
-    """
+def suspected_injections(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
+    """For each answer, whether the text may have dictated it (at most one query)."""
     suspected = [prompt_injection.is_suspected_injection(answer.text) for answer in answers]
     doubtful = [place for place, answer in enumerate(answers) if not suspected[place] and needs_confirmation(answer)]
-    confirmed = _confirmed([answers[place] for place in doubtful], terms, scorer)
+    confirmed = _confirmed([answers[place] for place in doubtful], terms)
     for place, is_confirmed in zip(doubtful, confirmed, strict=True):
         suspected[place] = not is_confirmed
     return suspected
 
 
-def suspected_tickets(outcomes: Sequence[TicketOutcome], version: ContractVersion, scorer: Scorer | None) -> set[int]:
+def suspected_tickets(outcomes: Sequence[TicketOutcome], version: ContractVersion) -> set[int]:
     """The keys of tickets whose texts may have dictated their predictions."""
     answers = _labelled_texts(outcomes, version)
-    suspected = suspected_injections(list(answers.values()), version.terms, scorer)
+    suspected = suspected_injections(list(answers.values()), version.terms)
     return {pk for pk, is_suspected in zip(answers, suspected, strict=True) if is_suspected}
 
 
@@ -103,7 +102,7 @@ def _recognised(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
     if not answers:
         return []
     try:
-        predictor = scoring.specialist_predictor(SpecialistVersion.objects.live_pk())
+        predictor = scoring.specialist_predictor(SpecialistVersion.objects.newest_pk())
         shares = predictor.predict([answer.text for answer in answers], terms).category.combined
     except Exception:
         logger.exception("The specialist could not confirm answers; a second opinion is asked.")
@@ -112,31 +111,34 @@ def _recognised(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
 
 
 def needs_confirmation(answer: LabelledText) -> bool:
-    """Whether the specialist has to confirm the answer: the text names its label or reads like an instruction."""
+    """Whether the specialist has to confirm the answer: the text names its label as an order would, or reads like an
+    instruction.
+    """
     return (
-        _is_named(answer.category, answer.text)
+        _is_named_like_a_label(answer.category, answer.text)
         or _is_named(answer.sentiment, answer.text)
         or prompt_injection.may_be_injection(answer.text)
     )
 
 
-def _confirmed(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> Iterable[bool]:
+def _confirmed(answers: Sequence[LabelledText], terms: Contract) -> Iterable[bool]:
     if not answers:
         return []
     try:
-        return _confirmed_by_specialist(answers, terms, scorer)
+        return _confirmed_by_specialist(answers, terms)
     except Exception:
         # Without the specialist, people review these tickets.
         logger.exception("The specialist could not confirm answers; their tickets need review.")
         return [False] * len(answers)
 
 
-def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
-    version = scorer.specialist_version_id if scorer else SpecialistVersion.objects.live_pk()
+def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
+    version = SpecialistVersion.objects.newest_pk()
     predicted = scoring.specialist_predictor(version).predict([_without_names(answer) for answer in answers], terms)
     return [
         not predicted.foreign[row]
-        and _predicts(predicted.category.combined[row], answer.category, terms.categories, ABOVE_CHANCE)
+        and _share(predicted.category.combined[row], answer.category, terms.categories)
+        >= min(ABOVE_CHANCE / len(terms.categories), 0.5)
         # Customers seldom name their own sentiment; a text that does may be asking for that label.
         and (
             not _is_named(answer.sentiment, answer.text)
@@ -146,14 +148,43 @@ def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract, s
     ]
 
 
-def _predicts(shares: Floats, label: str, options: Sequence[Option], above_chance: float = 1.0) -> bool:
-    """Whether this label is the most probable one, and `above_chance` times as probable as chance or at least 0.5."""
-    best = int(shares.argmax())
-    return options[best].name == label and float(shares[best]) >= min(above_chance / len(options), 0.5)
+def _predicts(shares: Floats, label: str, options: Sequence[Option]) -> bool:
+    """Whether this label is the most probable one, and at least as probable as chance or 0.5."""
+    share = _share(shares, label, options)
+    return share == float(shares.max()) and share >= min(1 / len(options), 0.5)
+
+
+def _share(shares: Floats, label: str, options: Sequence[Option]) -> float:
+    return max(
+        (float(share) for share, option in zip(shares, options, strict=True) if option.name == label), default=0.0
+    )
 
 
 def _is_named(label: str, text: str) -> bool:
     return bool(label) and bool(_name_pattern(label).search(text))
+
+
+_QUOTED = r"[\"'“”„‘’«»‹›「」『』\[\](){}<>`*/|=→]"
+_BEFORE = re.compile(
+    rf"(?:{_QUOTED}|[:：])\s*$|\b(?:answer|reply|respond|output|emit|select|assign|goes)\b[^.!?\n]{{0,40}}$", re.I
+)
+_AFTER = re.compile(rf"^\s*(?!['’]){_QUOTED}")
+
+
+def _is_named_like_a_label(label: str, text: str) -> bool:
+    """Whether the text names the label otherwise than in passing: in its own capitals or in capital letters, with an
+    underscore, beside quotation marks, brackets or the like, after an order, or in a text that is not English.
+    """
+    own = label.rsplit(" > ", 1)[-1]
+    return any(
+        found[0].isupper()
+        or (found[0] in (label, own) and not own.islower())
+        or "_" in found[0]
+        or _BEFORE.search(text, max(found.start() - 60, 0), found.start())
+        or _AFTER.search(text[found.end() : found.end() + 5])
+        or not reads_like_english(text)
+        for found in (_name_pattern(label).finditer(text) if label else ())
+    )
 
 
 def _without_names(answer: LabelledText) -> str:

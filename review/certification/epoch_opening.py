@@ -205,11 +205,11 @@ def _scored_predictions(
         confident = {
             pk: prediction for pk, prediction in in_front.items() if prediction.confidence >= epoch.front_threshold
         }
-        labelled = _without_suspected_injections(tickets, confident, version, scorer)
+        labelled = _without_suspected_injections(tickets, confident, version)
     answered = {ticket.pk for ticket, _outcome in labelled}
     unanswered = [ticket for ticket in tickets if ticket.pk not in answered]
     labelled += _without_suspected_injections(
-        unanswered, _predictions(epoch, epoch.language_model, unanswered, version, ask=ask), version, scorer
+        unanswered, _predictions(epoch, epoch.language_model, unanswered, version, ask=ask), version
     )
     scores = scoring.stored_scores(labelled, scorer, version)
     return [
@@ -220,10 +220,10 @@ def _scored_predictions(
 
 
 def _without_suspected_injections(
-    tickets: Sequence[Ticket], predictions: dict[int, Prediction], version: ContractVersion, scorer: Scorer
+    tickets: Sequence[Ticket], predictions: dict[int, Prediction], version: ContractVersion
 ) -> list[TicketOutcome]:
     labelled = [TicketOutcome(ticket, predictions[ticket.pk]) for ticket in tickets if ticket.pk in predictions]
-    suspected = injection_check.suspected_tickets(labelled, version, scorer)
+    suspected = injection_check.suspected_tickets(labelled, version)
     return [outcome for outcome in labelled if outcome.ticket.pk not in suspected]
 
 
