@@ -47,6 +47,7 @@ urlpatterns = [
     path("specialist/<int:pk>/deploy/", specialist_views.deploy_version, name="deploy_version"),
     # /review/label-issues/
     path("label-issues/", label_issue_views.label_issues, name="label_issues"),
+    path("label-issues/held-out/", label_issue_views.dispute_held_out, name="dispute_held_out"),
     path("label-issues/<int:pk>/", label_issue_views.label_issue, name="label_issue"),
     path("label-issues/<int:pk>/keep/", label_issue_views.keep_label, name="keep_label"),
     path("label-issues/<int:pk>/correct/", label_issue_views.correct_label, name="correct_label"),

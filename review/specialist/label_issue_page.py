@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from review.models import GoldLabel, LabelIssue
+from review.models import GoldLabel, LabelIssue, Side
 from review.models.label_issue import LabelIssueQuerySet
 from review.screen.label_options import Options
 from review.specialist import label_issues
@@ -24,14 +24,14 @@ class LabelPair(NamedTuple):
 
 
 class RemainingCount(NamedTuple):
-    """How many label issues are pending; `is_capped` if there are more than were counted."""
+    """How many label issues there are; `is_capped` if there are more than were counted."""
 
     number: int
     is_capped: bool
 
     @classmethod
-    def load(cls) -> "RemainingCount":
-        number = label_issues.pending().order_by()[: label_issues.COUNTED].count()
+    def of(cls, issues: LabelIssueQuerySet) -> "RemainingCount":
+        number = issues.order_by()[: label_issues.COUNTED].count()
         return cls(min(number, label_issues.COUNTED - 1), number == label_issues.COUNTED)
 
 
@@ -51,8 +51,8 @@ class LabelIssueCard:
 
     @classmethod
     def by_pk(cls, pk: int) -> "LabelIssueCard | None":
-        """This issue, even if it has been checked; None if its label is no longer in use."""
-        return cls._from(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
+        """This issue, even if it has been checked; None if its label is held out or no longer in use."""
+        return cls._from(LabelIssue.objects.filter(pk=pk, gold__in=GoldLabel.objects.usable().on_side(Side.TRAINING)))
 
     @classmethod
     def _from(cls, wanted: LabelIssueQuerySet) -> "LabelIssueCard | None":

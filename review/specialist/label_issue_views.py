@@ -8,11 +8,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from review.http import HtmxHttpRequest
-from review.models import LabelIssue, Preferences
+from review.models import LabelIssue, Preferences, Side
 from review.screen.label_options import Options
 from review.specialist import label_issues as labels
 from review.specialist.label_issue_page import LabelIssueCard, LabelPair, RemainingCount, version_token
@@ -83,9 +84,23 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@require_POST
+@teaches
+def dispute_held_out(request: HtmxHttpRequest) -> HttpResponse:
+    number = labels.dispute_held_out(request.user)
+    text = ngettext(
+        "%d benchmark label goes to two reviewers, who see neither the label nor a suggestion.",
+        "%d benchmark labels go to two reviewers each, who see neither the label nor a suggestion.",
+        number,
+    )
+    messages.success(request, text % number)
+    return redirect("review:label_issues")
+
+
 def _unchanged_label_issue(request: HtmxHttpRequest, pk: int) -> LabelIssue | None:
     """The label issue; None if it has changed since the page was rendered."""
-    label_issue = get_object_or_404(LabelIssue.objects.select_related("gold").defer("gold__text"), pk=pk)
+    issues = LabelIssue.objects.filter(gold__group__side=Side.TRAINING)
+    label_issue = get_object_or_404(issues.select_related("gold").defer("gold__text"), pk=pk)
     return label_issue if request.POST.get("seen", "") == version_token(label_issue) else None
 
 
@@ -108,4 +123,10 @@ def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse
 
 
 def _context(request: HtmxHttpRequest, card: LabelIssueCard | None) -> dict[str, Any]:
-    return {"card": card, "remaining": RemainingCount.load(), "keys": Preferences.for_user(request.user).keys_on}
+    return {
+        "card": card,
+        "remaining": RemainingCount.of(labels.pending()),
+        "held_out": RemainingCount.of(labels.held_out()),
+        "at_once": labels.DISPUTED_AT_ONCE,
+        "keys": Preferences.for_user(request.user).keys_on,
+    }

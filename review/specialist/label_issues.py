@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from classifier.database.batches import chunked
 from classifier.models import Category, Sentiment, SpecialistVersion, Ticket
 from review.gold import disputes, gold_labels
-from review.models import GoldLabel, LabelIssue, ReviewSettings
+from review.models import GoldLabel, LabelIssue, ReviewSettings, Side
 from review.models.label_issue import LabelIssueQuerySet
 from review.workflow import decision_records, relabelling
 from review.workflow.decision_records import Label
@@ -22,6 +22,8 @@ CHUNK = 500
 LOOKED_THROUGH = 2_000
 """Labels with the lowest self-confidence that are searched for those with a different prediction."""
 COUNTED = 1_000
+DISPUTED_AT_ONCE = 10
+"""Each takes two people's time."""
 
 _NOTED = ["version", "self_confidence", "category", "sentiment"]
 _SETTLED = Q(gold__ticket=None) | Q(gold__ticket__state=Ticket.State.SETTLED)
@@ -73,7 +75,24 @@ def _store(version: SpecialistVersion, confidences: dict[int, LabelSelfConfidenc
 
 
 def pending() -> LabelIssueQuerySet:
-    """Labels to check: the model predicts a different one. Lowest self-confidence first."""
+    """Training labels to check: the model predicts a different one. Lowest self-confidence first."""
+    return _unexpected().filter(gold__group__side=Side.TRAINING)
+
+
+def held_out() -> LabelIssueQuerySet:
+    """Benchmark labels to check. Nobody sees the suggestion: corrected towards a model, they would flatter it. A label
+    that two people gave independently stays.
+    """
+    return _unexpected().filter(gold__group__side=Side.BENCHMARK, gold__people=1)
+
+
+def dispute_held_out(by: User) -> int:
+    """Ask two reviewers each to label the next held-out ones blind. Returns how many labels."""
+    waiting = list(held_out().select_related("gold")[:DISPUTED_AT_ONCE])
+    return sum(dispute(label_issue, by) for label_issue in waiting)
+
+
+def _unexpected() -> LabelIssueQuerySet:
     least_believed = LabelIssue.objects.waiting()[:LOOKED_THROUGH].values("pk")
     another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
     offered = Q(category__retired=False, sentiment__retired=False)

@@ -14,7 +14,7 @@ from classifier.leases import leases
 from classifier.models import Gate, SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES
 from review.models import ReviewSettings
-from review.specialist import curve_chart, label_needs, learning_curve, training
+from review.specialist import curve_chart, label_issues, label_needs, learning_curve, training
 from review.specialist.curve_chart import Curve, Scales
 from review.specialist.label_issue_page import RemainingCount
 from review.specialist.label_needs import AxisNeeds
@@ -202,7 +202,7 @@ class SpecialistStatus:
             next_training=NextTraining.load(last),
             progress=LearningProgress.load(),
             axes=label_needs.label_needs(last) if last else [],
-            label_issues=RemainingCount.load(),
+            label_issues=RemainingCount.of(label_issues.pending()),
             first_after=training.FEWEST_NEW,
             held_out=round(100 * ReviewSettings.current().benchmark_share),
         )

@@ -15,7 +15,7 @@ from tests.factories import make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-NONE = "models tell them apart"
+NONE = "no labels with a model prediction"
 _numbers = count(1)
 
 

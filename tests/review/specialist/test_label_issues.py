@@ -30,6 +30,11 @@ PAGE = reverse("review:label_issues")
 State = GoldLabel.State
 
 
+@pytest.fixture(autouse=True)
+def training_labels(single_reviews: None) -> None:
+    configure_review(benchmark_share=0)
+
+
 def category(name: str) -> Category:
     return Category.objects.get(name=name)
 
@@ -241,13 +246,13 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
 ) -> None:
     make_label_issue(make_gold(), "Account")
     lead_client.get(PAGE)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         lead_client.get(PAGE)
     version, suggested = make_version(), {"category": category("Account"), "sentiment": sentiment()}
     LabelIssue.objects.bulk_create(
         LabelIssue(gold=label, version=version, self_confidence=0.2, **suggested) for label in many(1_200)
     )
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert "more than 999 left" in shows(lead_client)
 
 
@@ -545,3 +550,24 @@ def test_undoing_a_bulk_decision_leaves_later_corrections_alone(ana: User, lea: 
     assert [state(corrected), state(other)] == ["settled", "needs_review"]
     assert Ticket.objects.get(pk=corrected.pk).category == category("Account")
     assert_consistent()
+
+
+def test_held_out_labels_go_to_two_blind_reviewers_and_nobody_sees_the_suggestion(
+    lead_client: Client, lea: User
+) -> None:
+    configure_review(benchmark_share=1)
+    label_issue = make_label_issue(make_gold(), "Account")
+    content = shows(lead_client)
+    assert "The model also disagrees with 1 held-out label." in content
+    assert "No label issues" in content
+    assert "Account" not in content
+    for act in ("keep_label", "correct_label", "dispute_label", "label_issue"):
+        url = reverse(f"review:{act}", args=[label_issue.pk])
+        answered = lead_client.get(url) if act == "label_issue" else lead_client.post(url, {"category": 1, "seen": ""})
+        assert answered.status_code == 404 or "Choose a category" in words(lead_client.get(PAGE).content)
+    response = lead_client.post(reverse("review:dispute_held_out"), follow=True)
+    assert "1 benchmark label goes to two reviewers" in words(response.content)
+    assert GoldLabel.objects.get().state == State.DISPUTED
+    asked = Assignment.objects.filter(purpose="double", blind=True, excluded_reviewer=lea, category=None)
+    assert asked.count() == 2
+    assert "held-out" not in shows(lead_client)
