@@ -19,9 +19,9 @@ from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats
 from classifier.embeddings.readable import LONGEST_TEXT, readable
 from classifier.inference.backends import explanations
-from classifier.learning.heads import BoundHead, OfferedLabel
+from classifier.inference.backends.specialist_predictor import offered_labels
+from classifier.learning.heads import BoundHead
 from classifier.learning.language_detection import is_foreign
-from classifier.learning.prototypes import label_texts, prototype
 from classifier.learning.weights import SpecialistWeights
 
 if TYPE_CHECKING:
@@ -150,22 +150,13 @@ class EmbeddedClassifier:
         return explanations.ExplainedLabel(options[best].name, confidence, words)
 
     def _bind(self, contract: Contract) -> BoundHeads:
-        categories, sentiments = self._offered(contract.categories), self._offered(contract.sentiments)
-        learned = self._loaded.learned
-        category = BoundHead(learned.category, categories)
-        return BoundHeads(
-            category, BoundHead(learned.sentiment, sentiments), category.centred(_stacked_prototypes(categories))
-        )
-
-    def _offered(self, options: Sequence[Option]) -> list[OfferedLabel]:
-        return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
+        categories, sentiments = offered_labels(self._encoder, contract)
+        category = BoundHead(self._loaded.learned.category, categories)
+        prototypes = category.centred(np.stack([label.prototype for label in categories]))
+        return BoundHeads(category, BoundHead(self._loaded.learned.sentiment, sentiments), prototypes)
 
 
 def _unfamiliarity(plain: str, piece: Encoded, *, known: bool) -> explanations.Unfamiliar | None:
     if is_foreign(plain, piece.offsets):
         return explanations.Unfamiliar.LANGUAGE
     return None if known else explanations.Unfamiliar.TEXT
-
-
-def _stacked_prototypes(offered: Sequence[OfferedLabel]) -> Floats:
-    return np.stack([label.prototype for label in offered])

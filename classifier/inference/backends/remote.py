@@ -1,16 +1,20 @@
 """Asks an endpoint about many texts at once."""
 
+import asyncio
 import logging
+import os
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from classifier.contract.types import Answer, ClassifierError, Contract, FailureKind, IndexedResult, Question
-from classifier.inference.backends.event_loop import submit
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class RemoteClassifier(ABC):
         try:
             while True:
                 for place, question in islice(drawn, ahead - len(pending)):
-                    future = submit(self.answer(question, contract))
+                    future = _submit(self.answer(question, contract))
                     pending[future] = place
                     future.add_done_callback(arrived.put)
                 if not pending:
@@ -46,6 +50,23 @@ class RemoteClassifier(ABC):
         finally:
             for future in pending:
                 future.cancel()
+
+
+_starting = threading.Lock()
+
+
+def _submit(coroutine: Coroutine[Any, Any, Answer]) -> Future[Answer]:
+    """Start a coroutine on this process's loop, so that synchronous code can have many requests in flight."""
+    with _starting:
+        loop = _loop_of(os.getpid())
+    return asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+
+@lru_cache(maxsize=1)
+def _loop_of(pid: int) -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name=f"model-requests-{pid}", daemon=True).start()
+    return loop
 
 
 def _collect(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:

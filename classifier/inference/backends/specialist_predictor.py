@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.contract.types import Contract, Option
+from classifier.contract.types import Contract
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoder, Floats
 from classifier.embeddings.readable import readable
@@ -59,15 +59,17 @@ class SpecialistPredictor:
         )
 
     def _bind(self, contract: Contract) -> tuple[BoundHead, BoundHead]:
-        axes = self._learned.category, self._learned.sentiment
-        category, sentiment = (
-            BoundHead(axis, self._offered(options))
-            for axis, options in zip(axes, (contract.categories, contract.sentiments), strict=True)
-        )
-        return category, sentiment
+        category, sentiment = offered_labels(self._encoder, contract)
+        return BoundHead(self._learned.category, category), BoundHead(self._learned.sentiment, sentiment)
 
-    def _offered(self, options: Sequence[Option]) -> list[OfferedLabel]:
-        return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
+
+def offered_labels(encoder: Encoder, contract: Contract) -> tuple[list[OfferedLabel], list[OfferedLabel]]:
+    """The contract's categories and sentiments with their prototypes."""
+    categories, sentiments = (
+        [OfferedLabel(option.keys, prototype(encoder.encode(label_texts(option)))) for option in options]
+        for options in (contract.categories, contract.sentiments)
+    )
+    return categories, sentiments
 
 
 def _label_probabilities(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:

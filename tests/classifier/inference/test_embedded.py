@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from classifier.contract import prompt
 from classifier.contract.types import Answer, ClassifierError, Contract, Option, Question
 from classifier.embeddings import encoder
 from classifier.embeddings.readable import readable
-from classifier.inference.backends import build, explanations
+from classifier.inference import registry
+from classifier.inference.backends import explanations
 from classifier.inference.backends.embedded import EmbeddedClassifier
+from classifier.models import LanguageModel
 from classifier.text import storable
 
 pytestmark = pytest.mark.once
@@ -94,25 +97,21 @@ def test_threads_that_start_together_share_one_encoder() -> None:
     assert first is second
 
 
-def test_a_corrupt_encoder_file_is_reported(tmp_path: Path) -> None:
+@pytest.mark.django_db
+def test_a_corrupt_encoder_file_is_reported(tmp_path: Path, settings: Any, catalogue: None) -> None:
     broken = tmp_path / "model.onnx"
     broken.write_bytes(b"not a model")
+    settings.ENCODER_FILE = str(broken)
     with pytest.raises(ClassifierError, match="cannot be loaded from"):
-        build.embedded_model(encoder_file=str(broken), tokenizer_file="")
+        registry.classifier_for(LanguageModel.objects.zero_shot())
 
 
-def test_threads_that_start_together_share_one_model() -> None:
-    build._embedded.cache_clear()
-    built: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: built.append(build.embedded_model(encoder_file="", tokenizer_file="")))
-        for _number in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(built) == 4
+@pytest.mark.django_db
+def test_threads_that_start_together_share_one_model(catalogue: None) -> None:
+    registry._embedded.cache_clear()
+    language_model = LanguageModel.objects.zero_shot()
+    with ThreadPoolExecutor(4) as threads:
+        built = list(threads.map(registry.classifier_for, [language_model] * 4))
     assert len(set(map(id, built))) == 1
 
 
