@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from classifier.contract.types import ProviderFault
+from classifier.inference import pause_emails
 from classifier.inference.health_check import ping
 from classifier.models import Gate, LanguageModel, Pause
 from classifier.models.contract import EmptyTaxonomy
@@ -31,7 +32,10 @@ def probe_due() -> bool:
         if not Gate.current().asks(pause.language_model):
             pause.delete()
         elif _take_turn(pause):
-            answered |= _answers(pause.language_model)
+            if _answers(pause.language_model):
+                answered = True
+            else:
+                pause_emails.send_once(pause)
     return answered
 
 

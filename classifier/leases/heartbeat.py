@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import Error, connection
+from django.db import connection
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def _beat(beat: Callable[[], object], lifetime: timedelta, done: threading.Event
             try:
                 beat()
                 pause = usual
-            except Error:
-                # A busy or full database, or a lost connection, which the next beat opens again.
+            except Exception:
+                # For example a busy or full database, or a lost connection, which the next beat opens again.
                 logger.warning("A heartbeat failed, and is tried again.", exc_info=True)
                 connection.close()
                 pause = usual / 10

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.inference.backends.embedded import EmbeddedClassifier
-from classifier.models import Failure, Gate, LanguageModel, Reason, Ticket, Verdict
+from classifier.models import Epoch, Failure, Gate, LanguageModel, Reason, Ticket, Verdict
 from classifier.models.verdict import current_verdict, with_current_verdicts
-from classifier.pipeline import runner
+from classifier.pipeline import gate, runner
+from classifier.pipeline.gate import ScoredOutcome
 from tests.factories import make_language_model, make_ticket, make_user
 from tests.servers import CUT, OpenAIServer, Reply, Request, answer, error, say
 
@@ -210,6 +212,35 @@ def test_a_front_model_that_cannot_answer_is_not_asked(primary: Use, front: Use)
         runner.classify_next_batch()
     assert nobody == [None, None, None], "for want of a key, of anything learned, and for being the primary"
     assert (len(slow.requests), quick.requests, Failure.objects.count()) == (1, [], 0)
+
+
+@pytest.mark.parametrize("role", ["front", "primary", "second"])
+def test_a_slow_answer_holds_back_no_other_ticket(
+    primary: Use, second_opinion: Use, front: Use, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    recorded: list[set[str]] = []
+    record = gate.record_verdicts
+
+    def spy(epoch: Epoch, outcomes: Sequence[ScoredOutcome], *others: Any) -> None:
+        recorded.append({outcome.ticket.text for outcome in outcomes})
+        record(epoch, outcomes, *others)
+
+    def reply(place: str) -> Callable[[Request], Reply]:
+        return lambda request: replace(
+            answer(confidence=0.5), delay=2.0 if place == role and request.ticket == "slow" else 0.0
+        )
+
+    monkeypatch.setattr(gate, "record_verdicts", spy)
+    for text in ("one", "slow", "three", "four"):
+        make_ticket(text)
+    with OpenAIServer(reply("front")) as quick, OpenAIServer(reply("primary")) as slow:
+        front(quick, json_mode="json_schema")
+        primary(slow, json_mode="json_schema")
+        with OpenAIServer(reply("second")) as other:
+            second_opinion(other, json_mode="json_schema")
+            runner.classify_next_batch()
+    assert recorded[-1] == {"slow"}
+    assert set().union(*recorded[:-1]) == {"one", "three", "four"}
 
 
 # The classify command

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
@@ -188,3 +190,21 @@ def test_the_api_says_that_the_model_is_paused(primary: UseServer, lead_api: Cal
         stored = lead_api.post("/classify", {"text": "Hello"})
     assert (stored.status_code, len(server.requests)) == (202, 1)
     assert Ticket.objects.waiting().count() == 1
+
+
+def test_leads_and_admins_get_one_email_once_a_probe_has_failed(
+    primary: UseServer, mailoutbox: list[EmailMessage], admin: User, lea: User, ana: User
+) -> None:
+    for person in (admin, lea, ana):
+        person.email = f"{person.username}@example.com"
+        person.save()
+    make_ticket()
+    with OpenAIServer([EMPTY]) as server:
+        primary(server)
+        runner.classify_next_batch()
+        assert not mailoutbox
+        work()
+        work()
+    (message,) = mailoutbox
+    assert (message.subject, message.to) == ("first is paused", ["ada@example.com", "lea@example.com"])
+    assert "Insufficient Balance" in message.body
