@@ -119,6 +119,9 @@ def test_serving_starts_everything_restarts_a_dead_worker_and_stops_everything(
     port = free_port()
     with OpenAIServer() as server:
         installation.use(server)
+        installation.environment["TICKETCLF_INTERNAL_HOSTS"] = (
+            "127.0.0.1"  # a site for others may not call us otherwise
+        )
         serving = installation.start("serve", "--host", "0.0.0.0", "--port", str(port))  # noqa: S104 - is the test
         wait_until(lambda: answers(port))
         assert answers(port, socket.gethostname())

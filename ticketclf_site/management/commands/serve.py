@@ -26,7 +26,7 @@ class Command(BaseCommand):
         _check_folder()
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
         if host not in settings.THIS_MACHINE and settings.ALLOWED_HOSTS == settings.THIS_MACHINE:
-            names = [*settings.THIS_MACHINE, *own_names(host)]
+            names = dict.fromkeys([*settings.THIS_MACHINE, *own_names(host)])
             os.environ["TICKETCLF_ALLOWED_HOSTS"] = ",".join(names)
             self.stdout.write(f"It answers to {', '.join(names)}. For other names, set TICKETCLF_ALLOWED_HOSTS.")
         if not User.objects.filter(is_active=True).exists():
@@ -66,7 +66,7 @@ def own_names(host: str) -> list[str]:
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # sends nothing; only asks which of our addresses would be used
         names.append(probe.getsockname()[0])
-    return [*dict.fromkeys(name for name in [*names, host] if name not in ("0.0.0.0", "::"))]  # noqa: S104 - not bound
+    return names if host in ("0.0.0.0", "::") else [*names, host]  # noqa: S104 - not bound here
 
 
 def _command(*arguments: str) -> list[str]:
