@@ -107,6 +107,7 @@ PURE = [
     "classifier.ingest.quotes",
     "classifier.ingest.readers",
     "classifier.integrations.helpdesks.base",
+    "classifier.integrations.helpdesks.chats",
     "classifier.integrations.helpdesks.chatwoot",
     "classifier.integrations.helpdesks.freshdesk",
     "classifier.integrations.helpdesks.intercom",

@@ -1,5 +1,6 @@
 """Field types of request bodies: validated, and safe to store."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -22,6 +23,13 @@ def _ticket_text(value: str) -> str:
         raise ValueError(error.message) from error
 
 
+def _written(value: Any) -> Any:
+    """Numbers are refused, since pydantic would read them as seconds since 1970."""
+    if not isinstance(value, str) or re.fullmatch(r"\s*[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*", value):
+        raise ValueError("Give a date and time such as 2026-01-31T14:05:00Z.")
+    return value
+
+
 def _utc(value: datetime) -> datetime:
     if not 1900 <= value.year <= 2999:
         raise ValueError("Give a year between 1900 and 2999.")
@@ -32,7 +40,7 @@ StorableString = Annotated[str, BeforeValidator(_storable)]
 """NUL and lone surrogates, which databases cannot store, become U+FFFD."""
 
 TicketText = Annotated[StorableString, AfterValidator(_ticket_text), Field(min_length=1, max_length=LONGEST_TICKET)]
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(_utc)]
+UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
 """Needs a time zone; converted to UTC."""
 
 

@@ -98,6 +98,9 @@ def _existing(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ti
 
 
 def replace_text(ticket: Ticket, text: str) -> bool:
-    """Give a ticket another text, unless it has been classified or a worker is at it. Returns whether it has it now."""
-    waiting = Ticket.objects.waiting().filter(pk=ticket.pk, predictions=None)
+    """Give a ticket another text, unless it has been classified, a worker is at it or somebody else has replaced it.
+
+    Returns whether it has the text now.
+    """
+    waiting = Ticket.objects.new().filter(pk=ticket.pk, text=ticket.text, owner=None, predictions=None)
     return bool(Ticket.objects.filter(pk__in=waiting).update(text=text))

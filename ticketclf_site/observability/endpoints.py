@@ -54,8 +54,9 @@ def prometheus(request: HttpRequest) -> HttpResponse:
 
 def _may_read(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return secrets.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
+        scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+        is_bearer = scheme.lower() == "bearer"
+        return is_bearer and secrets.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
     forwarded = {"X-Forwarded-For", "Forwarded", "X-Real-Ip"} & set(request.headers)
     return request.META.get("REMOTE_ADDR") in THIS_MACHINE and not forwarded
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from urllib.parse import quote
 from urllib.request import Request
 
+from classifier.ingest.moments import parse_moment
+
 TOLERANCE = 300.0
 """Maximum age of a signature in seconds; an older one may be a replay."""
 
@@ -21,7 +23,7 @@ class NotAnEvent(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """The first message of a ticket. `received_at` is None if the help desk does not say."""
+    """The first message of a ticket, or one of a chat. `received_at` is None if the help desk does not say."""
 
     external_id: str
     body: str
@@ -31,6 +33,7 @@ class InboundMessage:
     channel: str = ""
     language: str = ""
     received_at: datetime | None = None
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +85,8 @@ def is_recent(moment: datetime | None) -> bool:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """Parse ISO 8601 or seconds since 1970; None if it is neither."""
-    try:
-        if isinstance(value, (int, float)) or (isinstance(value, str) and value.isdecimal()):
-            return datetime.fromtimestamp(float(value), UTC)
-        at = datetime.fromisoformat(str(value).replace(" UTC", "Z"))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    """Parse a date, which is in UTC unless it says otherwise; None if it is none."""
+    return parse_moment(value, UTC) if isinstance(value, (int, float, str)) else None
 
 
 def value_at(payload: Any, *names: str) -> Any:
@@ -119,8 +116,11 @@ def basic_auth(user: str, password: str) -> str:
 
 def basic_auth_password(authorization: str) -> str:
     """The password in a basic Authorization header; empty if there is none."""
+    scheme, _space, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
     try:
-        return base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode().partition(":")[2]
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
 

@@ -32,19 +32,21 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
 
 
 def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
-    """An incoming message. Only a conversation's first one is stored, since they share its id."""
+    """An incoming message."""
     if required_text_at(payload, "event") != CREATED or text_at(payload, "message_type") != "incoming":
         return None
     if value_at(payload, "private") is True:
         return None
     conversation = value_at(payload, "conversation")
     more = value_at(conversation, "additional_attributes")
+    channel = text_at(conversation, "channel").removeprefix("Channel::").lower()
     return InboundMessage(
         external_id=required_text_at(conversation, "id"),
         subject=text_at(more, "mail_subject"),
         body=text_at(payload, "content"),
         customer=text_at(payload, "sender", "email") or text_at(payload, "sender", "id"),
-        channel=text_at(conversation, "channel").removeprefix("Channel::").lower(),
+        channel=channel,
+        is_chat=channel != "email",
         language=text_at(more, "browser_language"),
         received_at=parse_time(value_at(payload, "created_at")),
     )

@@ -1,14 +1,21 @@
 """Stores tickets from help-desk events, each once."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+
+from django.db.models.functions import Now
 
 from classifier.ingest import message_text, quotes, storing
 from classifier.ingest.moments import received_or_now
 from classifier.integrations.helpdesks.base import InboundMessage, NotAnEvent
+from classifier.integrations.helpdesks.chats import is_greeting
 from classifier.integrations.helpdesks.registry import ADAPTERS
 from classifier.models import HelpDesk, Ticket
-from classifier.text import storable
+from classifier.text import LONGEST_TICKET, storable
+
+CHAT_PAUSE = timedelta(seconds=20)
+"""How long a chat waits for further messages before it is classified."""
 
 
 def store_event(help_desk: HelpDesk, payload: Any) -> bool:
@@ -17,10 +24,20 @@ def store_event(help_desk: HelpDesk, payload: Any) -> bool:
         raise NotAnEvent("it is not a JSON object")
     message = ADAPTERS[help_desk.kind].parse_event(payload)
     row = _ticket_values(message) if message else None
-    if row is None:
+    if message is None or row is None or (message.is_chat and is_greeting(row["text"])):
         return False
-    storing.store([row | {"source": help_desk.slug}])
+    if message.is_chat:
+        row["available_at"] = Now() + CHAT_PAUSE
+    (result,) = storing.store([row | {"source": help_desk.slug}])
+    if message.is_chat and not result.same_text:
+        _continue_chat(result.ticket, row["text"])
     return True
+
+
+def _continue_chat(ticket: Ticket, text: str) -> None:
+    """Add a further message to a chat that has not been classified, unless it is there already."""
+    if text not in ticket.text.split("\n\n"):
+        storing.replace_text(ticket, f"{ticket.text}\n\n{text}"[:LONGEST_TICKET])
 
 
 def _ticket_values(message: InboundMessage) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import logging
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from classifier.integrations.helpdesks import inbound
 from classifier.integrations.helpdesks.base import NotAnEvent
@@ -16,19 +16,22 @@ from classifier.security.secrets_from_env import secret_or_empty
 
 logger = logging.getLogger(__name__)
 
-MAX_EVENT_BYTES = 1_048_576
+MAX_EVENT_BYTES = 5_000_000
+"""Messages may hold images."""
 
 
 @csrf_exempt
 @login_not_required
-@require_POST
+@require_http_methods(["POST", "HEAD"])
 def receive_event(request: HttpRequest, slug: str) -> HttpResponse:
     """Store the ticket of an event. Events about anything else get 200 and are ignored."""
     help_desk = HelpDesk.objects.active().filter(slug=slug).first()
     if help_desk is None:
         raise Http404
+    if request.method == "HEAD":  # Intercom checks the address with it
+        return _text_response("", 200)
     length = request.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > MAX_EVENT_BYTES:
+    if length.isdecimal() and (len(length) > 18 or int(length) > MAX_EVENT_BYTES):
         return _text_response(f"The limit is {MAX_EVENT_BYTES:,} bytes.", 413)
     secret = secret_or_empty(help_desk.secret_env)
     if not secret:

@@ -278,11 +278,73 @@ def test_odd_characters_are_replaced_and_long_values_cut() -> None:
     assert timezone.now() - ticket.received_at < timedelta(minutes=1)
 
 
+CHAT = "chatwoot"
+
+
+def chat(content: str, **conversation: Any) -> int:
+    event = changed(CHAT, "content", content)
+    event["conversation"] |= conversation
+    return post_event(CHAT, event)
+
+
+def test_a_chat_that_opens_with_a_greeting_is_about_its_question() -> None:
+    make_help_desk(CHAT)
+    for greeting in ("Hi", "Hello there!", "Guten Tag 👋", "¡Buenos días!", "你好", "👋"):
+        assert chat(greeting) == 200
+    assert chat("I cannot log in.") == chat("It says that my account is locked.") == 202
+    assert chat("It says that my account is locked.") == 202, "sent again"
+    ticket = Ticket.objects.get()
+    assert ticket.text == "I cannot log in.\n\nIt says that my account is locked."
+    assert ticket.available_at > timezone.now() + timedelta(seconds=10), "more may follow"
+
+
+def test_a_chat_that_has_been_classified_takes_no_more_messages() -> None:
+    make_help_desk(CHAT)
+    chat("I cannot log in.")
+    Ticket.objects.update(state=Ticket.State.NEEDS_REVIEW)
+    chat("It works again.")
+    assert Ticket.objects.get().text == "I cannot log in."
+
+
+@pytest.mark.parametrize("content", ["<p>I cannot<br>log in</p>", "I cannot\nlog in\n\nOn 4 May Help wrote:\n> Hi"])
+def test_html_and_quoted_threads_are_read_as_in_mail(content: str) -> None:
+    make_help_desk(CHAT)
+    assert chat(content, channel="Channel::Email") == 202
+    assert Ticket.objects.get().text == "I cannot\nlog in"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "nonsense"])
+def test_an_implausible_date_becomes_now(at: str) -> None:
+    make_help_desk("zendesk")
+    assert post_event("zendesk", changed("zendesk", "detail.created_at", at)) == 202
+    assert timezone.now() - Ticket.objects.get().received_at < timedelta(minutes=1)
+
+
+def test_an_image_within_a_message_loses_no_ticket() -> None:
+    make_help_desk("freshdesk")
+    html = f"<p>See</p><img src='data:image/png;base64,{'A' * 1_500_000}'>"
+    assert post_event("freshdesk", changed("freshdesk", "freshdesk_webhook.ticket_description", html)) == 202
+    assert Ticket.objects.get().text.endswith("See")
+
+
+def test_the_scheme_of_authentication_may_be_in_lower_case() -> None:
+    make_help_desk("freshdesk")
+    headers = CASES["freshdesk"].sign(b"", 0)
+    headers["Authorization"] = headers["Authorization"].replace("Basic", "basic")
+    assert post_event("freshdesk", headers=headers) == 202
+
+
+def test_the_address_can_be_checked_before_events_are_sent() -> None:
+    make_help_desk("intercom")
+    assert Client().head("/hooks/support/").status_code == 200
+    assert Client().head("/hooks/other/").status_code == 404
+
+
 def test_only_active_help_desks_have_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     help_desk = make_help_desk("zammad")
     assert Client().get("/hooks/support/").status_code == 405
     assert Client().post("/hooks/other/").status_code == 404
-    assert post_event("zammad", b" " * 1_048_577) == 413
+    assert post_event("zammad", b" " * 5_000_001) == 413
     monkeypatch.delenv("DESK_SECRET")
     assert post_event("zammad") == 503, "so that the help desk tries again"
     HelpDesk.objects.filter(pk=help_desk.pk).update(active=False)
