@@ -8,6 +8,11 @@ _JOINERS = "\u200c\u200d"  # unprintable by name, but part of how Persian and em
 _UNSTORABLE = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
+def key_from(text: str) -> int | None:
+    """The database key that a form or an address states; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
 def storable(text: str) -> str:
     """The text with characters that no database stores (NUL, lone surrogates) replaced by U+FFFD."""
     if text.isascii() and "\0" not in text:

@@ -165,6 +165,7 @@ PAGES = [
     "/review/certification/",
     "/models/",
     "/admin/classifier/ticket/",
+    "/admin/classifier/ticket/?q=invoice+c7",
     "/admin/classifier/prediction/",
     "/admin/classifier/verdict/",
     "/admin/review/decision/",

@@ -148,6 +148,33 @@ def test_every_url_enforces_the_permissions_of_each_role(role: str, people: dict
     assert wrong == {}
 
 
+def test_every_page_answers_head_as_it_answers_get(people: dict[str, User], ticket: Ticket) -> None:
+    client = Client()
+    client.force_login(people["admin"])
+    wrong = {}
+    for name, access in ACCESS_BY_URL.items():
+        url = reverse(name, args=[ticket.pk] * (access.needs_key + access.needs_parent_key))
+        if "GET" in access.methods and client.head(url).status_code != client.get(url).status_code:
+            wrong[name] = client.head(url).status_code
+    assert wrong == {}
+
+
+def test_no_number_of_5000_digits_is_an_error_of_the_server(people: dict[str, User], ticket: Ticket) -> None:
+    client, digits = Client(raise_request_exception=False), "7" * 5_000
+    client.force_login(people["admin"])
+    fields = ("assignment", "decision", "category", "sentiment", "before", "undo", "assignee", "page", "key", "version")
+    sent = dict.fromkeys(fields, digits) | {"opinion": f"{digits}-{digits}"}
+    wrong = {}
+    for name, access in ACCESS_BY_URL.items():
+        for key in (ticket.pk, digits, 10**18):
+            args = [key] * (access.needs_key + access.needs_parent_key)
+            url = reverse(name, args=args)
+            for response in (client.get(url, sent), client.post(url, sent)):
+                if response.status_code >= 500:
+                    wrong[name] = response.status_code
+    assert wrong == {}
+
+
 def test_a_visitor_must_sign_in_for_every_url(people: dict[str, User], ticket: Ticket) -> None:
     for name in ACCESS_BY_URL:
         for method in ("GET", "POST"):

@@ -23,7 +23,8 @@ class EditForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stored = {field.attname: vars(self.instance).get(field.attname) for field in self._columns()}
+        loaded = vars(self.instance)
+        self._stored = {field.attname: loaded[field.attname] for field in self._columns() if field.attname in loaded}
         if self.instance.pk:
             self._show_what_was_seen()
 
@@ -40,8 +41,9 @@ class EditForm(forms.ModelForm):
 
     def changed_columns(self) -> list[str]:
         """The names of the columns to write: their values differ from the stored ones."""
-        values = vars(self.instance)
-        return [field.name for field in self._columns() if values.get(field.attname) != self._stored[field.attname]]
+        values, stored = vars(self.instance), self._stored
+        columns = [field for field in self._columns() if field.attname in stored]
+        return [field.name for field in columns if values[field.attname] != stored[field.attname]]
 
     def save(self, commit: bool = True) -> Any:
         if not commit or self.instance._state.adding:

@@ -4,13 +4,14 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.editing import EditAdmin, EditForm
+from classifier.database import search
 from classifier.ingest import storing
 from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
 from classifier.models.ticket import TicketQuerySet
@@ -160,7 +161,8 @@ class TicketAdmin(EditAdmin):
     form = TicketAdminForm
     list_display = ("excerpt", "visible_state", "label", "reason", "source", "received_at")
     list_filter = (StateFilter, SourceFilter)
-    search_fields = ("=external_id", "=customer", "text")
+    search_fields = ("text",)
+    search_help_text = _("Words of the text, or a customer or external ID in full.")
     show_full_result_count = False
     paginator = BoundedPaginator
     fields = ("text", "source", "external_id", "customer", "channel", "language", "received_at", "due_at")
@@ -168,7 +170,17 @@ class TicketAdmin(EditAdmin):
     actions = ("classify_again", "erase")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_current_verdicts(Ticket.objects.all())
+        return with_current_verdicts(Ticket.objects.all()).with_excerpts()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By three look-ups in indexes, each of the latest tickets."""
+        if not search_term:
+            return queryset, False
+        words = search.search_words(search_term)
+        wanted = [Q(source__in=Ticket.objects.sources(), external_id=search_term), Q(customer=search_term)]
+        wanted += [Q(pk__in=search.matching_tickets(words, queryset.db))] if words else []
+        latest = [Ticket.objects.filter(condition).order_by("-pk").values_list("pk", flat=True) for condition in wanted]
+        return queryset.filter(pk__in={pk for keys in latest for pk in keys[: BoundedPaginator.MOST]}), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> tuple[str, ...]:
         # The stored text is what was classified, so it is not edited.

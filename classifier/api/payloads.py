@@ -6,18 +6,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models.functions import Left
 from django.urls import reverse
 from ninja import Schema
 
 from classifier.models import Category, Prediction, Ticket
 from classifier.models.ticket import TicketQuerySet
 from classifier.models.verdict import with_current_verdicts
-from classifier.text import excerpt
 from classifier.tickets.effective_label import effective_label
 
 TEXT_CONFLICT = "A ticket with this source and external id exists with a different text."
-_HEAD, _EXCERPT = 1_000, 120
+_EXCERPT = 120
 
 
 class LabelOut(Schema):
@@ -88,12 +86,12 @@ def stored_ticket(ticket: Ticket) -> dict[str, Any]:
 
 def for_list(tickets: TicketQuerySet) -> TicketQuerySet:
     """With what `ticket_summaries` needs, and only the start of each text."""
-    return with_current_verdicts(tickets).defer("text").annotate(head=Left("text", _HEAD))
+    return with_current_verdicts(tickets).with_excerpts()
 
 
 def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
     names = Category.objects.paths()
-    return [_summary(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
+    return [_summary(ticket, names) | {"excerpt": ticket.excerpt(_EXCERPT)} for ticket in tickets]
 
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.db import models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Substr
 from django.dispatch import Signal
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from classifier.database import search
 from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.taxonomy import Category, Sentiment
-from classifier.text import excerpt, storable
+from classifier.text import excerpt, key_from, storable
 
 tickets_arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them) and
@@ -67,6 +67,10 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
         """Tickets that people still label blind: nobody may see what models or people answered, or what followed."""
         return self.filter(sealed=True)
 
+    def with_excerpts(self) -> "TicketQuerySet":
+        """Read the start of each text, for `excerpt`, in place of the whole, which may be long."""
+        return self.annotate(beginning=Substr("text", 1, 1_000)).defer("text")
+
     def sources(self, most: int = 50) -> list[str]:
         """Distinct sources in alphabetical order, one index look-up each (so many queries, plus one)."""
         sources: list[str] = []
@@ -108,8 +112,8 @@ class TicketPage:
     @classmethod
     def load(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> "TicketPage":
         """The tickets whose key is below `before`; anything but a number means the first page."""
-        if before.isdecimal() and len(before) < 19:
-            tickets = tickets.filter(pk__lt=int(before))
+        if key := key_from(before):
+            tickets = tickets.filter(pk__lt=key)
         rows = list(tickets.order_by("-pk")[: size + 1])
         return cls(tickets=rows[:size], next_before=rows[size - 1].pk if len(rows) > size else None)
 
@@ -211,7 +215,9 @@ class Ticket(Leasable):
         return self.State.NEEDS_REVIEW if self.sealed else self.State(self.state)
 
     def excerpt(self, length: int = 60) -> str:
-        return excerpt(self.text, length)
+        """The first words; a ticket that came `with_excerpts` needs no more of its text."""
+        beginning: str | None = vars(self).get("beginning")
+        return excerpt(self.text if beginning is None else beginning, length)
 
 
 class WholeMessage(models.Model):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import form_recovery, tallies
 from classifier.form_recovery import recoverable
@@ -35,12 +35,12 @@ EXPLANATION_PERMISSIONS = ("review.set_accuracy_target", "classifier.view_score"
 """Any of these permissions shows why the gate decided as it did."""
 
 
-@require_GET
+@require_safe
 @permission_required("classifier.view_ticket", raise_exception=True)
 def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     tickets = Ticket.objects.in_visible_state(state) if state in Ticket.State.values else Ticket.objects.all()
-    page = TicketPage.load(with_current_verdicts(tickets), before=request.GET.get("before", ""))
+    page = TicketPage.load(with_current_verdicts(tickets).with_excerpts(), before=request.GET.get("before", ""))
     numbers = {value: Ticket.objects.in_visible_state(value).count_to() for value in Ticket.State.values}
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
@@ -64,7 +64,7 @@ def _review_button(shown: str) -> str:
     return label if number else ""
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("classifier.add_ticket", raise_exception=True)
 @recoverable("classifier:new_ticket")
 def new_ticket(request: HttpRequest) -> HttpResponse:
@@ -94,7 +94,7 @@ def _recovered_input(request: HttpRequest) -> dict[str, Any]:
     return typed.dict()
 
 
-@require_GET
+@require_safe
 @permission_required("classifier.view_ticket", raise_exception=True)
 def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     ticket = get_object_or_404(with_current_verdicts(Ticket.objects.select_related("whole_message")), pk=pk)
@@ -116,7 +116,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "classifier/ticket.html", context)
 
 
-@require_GET
+@require_safe
 @permission_required("classifier.view_ticket", raise_exception=True)
 def models(request: HttpRequest) -> HttpResponse:
     today = timezone.now().date()

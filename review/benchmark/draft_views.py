@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from review.benchmark import draft_comparison
 from review.http import HtmxHttpRequest
@@ -16,7 +16,7 @@ A_PAGE = 25
 
 
 @never_cache
-@require_GET
+@require_safe
 @permission_required("review.benchmark", raise_exception=True)
 def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contenders = Contender.objects.select_related("run__snapshot", "language_model", "contract")

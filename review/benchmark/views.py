@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from classifier.models.contract import EmptyTaxonomy
@@ -33,7 +33,7 @@ sets_threshold = permission_required(["review.benchmark", "review.set_threshold"
 
 
 @never_cache
-@require_GET
+@require_safe
 @compares
 def benchmark(request: HtmxHttpRequest) -> HttpResponse:
     try:
@@ -77,7 +77,7 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @compares
 def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
@@ -109,7 +109,7 @@ def resume_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @compares
 def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contender = _contender(run_pk, pk)
@@ -152,7 +152,7 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @compares
 def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contender, against = _contender(run_pk, pk), baseline.current()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from classifier.models import AuditDraw
+from classifier.text import key_from
 from review.certification import alarms
 from review.certification.formatting import percent
 from review.models import Alarm, Certificate
@@ -49,8 +50,8 @@ class History:
 
 
 def _page(rows: QuerySet[Record], before: str) -> tuple[list[Record], int | None]:
-    if before.isdecimal() and len(before) < 19:
-        rows = rows.filter(pk__lt=int(before))
+    if key := key_from(before):
+        rows = rows.filter(pk__lt=key)
     records = list(rows.order_by("-pk")[: PAGE_SIZE + 1])
     return records[:PAGE_SIZE], records[PAGE_SIZE - 1].pk if len(records) > PAGE_SIZE else None
 

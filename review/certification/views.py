@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from classifier.models import Gate
 from review.certification import alarms, evidence_export, history, reopening, tasks
@@ -20,7 +20,7 @@ requires_permission = permission_required("review.set_accuracy_target", raise_ex
 
 
 @never_cache
-@require_GET
+@require_safe
 @requires_permission
 def certification(request: HtmxHttpRequest) -> HttpResponse:
     if not Gate.objects.exists():
@@ -41,7 +41,7 @@ def _page(
 
 
 @never_cache
-@require_GET
+@require_safe
 @requires_permission
 def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
     """Stream the evidence as JSON Lines."""

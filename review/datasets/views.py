@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpRe
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from classifier.models.contract import EmptyTaxonomy
@@ -27,7 +27,7 @@ LATEST, LATEST_IMPORTS = 25, 5
 
 
 @never_cache
-@require_GET
+@require_safe
 @manages_datasets
 def datasets(request: HtmxHttpRequest) -> HttpResponse:
     return _overview(request, SnapshotForm(), ImportForm())
@@ -51,14 +51,14 @@ def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @manages_datasets
 def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
     return _snapshot(request, _named(digest), ExportForm())
 
 
 @never_cache
-@require_GET
+@require_safe
 @manages_datasets
 def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     exported, form = _named(digest), ExportForm(request.GET)
@@ -70,7 +70,7 @@ def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 
 
 @never_cache
-@require_GET
+@require_safe
 @manages_datasets
 def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     exported, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
@@ -80,7 +80,7 @@ def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 
 
 @never_cache
-@require_GET
+@require_safe
 @manages_datasets
 def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The labelling interface for a Label Studio project with the snapshot's tasks."""

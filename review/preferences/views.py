@@ -11,7 +11,7 @@ from review.models import Preferences
 from review.preferences.forms import KeysForm
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @reviewer_required
 def preferences(request: HtmxHttpRequest) -> HttpResponse:
     if "reset" in request.POST:

@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from review.http import HtmxHttpRequest, lead_required
 from review.reports import quality
@@ -11,7 +11,7 @@ from review.worklist import lead_inbox
 
 
 @never_cache
-@require_GET
+@require_safe
 @lead_required
 def lead(request: HtmxHttpRequest) -> HttpResponse:
     context = {

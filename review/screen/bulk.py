@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from classifier.text import key_from
 from review.models import Assignment, Decision
 from review.screen.label_options import Options
 from review.workflow import decisions
@@ -86,7 +87,7 @@ class BulkResult:
 
 def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
     """The assignments with these keys from a form, without duplicates and unknown keys (one query)."""
-    wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
+    wanted = dict.fromkeys(filter(None, map(key_from, pks)))
     assignments = Assignment.objects.with_excerpts().select_related("category", "sentiment")
     assignment_by_pk = assignments.in_bulk(list(wanted)[:MOST_CHOSEN])
     return [assignment_by_pk[pk] for pk in wanted if pk in assignment_by_pk]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.contrib.auth.models import User
 from django.core import signing
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from classifier.models import Prediction, Verdict
 from review.models import Assignment, ReviewSettings
@@ -18,7 +19,7 @@ PredictionKeys = tuple[int, int, int]
 
 
 class InvalidToken(Exception):
-    """This server did not issue the token, or issued it to another person."""
+    """This server did not issue the token, or issued it to another person; the message says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +64,9 @@ class DisplayToken:
         try:
             display_token = cls(**dict(zip(cls.__slots__, signing.loads(token, salt=_SALT), strict=True)))
         except (signing.BadSignature, ValueError) as error:
-            raise InvalidToken from error
+            raise InvalidToken(_("That page was out of date. Your answer was not recorded.")) from error
         if display_token.reviewer != reviewer.pk:
-            raise InvalidToken
+            raise InvalidToken(_("Someone else was signed in when that page was opened. The answer was not recorded."))
         return display_token
 
     def sign(self) -> str:

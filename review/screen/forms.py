@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from classifier.models import Category, Sentiment
+from classifier.text import key_from
 from review.models import SkipReason
 from review.models.decision import LONGEST_NOTE
 from review.screen.card import Selection
@@ -90,9 +91,9 @@ class AnswerForm(forms.Form):
         """The submitted values and errors, to show the form again."""
         category, sentiment = self.data.get("category", ""), self.data.get("sentiment", "")
         return Selection(
-            category=int(category) if category.isdecimal() else None,
+            category=key_from(category),
             other=self.data.get("other", "") if category == OTHER else "",
-            sentiment=int(sentiment) if sentiment.isdecimal() else None,
+            sentiment=key_from(sentiment),
             note=self.data.get("note", ""),
             why=self.data.get("why", ""),
             escalating=bool(self.data.get("escalate")),

@@ -91,7 +91,9 @@ def undo(decision: Decision | None, reviewer: User, key: UUID, *, single: bool =
     try:
         undone = decisions.undo(decision, reviewer, key=key, single=single)
     except CannotUndo:
-        text = _("This cannot be undone: someone has already acted on it.")
+        undone_before = Decision.objects.filter(undoes=decision).exists()
+        acted_on = _("This cannot be undone: someone has already acted on it.")
+        text = _("This is already undone.") if undone_before else acted_on
         return refusal(reviewer, text, before=decision)
     if undone[0].batch and not single:
         text = ngettext("%d decision undone.", "%d decisions undone.", len(undone)) % len(undone)

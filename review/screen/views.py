@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from classifier import form_recovery
 from classifier.models import Ticket
+from classifier.text import key_from
 from review.http import HtmxHttpRequest, answer_key, lead_required, reviewer_required
 from review.models import Assignment, Decision
 from review.screen import bulk, session_stats, submit
@@ -47,7 +48,7 @@ def _page_of_form(request: HttpRequest) -> str:
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @reviewer_required
 def screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.AGENTS)
@@ -55,7 +56,7 @@ def screen(request: HtmxHttpRequest) -> HttpResponse:
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @lead_required
 def lead_screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.LEADS)
@@ -67,8 +68,8 @@ def lead_screen(request: HtmxHttpRequest) -> HttpResponse:
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         display_token = DisplayToken.parse(request.POST.get("display_token", ""), request.user)
-    except InvalidToken:
-        return _go_on(request, _lane(request), submit.refusal(request.user, _("That answer was for someone else.")))
+    except InvalidToken as invalid:
+        return _go_on(request, _lane(request), submit.refusal(request.user, str(invalid)))
     workspace = Workspace.load(request.user)
     form = AnswerForm(request.POST, options=workspace.options)
     try:
@@ -86,8 +87,8 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
 @reviewer_required
 def undo(request: HtmxHttpRequest) -> HttpResponse:
     """Undo the named decision, else the person's latest; `back` returns to the queue's table."""
-    pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
-    decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.latest_decision(request.user)
+    pk, mine = key_from(request.POST.get("decision", "")), Decision.objects.by(request.user)
+    decision = get_object_or_404(mine, pk=pk) if pk else decisions.latest_decision(request.user)
     outcome = submit.undo(decision, request.user, answer_key(request))
     if "back" in request.POST:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
@@ -100,8 +101,8 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 @reviewer_required
 def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
     """Renew the lease; 409 tells the page that it has expired."""
-    assignment = request.POST.get("assignment", "")
-    renewed = assignment.isdecimal() and leases.renew(request.user, int(assignment))
+    assignment = key_from(request.POST.get("assignment", ""))
+    renewed = assignment and leases.renew(request.user, assignment)
     return HttpResponse(status=204 if renewed else 409)
 
 
@@ -124,7 +125,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return redirect(PAGES[lane])
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @reviewer_required
 def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Offer the near-duplicates of a decided ticket; the selected ones get its label."""
@@ -132,6 +133,9 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     mine = Decision.objects.by(request.user).effective().labelled().filter(blind=False)
     decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
     group, label = decision.assignment.group_id, decisions.label_from(decision)
+    if label.category.retired or label.sentiment.retired:
+        messages.error(request, _("%s has been retired since. Decide the near-duplicates one by one.") % decision.label)
+        return redirect(PAGES[Lane.AGENTS])
     if request.method == "POST":
         ticked = [
             assignment
@@ -147,7 +151,7 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @reviewer_required
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Similar solved tickets, as a part of the card or as a page; never in a blind review."""

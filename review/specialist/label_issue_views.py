@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from review.http import HtmxHttpRequest
 from review.models import LabelIssue, Preferences, Side
@@ -30,14 +30,14 @@ class AnswerMessage(NamedTuple):
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 def label_issues(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/specialist/label_issues.html", _context(request, LabelIssueCard.first()))
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show one label issue again, for a reviewer who pressed the wrong key."""
@@ -52,7 +52,7 @@ def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def keep_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label_issue = _unchanged_label_issue(request, pk)
     done = label_issue and labels.confirm(label_issue, request.user)
-    return _show_next(request, AnswerMessage(_("Label kept."), again=pk) if done else _changed_meanwhile())
+    return _show_next(request, AnswerMessage(_("Label kept."), again=pk) if done else _changed_meanwhile(request, pk))
 
 
 @require_POST
@@ -67,7 +67,8 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     done = label_issue and labels.correct(label_issue, request.user, category, sentiment)
     label = {"label": LabelPair(str(category), sentiment.name)}
     return _show_next(
-        request, AnswerMessage(_("Label changed to %(label)s.") % label, again=pk) if done else _changed_meanwhile()
+        request,
+        AnswerMessage(_("Label changed to %(label)s.") % label, again=pk) if done else _changed_meanwhile(request, pk),
     )
 
 
@@ -80,7 +81,7 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         request,
         AnswerMessage(_("Two reviewers will label it without seeing the current label."))
         if done
-        else _changed_meanwhile(),
+        else _changed_meanwhile(request, pk),
     )
 
 
@@ -104,8 +105,14 @@ def _unchanged_label_issue(request: HtmxHttpRequest, pk: int) -> LabelIssue | No
     return label_issue if request.POST.get("seen", "") == version_token(label_issue) else None
 
 
-def _changed_meanwhile() -> AnswerMessage:
-    return AnswerMessage(_("Nothing changed: someone else has checked that label in the meantime."), done=False)
+def _changed_meanwhile(request: HtmxHttpRequest, pk: int) -> AnswerMessage:
+    """Says who was first: the same person in another tab, somebody else, or a training that renewed the issue."""
+    checked_by = LabelIssue.objects.filter(pk=pk).values_list("confirmed_by", flat=True).first()
+    if checked_by == request.user.pk:
+        return AnswerMessage(_("Nothing changed: you have already checked that label."), done=False)
+    if checked_by:
+        return AnswerMessage(_("Nothing changed: someone else has checked that label in the meantime."), done=False)
+    return AnswerMessage(_("Nothing changed: that label issue has changed since. Look at it again."), done=False)
 
 
 def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse:

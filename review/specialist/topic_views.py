@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.contract.types import Option
 from classifier.embeddings.encoder_files import CorruptEncoder
@@ -45,7 +45,7 @@ def explains_unavailability(
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 @explains_unavailability
 def emerging_topics(request: HtmxHttpRequest) -> HttpResponse:
@@ -53,7 +53,7 @@ def emerging_topics(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @teaches
 @explains_unavailability
 def topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
@@ -72,7 +72,7 @@ def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 @explains_unavailability
 def drafted_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
@@ -96,7 +96,7 @@ def reclassify_for_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 @explains_unavailability
 def confusable_categories(request: HtmxHttpRequest) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from classifier.learning.comparison import CRITICAL_VALUE
 from classifier.models import SpecialistVersion
+from classifier.text import key_from
 from review.benchmark.formatting import AXIS_NAMES
 from review.stats.intervals import Estimate, share
 
@@ -50,8 +51,8 @@ class VersionPage:
     def before(cls, before: str = "") -> "VersionPage":
         """The versions with keys below `before`; an invalid key means the first page (one query)."""
         versions = SpecialistVersion.objects.without_weights().order_by("-pk")
-        if before.isdecimal() and len(before) < 19:
-            versions = versions.filter(pk__lt=int(before))
+        if key := key_from(before):
+            versions = versions.filter(pk__lt=key)
         listed = list(versions[: SIZE + 1])
         rows = [_row(version) for version in listed[:SIZE]]
         return cls(rows=rows, next_before=rows[-1].version.pk if len(listed) > SIZE else None)

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from classifier.inference import specialist_deployment
 from classifier.models import SpecialistVersion
@@ -17,7 +17,7 @@ teaches = permission_required("review.teach", raise_exception=True)
 
 
 @never_cache
-@require_GET
+@require_safe
 @teaches
 def specialist(request: HtmxHttpRequest) -> HttpResponse:
     page = versions.VersionPage.before(request.GET.get("before", ""))

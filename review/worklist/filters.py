@@ -14,6 +14,7 @@ from django_filters import CharFilter, ChoiceFilter, FilterSet, ModelChoiceFilte
 from classifier.database import search
 from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
 from classifier.models.taxonomy import SEPARATOR
+from classifier.text import key_from
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet
 
@@ -40,9 +41,8 @@ def _languages() -> list[tuple[str, str]]:
 
 def _assignees(request: HttpRequest) -> Any:
     """People with an open ticket, and the one asked for, who may have released theirs."""
-    given = request.GET.get("assignee", "")
     held_assignments = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
-    wanted = Q(pk=given if given.isdecimal() and len(given) < 19 else None)
+    wanted = Q(pk=key_from(request.GET.get("assignee", "")))
     return User.objects.filter(wanted | Q(pk__in=held_assignments.values("reviewer"))).order_by("username")
 
 

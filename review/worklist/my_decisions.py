@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from classifier.text import excerpt
+from classifier.text import excerpt, key_from
 from review.models import Assignment, Decision
 
 SIZE, LOOKED_THROUGH = 50, 2_000
@@ -46,8 +46,8 @@ class DecisionPage(NamedTuple):
 def load_page(reviewer: User, *, kind: str = "", before: str = "") -> DecisionPage:
     """Load decisions of this kind with keys below `before`; invalid values mean all kinds and the first page."""
     everything = Decision.objects.by(reviewer).order_by("-pk")
-    if before.isdecimal() and len(before) < 19:
-        everything = everything.filter(pk__lt=int(before))
+    if key := key_from(before):
+        everything = everything.filter(pk__lt=key)
     wanted = Decision.objects.filter(pk__in=everything[:LOOKED_THROUGH].values("pk"))
     wanted = wanted.exclude(verdict=Decision.Verdict.UNDONE).filter(KINDS[kind][1] if kind in KINDS else Q())
     wanted = wanted.select_related("ticket", "category", "sentiment").defer("ticket__text").order_by("-pk")

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from review.http import HtmxHttpRequest, answer_key, reviewer_required
 from review.models import Assignment, Decision
@@ -16,7 +16,7 @@ from review.worklist import my_decisions
 
 
 @never_cache
-@require_GET
+@require_safe
 @reviewer_required
 def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")

@@ -9,13 +9,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 from django_tables2 import RequestConfig
 
 from classifier import form_recovery
 from classifier.database.search import MOST_MATCHES
+from classifier.text import key_from
 from review.duplicates import incidents
 from review.http import HtmxHttpRequest, reviewer_required
 from review.models import Assignment, Decision
@@ -29,7 +30,7 @@ UNDO = "undo"
 
 @never_cache
 @vary_on_headers("HX-Request")
-@require_GET
+@require_safe
 @reviewer_required
 def queue(request: HtmxHttpRequest) -> HttpResponse:
     if selection := form_recovery.restore_form(request, "review:bulk_accept"):
@@ -96,7 +97,7 @@ def _queue_url(query: QueryDict) -> str:
 
 
 def _undoable(request: HtmxHttpRequest) -> Decision | None:
-    pk = request.GET.get(UNDO, "")
-    if not pk.isdecimal() or len(pk) > 18:
-        return None
-    return Decision.objects.by(request.user).effective().filter(pk=pk, batch__isnull=False).first()
+    pk = key_from(request.GET.get(UNDO, ""))
+    return (
+        None if pk is None else Decision.objects.by(request.user).effective().filter(pk=pk, batch__isnull=False).first()
+    )

@@ -1,6 +1,7 @@
 """The pages for tickets and models."""
 
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models.signals import pre_save
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.views.defaults import server_error
@@ -48,6 +50,32 @@ def page(agent_client: Client, url: str, **query: Any) -> str:
     response = agent_client.get(url, query)
     assert response.status_code == 200
     return response.content.decode()
+
+
+def test_lists_read_no_more_of_a_long_text_than_they_show(client: Client, admin: User) -> None:
+    make_ticket("long " * 20_000)
+    client.force_login(admin)
+    for url in (INBOX, reverse("admin:classifier_ticket_changelist"), reverse("review:queue")):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).status_code == 200
+        assert [
+            query["sql"] for query in queries if re.search(r'(?<!\()"classifier_ticket"."text"', query["sql"])
+        ] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("broken invoice", {1}), ("invo", {1, 2}), ("x-77", {2}), ("c@example.org", {3}), ("none", set())],
+)
+def test_the_admin_finds_tickets_by_words_external_id_and_customer(
+    client: Client, admin: User, typed: str, found: set[int]
+) -> None:
+    make_ticket("The invoice is broken.", pk=1)
+    make_ticket("An invoice.", pk=2, external_id="x-77", source="crm")
+    make_ticket("Something else.", pk=3, customer="c@example.org")
+    client.force_login(admin)
+    content = page(client, reverse("admin:classifier_ticket_changelist"), q=typed)
+    assert {int(pk) for pk in re.findall(r"classifier/ticket/(\d+)/change/", content)} == found
 
 
 @pytest.mark.parametrize("url", [INBOX, NEW, MODELS, "/tickets/1/"])

@@ -438,8 +438,10 @@ def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client,
 def test_answer_with_another_persons_token_is_refused(agent_client: Client, other: Client) -> None:
     send_to_review(make_ticket())
     answer = shown(agent_client)
-    assert "was for someone else" in send(other, answer)
-    assert "was for someone else" in send(agent_client, answer | {"display_token": "forged"})
+    assert "Someone else was signed in when that page was opened" in send(other, answer)
+    assert "Someone else was signed in when that page was opened" in send(
+        agent_client, answer | {"display_token": "forged"}
+    )
     assert not Decision.objects.exists()
 
 
@@ -495,6 +497,16 @@ def duplicates_url(client: Client) -> str:
     """Answer the next ticket and return the URL of the near-duplicates offered."""
     send(client, shown(client))
     return reverse("review:duplicates", args=[Decision.objects.get().pk])
+
+
+def test_near_duplicates_get_no_label_that_was_retired_meanwhile(agent_client: Client) -> None:
+    assignments = near_duplicates(3)
+    url = duplicates_url(agent_client)
+    Category.objects.filter(decisions=Decision.objects.get()).update(retired=True)
+    sent = {"assignment": [str(assignment.pk) for assignment in assignments[1:]]}
+    content = agent_client.post(url, sent, follow=True).content.decode()
+    assert "has been retired since" in content
+    assert Decision.objects.count() == 1
 
 
 def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> None:

@@ -422,6 +422,13 @@ def test_correcting_twice_decides_once(lead_client: Client, ana: User) -> None:
     assert_consistent()
 
 
+def test_a_second_tab_is_told_why_its_answer_was_not_recorded(lead_client: Client, ana: User) -> None:
+    label_issue = make_label_issue(of_ticket(ana), "Account")
+    seen = token(lead_client, label_issue)
+    press(lead_client, label_issue, "keep_label", seen=seen)
+    assert "you have already checked that label" in words(take_it(lead_client, label_issue, seen=seen).content)
+
+
 def test_the_second_of_two_reviewers_changes_nothing(lead_client: Client, ana: User, admin: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
