@@ -62,6 +62,7 @@ urlpatterns = [
     path("datasets/imports/<int:pk>/read/", datasets_views.read_again, name="read_again"),
     path("datasets/imports/<int:pk>/draft/", datasets_views.draft_unknown_labels, name="draft_unknown_labels"),
     path("datasets/<slug:digest>/", datasets_views.snapshot, name="snapshot"),
+    path("datasets/<slug:digest>/delete/", datasets_views.delete_snapshot, name="delete_snapshot"),
     path("datasets/<slug:digest>/download/", datasets_views.download, name="download"),
     path("datasets/<slug:digest>/manifest/", datasets_views.manifest, name="manifest"),
     path("datasets/<slug:digest>/labelling-config/", datasets_views.labelling_config, name="labelling_config"),

@@ -86,6 +86,7 @@ ACCESS_BY_URL = {
     "review:read_again": UrlAccess(WRITE, LEADS, needs_key=True),
     "review:draft_unknown_labels": UrlAccess(WRITE, {"admin"}, needs_key=True),
     "review:snapshot": UrlAccess(READ, LEADS, needs_key=True),
+    "review:delete_snapshot": UrlAccess(WRITE, LEADS, needs_key=True),
     "review:download": UrlAccess(READ, LEADS, needs_key=True),
     "review:manifest": UrlAccess(READ, LEADS, needs_key=True),
     "review:labelling_config": UrlAccess(READ, LEADS, needs_key=True),

@@ -10,15 +10,15 @@ from review.benchmark import draft_comparison, runs
 from review.models import Snapshot
 
 
-def leak_warnings(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) -> list[str]:
-    """A warning for each contract whose examples contain the snapshot's benchmark texts (a few queries each).
+def leak_warnings(snapshot: Snapshot | None, contracts: Mapping[ContractVersion, str]) -> list[str]:
+    """A warning for each contract whose examples contain benchmark texts of the snapshot or of a new one.
 
     `contracts` gives their names; the contract in force has none.
     """
     warnings = []
     for contract, name in contracts.items():
         shown = draft_comparison.leaked_labels(contract)
-        number = runs.benchmark_items(snapshot).filter(gold__in=shown).count() if shown else 0
+        number = runs.benchmark_labels(snapshot).filter(pk__in=[label.pk for label in shown]).count() if shown else 0
         if number:
             warnings.append(_leak_warning(number, name))
     return warnings

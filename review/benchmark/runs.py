@@ -83,9 +83,18 @@ def load_built_in() -> None:
     gold_labels.add_gold_labels(fresh.values(), dict.fromkeys(fresh, Side.BENCHMARK))
 
 
-def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
+def benchmark_labels(snapshot: Snapshot | None) -> QuerySet[GoldLabel]:
+    """The benchmark labels of a snapshot, or those that a new one would have."""
+    if snapshot:
+        return GoldLabel.objects.filter(pk__in=benchmark_items(snapshot).values("gold"))
+    return GoldLabel.objects.usable().on_side(Side.BENCHMARK)
+
+
+def count_items(snapshot: Snapshot | None, entries: Sequence[Entry]) -> int:
     """Count the items that each entry would be asked about. Raises NothingToRun."""
-    items = benchmark_items(snapshot).count()
+    items = benchmark_labels(snapshot).count()
+    if not items and not snapshot:
+        raise NothingToRun(_("No benchmark labels yet: review some tickets or import labels."))
     if not items:
         raise NothingToRun(_("This snapshot has no benchmark labels; choose another, or label more tickets."))
     if not entries:
@@ -98,16 +107,18 @@ def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
 @transaction.atomic
 def start_run(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
     """Create a run that waits to be executed. Raises NothingToRun."""
+    if not Snapshot.objects.select_for_update().filter(pk=snapshot.pk).values_list("pk"):
+        raise NothingToRun(_("This snapshot has been deleted; choose another."))
     items = count_items(snapshot, entries)
     run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
     Contender.objects.bulk_create(entry.contender(run=run) for entry in entries)
     return run
 
 
-def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
+def estimate_cost(snapshot: Snapshot | None, entry: Entry) -> Decimal:
     """Estimate the cost from some of the texts, with one request per item."""
-    items = benchmark_items(snapshot)
-    texts = list(items.values_list(Left("gold__text", LONGEST_TEXT), flat=True)[:COST_SAMPLE])
+    items = benchmark_labels(snapshot)
+    texts = list(items.values_list(Left("text", LONGEST_TEXT), flat=True)[:COST_SAMPLE])
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     number = len(texts) if len(texts) < COST_SAMPLE else items.count()
     return budget.expected_cost(entry.language_model, prompt, texts) * number / max(len(texts), 1)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -20,7 +19,6 @@ from classifier.models import ContractVersion, Draft, Example, Gate, LanguageMod
 from classifier.taxonomy import drafts
 from review.benchmark import leaked_examples, runs
 from review.benchmark.runs import Entry
-from review.gold import snapshots
 from review.models import Side, Snapshot
 
 IN_FORCE = "in-force"
@@ -71,7 +69,8 @@ class CheckboxesWithDisabled(forms.CheckboxSelectMultiple):
 class RunPlan:
     """A run before it starts, with the estimated cost of each entry."""
 
-    snapshot: Snapshot
+    snapshot: Snapshot | None
+    """None for one that is created when the run starts."""
     entries: list[Entry]
     items: int
     costs: list[Decimal]
@@ -157,17 +156,15 @@ class StartForm(forms.Form):
         """The chosen models and contracts, to send along with the confirmation."""
         return [(name, value) for name in ("models", "contracts") for value in self.cleaned_data[name]]
 
-    def plan(self, by: User) -> RunPlan | None:
-        """The run that would start, creating a snapshot if needed; None if the form has errors."""
+    def plan(self) -> RunPlan | None:
+        """The run that would start; None if the form has errors. Changes nothing."""
         if not self.is_valid():
             return None
         values = self.cleaned_data
         try:
             entries = self._entries()
-            snapshot = self._snapshots.get(values["snapshot"]) or snapshots.create_snapshot(by=by)
+            snapshot = self._snapshots.get(values["snapshot"])
             items = runs.count_items(snapshot, entries)
-        except snapshots.EmptySnapshot:
-            self.add_error(None, _("No benchmark labels yet: review some tickets or import labels."))
         except runs.NothingToRun as error:
             self.add_error(None, str(error))
         except ValidationError as error:

@@ -22,7 +22,7 @@ from review.benchmark.progress import RunProgress
 from review.benchmark.results_table import ResultsTable
 from review.benchmark.start_form import StartForm
 from review.benchmark.threshold_tool import ThresholdTool
-from review.gold import disputes
+from review.gold import disputes, snapshots
 from review.http import HtmxHttpRequest
 from review.models import Contender, Result, Run
 
@@ -65,14 +65,15 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
         form = StartForm(request.POST, snapshot=request.POST.get("snapshot", ""))
     except EmptyTaxonomy as error:
         return _overview(request, None, str(error), 422)
-    plan = form.plan(request.user)
+    plan = form.plan()
     if plan is None:
         return _overview(request, form, status=422)
     if "confirmed" not in request.POST:
         for sentence in plan.leak_warnings:
             messages.warning(request, sentence)
         return render(request, "review/benchmark/start_run.html", {"form": form, "plan": plan})
-    return redirect(tasks.start_benchmark(plan.snapshot, plan.entries, by=request.user))
+    snapshot = plan.snapshot or snapshots.create_snapshot(by=request.user)
+    return redirect(tasks.start_benchmark(snapshot, plan.entries, by=request.user))
 
 
 @never_cache

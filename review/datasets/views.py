@@ -57,6 +57,17 @@ def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
     return _snapshot(request, _named(digest), ExportForm())
 
 
+@require_POST
+@manages_datasets
+def delete_snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
+    deleted = _named(digest)
+    if snapshots.delete_snapshot(deleted):
+        messages.success(request, _("Snapshot %s is deleted.") % deleted)
+        return redirect("review:datasets")
+    messages.error(request, _("A benchmark run uses this snapshot, so it stays."))
+    return redirect(deleted)
+
+
 @never_cache
 @require_safe
 @manages_datasets
@@ -162,7 +173,13 @@ def _overview(
 def _snapshot(request: HtmxHttpRequest, snapshot: Snapshot, form: ExportForm, *, status: int = 200) -> HttpResponse:
     manifest = exporting.build_manifest(snapshot)
     tables = [(_("Categories"), manifest.categories.items()), (_("Sentiments"), manifest.sentiments.items())]
-    context = {"snapshot": snapshot, "manifest": manifest, "tables": tables, "form": form}
+    context = {
+        "snapshot": snapshot,
+        "manifest": manifest,
+        "tables": tables,
+        "form": form,
+        "used": snapshot.runs.exists(),
+    }
     return render(request, "review/datasets/snapshot.html", context, status=status)
 
 

@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
+from itertools import chain
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils import timezone
 
 from classifier.database.batches import chunked
 from classifier.models import Category, ContractVersion, Sentiment
@@ -17,8 +20,11 @@ from review.gold import gold_labels
 from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 from review.models.gold import GoldLabelQuerySet
 
-CHUNK = 5_000
+CHUNK = 500
+"""Items per transaction."""
 MOST_TRIES = 3
+ABANDONED = timedelta(hours=1)
+"""Age of an incomplete snapshot that nobody is writing any more."""
 FEWEST_CHARACTERS = 12
 """Characters of the digest that identify a snapshot in a URL."""
 
@@ -82,9 +88,12 @@ def find_snapshot(digest_prefix: str) -> Snapshot:
 def create_snapshot(filters: Mapping[str, Any] = {}, *, by: User | None = None) -> Snapshot:
     """Create a snapshot of the usable gold labels that match the filters, up to the latest decision.
 
-    The same content, contract and filters give the same snapshot. Raises EmptySnapshot, EmptyTaxonomy.
+    The same content, contract and filters give the same snapshot. Items are written a few at a time, since others wait
+    for a long transaction; until the last one the snapshot is incomplete. Raises EmptySnapshot, EmptyTaxonomy.
     """
     gold_labels.collect_from_decisions()
+    for abandoned in Snapshot.incomplete.filter(created_at__lt=timezone.now() - ABANDONED):
+        _delete(abandoned)
     for _try in range(MOST_TRIES - 1):
         # A label changed meanwhile, or someone created the same snapshot.
         with suppress(_Changed, IntegrityError):
@@ -92,24 +101,40 @@ def create_snapshot(filters: Mapping[str, Any] = {}, *, by: User | None = None) 
     return _create(filters, by)
 
 
+def delete_snapshot(snapshot: Snapshot) -> bool:
+    """Delete a snapshot that no run refers to. Returns whether there was none."""
+    with transaction.atomic():
+        unused = Snapshot.objects.select_for_update().filter(pk=snapshot.pk, runs=None)
+        if not Snapshot.objects.filter(pk__in=list(unused.values_list("pk", flat=True))).update(complete=False):
+            return False
+    _delete(snapshot)
+    return True
+
+
+def _delete(snapshot: Snapshot) -> None:
+    for pks in chunked(list(snapshot.items.order_by().values_list("pk", flat=True)), CHUNK):
+        SnapshotItem.objects.filter(pk__in=pks).delete()
+    Snapshot.incomplete.filter(pk=snapshot.pk).delete()
+
+
 class _Changed(Exception):
     """A label changed while the snapshot was written."""
 
 
-@transaction.atomic
 def _create(filters: Filters, by: User | None) -> Snapshot:
     """Raises _Changed, or IntegrityError if the same snapshot is created at the same moment."""
-    rows, contract = _rows(filters), ContractVersion.objects.current()
+    contract = ContractVersion.objects.current()
     names = {
         "categories": _named_labels(Category.objects.all(), Category.objects.paths()),
         "sentiments": _named_labels(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
     }
     opening = _content_hash(names, contract, filters)
-    digest, counts = _content(rows, opening.copy())
+    digest, counts = _content(filters, opening.copy())
     if known := Snapshot.objects.filter(digest=digest).first():
         return known
     snapshot = Snapshot.objects.create(
-        digest=digest,
+        digest=f"incomplete {uuid4().hex}",
+        complete=False,
         created_by=by,
         contract=contract,
         filters=_described(filters),
@@ -117,8 +142,15 @@ def _create(filters: Filters, by: User | None) -> Snapshot:
         counts=counts,
         items_count=sum(counts["side"].values()),
     )
-    if _store_items(snapshot, rows, opening) != digest:
-        raise _Changed
+    try:
+        if _store_items(snapshot, filters, opening) != digest:
+            raise _Changed
+        snapshot.digest, snapshot.complete = digest, True
+        with transaction.atomic():
+            Snapshot.incomplete.filter(pk=snapshot.pk).update(digest=digest, complete=True)
+    except (_Changed, IntegrityError):
+        _delete(snapshot)
+        raise
     return snapshot
 
 
@@ -133,11 +165,15 @@ _COLUMNS = {
 }
 
 
-def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
-    """Rows of `_ITEM_FIELDS` and the text's digest; training side first, in an order that depends on content only."""
-    training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
-    labels = _matching(filters).order_by(training_first, "digest")
-    return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _ITEM_FIELDS[1:]), "digest")
+def _chunks(filters: Filters) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows of `_ITEM_FIELDS` and the text's digest, training side first, in an order that depends on content only."""
+    columns = ("pk", *(_COLUMNS.get(name, name) for name in _ITEM_FIELDS[1:]), "digest")
+    for side in (Side.TRAINING, Side.BENCHMARK):
+        labels, last = _matching(filters).on_side(side).order_by("digest").values_list(*columns), ""
+        # Pages, since SQLite cannot write while it is in the middle of reading.
+        while rows := list(labels.filter(digest__gt=last)[:CHUNK]):
+            yield rows
+            last = rows[-1][-1]
 
 
 def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
@@ -145,10 +181,10 @@ def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
     return [[pk, name, descriptions[pk]] for pk, name in names.items()]
 
 
-def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash") -> tuple[str, dict[str, Any]]:
+def _content(filters: Filters, content: "hashlib._Hash") -> tuple[str, dict[str, Any]]:
     """The SHA-256 of the content, and counts by category, sentiment, side and origin. Raises EmptySnapshot."""
     counts = Counter[tuple[str, Any]]()
-    for _gold, *values in rows.iterator(CHUNK):
+    for _gold, *values in chain.from_iterable(_chunks(filters)):
         content.update(_bytes(values))
         counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
     if not counts:
@@ -170,16 +206,16 @@ def _bytes(values: Sequence[Any]) -> bytes:
     return json.dumps(values, default=str).encode()
 
 
-def _store_items(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: "hashlib._Hash") -> str:
+def _store_items(snapshot: Snapshot, filters: Filters, content: "hashlib._Hash") -> str:
     """Store the items and return the SHA-256 of what was stored."""
     position = 0
-    for chunk in chunked(rows.iterator(CHUNK), CHUNK):
+    for rows in _chunks(filters):
         items = [
             SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_ITEM_FIELDS, row, strict=False)))
-            for number, row in enumerate(chunk, start=1)
+            for number, row in enumerate(rows, start=1)
         ]
         SnapshotItem.objects.bulk_create(items)
         position += len(items)
-        for _gold, *values in chunk:
+        for _gold, *values in rows:
             content.update(_bytes(list(values)))
     return content.hexdigest()

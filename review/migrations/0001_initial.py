@@ -428,6 +428,7 @@ class Migration(migrations.Migration):
                 ('labels', models.JSONField(default=dict, help_text='Per axis: key, name and description of each label.')),
                 ('counts', models.JSONField(default=dict, help_text='Per kind of count, how many items have each value.')),
                 ('items_count', models.PositiveIntegerField(default=0, verbose_name='labels')),
+                ('complete', models.BooleanField(default=True, editable=False)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
             ],

@@ -12,6 +12,18 @@ from review.models.duplicates import Side
 from review.models.gold import GoldLabel
 
 
+class CompleteSnapshots(models.Manager["Snapshot"]):
+    def get_queryset(self) -> "models.QuerySet[Snapshot]":
+        return super().get_queryset().filter(complete=True)
+
+
+class IncompleteSnapshots(models.Manager["Snapshot"]):
+    """Those that are being written or deleted."""
+
+    def get_queryset(self) -> "models.QuerySet[Snapshot]":
+        return super().get_queryset().filter(complete=False)
+
+
 class Snapshot(models.Model):
     digest = models.CharField(
         _("digest"), max_length=64, unique=True, editable=False, help_text=_("SHA-256 of its content.")
@@ -23,6 +35,10 @@ class Snapshot(models.Model):
     labels = models.JSONField(default=dict, help_text="Per axis: key, name and description of each label.")
     counts = models.JSONField(default=dict, help_text="Per kind of count, how many items have each value.")
     items_count = models.PositiveIntegerField(_("labels"), default=0)
+    complete = models.BooleanField(default=True, editable=False)
+
+    objects = CompleteSnapshots()
+    incomplete = IncompleteSnapshots()
 
     class Meta:
         ordering = ["-pk"]

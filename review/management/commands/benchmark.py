@@ -90,18 +90,18 @@ class Command(BaseCommand):
         return list(file_benchmark.grade_items(entry, items, on_result))
 
     def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
-        snapshot = self._snapshot(options["snapshot"])
+        chosen = self._snapshot(options["snapshot"]) if options["snapshot"] else None
         warn_of_fallback_model(self)
         language_models = self._language_models(models)
         if options["draft"]:
             entries = self._drafted(options["draft"], language_models)
         else:
             entries = self._entries(language_models, version, options["contract"] or "")
-        self._announced(entries, [runs.estimate_cost(snapshot, entry) for entry in entries])
-        for sentence in leaked_examples.leak_warnings(snapshot, {entry.contract: entry.label for entry in entries}):
+        self._announced(entries, [runs.estimate_cost(chosen, entry) for entry in entries])
+        for sentence in leaked_examples.leak_warnings(chosen, {entry.contract: entry.label for entry in entries}):
             self.stderr.write(sentence)
         if not options["estimate"]:
-            self._work_off(runs.start_run(snapshot, entries))
+            self._work_off(runs.start_run(chosen or self._new_snapshot(), entries))
 
     def _announced(self, entries: Sequence[runs.Entry], costs: Sequence[Decimal]) -> list[str]:
         """Print the estimated cost of each entry. Returns their names, which are distinct."""
@@ -140,14 +140,18 @@ class Command(BaseCommand):
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"Unknown draft {name}; open drafts: {known}.") from error
 
-    def _snapshot(self, digest: str | None) -> Snapshot:
+    def _snapshot(self, digest: str) -> Snapshot:
         try:
-            return Snapshot.objects.get(digest__startswith=digest) if digest else snapshots.create_snapshot()
+            return Snapshot.objects.get(digest__startswith=digest)
+        except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
+            raise CommandError(f"No single snapshot has a digest starting with {digest}.") from error
+
+    def _new_snapshot(self) -> Snapshot:
+        try:
+            return snapshots.create_snapshot()
         except snapshots.EmptySnapshot as error:
             message = "There are no benchmark labels; `manage.py setup` loads the built-in ones."
             raise CommandError(message) from error
-        except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
-            raise CommandError(f"No single snapshot has a digest starting with {digest}.") from error
 
     def _language_models(self, names: list[str]) -> list[LanguageModel]:
         language_models = list(LanguageModel.objects.select_related("provider"))

@@ -156,22 +156,24 @@ def test_the_estimated_cost_is_shown_before_a_run_starts(lead_client: Client) ->
     assert not Run.objects.exists()
 
 
-def test_the_confirmed_run_is_the_one_shown(
+def test_an_estimate_freezes_nothing_and_the_run_takes_the_labels_of_its_start(
     lead_client: Client, lea: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    snapshot = hold_out(6)
+    hold_out(6)
     content = lead_client.post(START, choice()).content.decode()
+    one_more()
+    lead_client.post(START, choice())
+    assert Snapshot.objects.count() == 2, "those made by hand alone"
+    assert "new snapshot of the current labels" in content
     form = content.split('action="/review/benchmark/start/"')[1].split("</form>")[0]
     sent: dict[str, list[str]] = {}
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
         sent.setdefault(name, []).append(value)
-    # A label that comes in between is no part of what was shown.
-    one_more()
     with django_capture_on_commit_callbacks(execute=True):
         response = lead_client.post(START, sent | {"confirmed": "yes"})
     run = Run.objects.get()
     assert response.headers["Location"] == run.get_absolute_url()
-    assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
+    assert (run.items_count, run.created_by, run.state) == (7, lea, "running")
     assert [contender.language_model.name for contender in run.contenders.all()] == [EMBEDDED]
     assert [job.args for job in queued("review.benchmark.tasks.run_benchmark")] == [[run.pk]]
 

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models import Category, Gate
+from classifier.models import Category, ContractVersion, Gate, LanguageModel
 from classifier.taxonomy import label_changes
 from review.benchmark import runs
+from review.benchmark.runs import NothingToRun
 from review.gold import gold_labels, snapshots
 from review.gold.snapshots import EmptySnapshot
 from review.models import GoldLabel, Snapshot, SnapshotItem
@@ -156,6 +159,34 @@ def test_simultaneous_identical_snapshots_are_one(catalogue: None) -> None:
     created = run_concurrently([snapshots.create_snapshot] * 4)
     assert created == [Snapshot.objects.get()] * 4
     assert SnapshotItem.objects.count() == 5
+
+
+def test_a_snapshot_that_nothing_uses_can_be_deleted(lead_client: Client) -> None:
+    runs.load_built_in()
+    free, used = snapshots.create_snapshot(), snapshots.create_snapshot({"side": "benchmark"})
+    run = runs.start_run(used, [runs.Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])
+    assert "Delete snapshot" not in lead_client.get(used.get_absolute_url()).content.decode()
+    for snapshot in (free, used):
+        lead_client.post(reverse("review:delete_snapshot", args=[snapshot.short]))
+    assert [Snapshot.objects.get(), SnapshotItem.objects.count()] == [used, 5]
+    with pytest.raises(NothingToRun, match="deleted"):
+        runs.start_run(free, [runs.Entry(LanguageModel.objects.zero_shot(), run.contenders.get().contract)])
+
+
+def test_a_snapshot_is_unseen_until_it_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.load_built_in()
+
+    def killed(*given: Any) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshots, "_store_items", killed)
+    with pytest.raises(KeyboardInterrupt):
+        snapshots.create_snapshot()
+    monkeypatch.undo()
+    assert not Snapshot.objects.exists()
+    Snapshot.incomplete.update(created_at=timezone.now() - snapshots.ABANDONED)
+    assert snapshots.create_snapshot().items_count == 5
+    assert not Snapshot.incomplete.exists(), "what was begun is cleared away"
 
 
 def test_label_changed_during_creation_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
