@@ -143,15 +143,19 @@ def _create(filters: Filters, by: User | None) -> Snapshot:
         items_count=sum(counts["side"].values()),
     )
     try:
-        if _store_items(snapshot, filters, opening) != digest:
-            raise _Changed
-        snapshot.digest, snapshot.complete = digest, True
-        with transaction.atomic():
-            Snapshot.incomplete.filter(pk=snapshot.pk).update(digest=digest, complete=True)
+        _complete(snapshot, digest, _store_items(snapshot, filters, opening))
     except (_Changed, IntegrityError):
         _delete(snapshot)
         raise
     return snapshot
+
+
+def _complete(snapshot: Snapshot, digest: str, stored: str) -> None:
+    if stored != digest:
+        raise _Changed
+    snapshot.digest, snapshot.complete = digest, True
+    with transaction.atomic():
+        snapshot.save(update_fields=["digest", "complete"])
 
 
 _ITEM_FIELDS = ("gold_id", *SnapshotItem.COPIED_FIELDS)
