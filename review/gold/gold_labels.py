@@ -15,7 +15,7 @@ from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel,
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
-CHUNK = 100
+CHUNK = 50
 """Tickets or labels per transaction."""
 TURN = 5_000
 """Decisions processed before progress is saved."""
