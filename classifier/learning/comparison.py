@@ -1,9 +1,11 @@
 """Compares a trained head with the live one on examples that neither has seen."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from math import sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.learning.heads import BoundHead, Head, HeldOutRecord, OfferedLabel
 from classifier.learning.training import FEWEST, Examples, brier
@@ -22,6 +24,8 @@ class Comparison(NamedTuple):
     accuracy: float
     gain: float
     error: float
+    groups: int
+    """Of near-duplicates; only these are independent."""
     weighted: bool = False
     random_sample: bool = False
 
@@ -29,12 +33,12 @@ class Comparison(NamedTuple):
     def wins(self) -> bool:
         """Significantly better by the Brier score, and no less accurate."""
         return (
-            self.items >= FEWEST and self.gain > CRITICAL_VALUE * self.error and self.accuracy >= self.accuracy_before
+            self.groups >= FEWEST and self.gain > CRITICAL_VALUE * self.error and self.accuracy >= self.accuracy_before
         )
 
     @classmethod
     def nothing(cls) -> "Comparison":
-        return cls(0, 0.0, 0.0, 0.0, 0.0)
+        return cls(0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Comparison:
@@ -49,11 +53,11 @@ def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Seque
     common = sorted(after.keys() & before.keys())
     weights = dict(zip(examples.keys.tolist(), examples.weights.tolist(), strict=True))
     random_sample = dict.fromkeys(examples.keys[examples.random_sample].tolist(), 1.0)
-    on_all = _compared(before, after, common, dict.fromkeys(weights, 1.0))
-    weighted = _compared(before, after, common, weights)._replace(weighted=True)
-    on_random_sample = _compared(
-        before, after, [pair for pair in common if pair[0] in random_sample], random_sample
-    )._replace(random_sample=True)
+    groups = dict(zip(examples.keys.tolist(), examples.groups.tolist(), strict=True))
+    on_all = _compared(before, after, common, dict.fromkeys(weights, 1.0), groups)
+    weighted = _compared(before, after, common, weights, groups)._replace(weighted=True)
+    drawn = [pair for pair in common if pair[0] in random_sample]
+    on_random_sample = _compared(before, after, drawn, random_sample, groups)._replace(random_sample=True)
     return next((comparison for comparison in (on_all, weighted, on_random_sample) if comparison.wins), on_all)
 
 
@@ -62,7 +66,11 @@ Losses = dict[tuple[int, int], tuple[float, int]]
 
 
 def _compared(
-    before: Losses, after: Losses, common: Sequence[tuple[int, int]], weights: Mapping[int, float]
+    before: Losses,
+    after: Losses,
+    common: Sequence[tuple[int, int]],
+    weights: Mapping[int, float],
+    groups: Mapping[int, int],
 ) -> Comparison:
     if not common:
         return Comparison.nothing()
@@ -70,14 +78,25 @@ def _compared(
     shares /= shares.sum()
     gains = np.array([before[pair][0] - after[pair][0] for pair in common])
     gain = float(shares @ gains)
-    small_sample_correction = len(common) / max(len(common) - 1, 1)
+    places = np.unique([groups[example] for example, _label in common], return_inverse=True)[1]
     return Comparison(
         items=len(common),
         accuracy_before=float(shares @ [before[pair][1] for pair in common]),
         accuracy=float(shares @ [after[pair][1] for pair in common]),
         gain=gain,
-        error=float(small_sample_correction * shares**2 @ (gains - gain) ** 2) ** 0.5,
+        error=_jackknife_error(np.bincount(places, shares), np.bincount(places, shares * (gains - gain))),
+        groups=int(places.max()) + 1,
     )
+
+
+def _jackknife_error(shares: npt.NDArray[Any], deviations: npt.NDArray[Any]) -> float:
+    """The standard error of a mean by leaving out each group of near-duplicates, which are no independent evidence
+    (Quenouille 1956). Both hold sums by group.
+    """
+    if len(shares) < 2:
+        return 0.0
+    changes = deviations / (1 - shares)
+    return sqrt((len(shares) - 1) / len(shares) * changes @ changes)
 
 
 def _losses_by_example(record: HeldOutRecord) -> Losses:

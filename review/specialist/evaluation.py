@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from classifier.embeddings import vector_store
 from classifier.learning.comparison import Comparison
 from classifier.learning.heads import BoundHead, OfferedLabel
@@ -12,8 +14,10 @@ from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 from classifier.models.contract import Labels
 from review.benchmark.grading import Grader
+from review.benchmark.population import ItemSource, measured
 from review.models import GoldLabel, Side
 from review.specialist.training_data import TrainingData
+from review.stats.samples import Bools, Sample
 
 MOST_ITEMS = 2_000
 """Benchmark labels evaluated, latest first."""
@@ -23,21 +27,26 @@ AxisResult = tuple[float, int]
 
 
 class BenchmarkEvaluation(NamedTuple):
-    """Counts of right answers (None without benchmark labels), and the result of each axis by gold label."""
+    """Effective counts of right answers by axis (None without benchmark labels), and each gold label's results."""
 
-    figures: dict[str, int] | None
+    figures: dict[str, Any] | None
     results: list[tuple[int, AxisResult, AxisResult]]
 
 
 def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
-    """The comparison of an axis, and by label key [examples, held out, right of those held out]."""
+    """The comparison of an axis, and by label key the number of examples and the effective counts of those held out."""
     figures: dict[str, Any] = comparison._asdict() | {"wins": comparison.wins, "recipe": "", "labels": {}}
     if trial is None:
         return figures
     record = trial.head.record
     taught = Counter(label for label in examples.labels.tolist() if label)
-    held_out, right = Counter(record.labels.tolist()), Counter(record.labels[record.right == 1].tolist())
-    labels = {str(key): [taught[key], held_out[key], right[key]] for key in sorted(taught)}
+    group_of = dict(zip(examples.keys.tolist(), examples.groups.tolist(), strict=True))
+    groups = np.array([group_of[key] for key in record.examples.tolist()], np.int64)
+    labels = {}
+    for key in sorted(taught):
+        own = record.labels == key
+        sample = Sample.drawn(np.ones(own.sum()), groups[own])
+        labels[str(key)] = [taught[key], *_effective_counts(record.right[own] == 1, sample)]
     return figures | {"recipe": str(trial.head.recipe), "labels": labels}
 
 
@@ -45,22 +54,22 @@ def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> B
     """Evaluate weights on the latest benchmark labels."""
     both = GoldLabel.objects.filter(category__isnull=False, sentiment__isnull=False)
     held_out = both.usable().on_side(Side.BENCHMARK).order_by("-pk")
-    items = list(held_out.values_list("pk", "text", "category", "sentiment")[:MOST_ITEMS])
+    columns = ("pk", "text", "category", "sentiment", "origin", "share", "group")
+    items = list(held_out.values_list(*columns)[:MOST_ITEMS])
     if not items:
         return BenchmarkEvaluation(None, [])
-    pks, texts, categories, sentiments = (list(column) for column in zip(*items, strict=True))
+    pks, texts, categories, sentiments, *sources = (list(column) for column in zip(*items, strict=True))
     vectors = vector_store.embeddings_for(texts)
     grader, labels, offered = Grader(), lesson.contract.labels, lesson.offered
     by_category = BoundHead(learned.category, offered["category"]).probabilities(vectors, texts)
     by_sentiment = BoundHead(learned.sentiment, offered["sentiment"]).probabilities(vectors, texts)
     category_right = _right(grader.category, list(labels.categories), by_category, categories, labels)
     sentiment_right = _right(grader.sentiment, list(labels.sentiments), by_sentiment, sentiments, labels)
-    figures = {
-        "items": len(items),
-        "category": sum(category_right),
-        "sentiment": sum(sentiment_right),
-        "both": sum(map(all, zip(category_right, sentiment_right, strict=True))),
-    }
+    population, rows, sample = measured([ItemSource(*source) for source in zip(*sources, strict=True)])
+    right = {"category": np.array(category_right, bool), "sentiment": np.array(sentiment_right, bool)}
+    right["both"] = right["category"] & right["sentiment"]
+    figures = {"items": len(sample), "population": population}
+    figures |= {name: _effective_counts(hits[rows], sample) for name, hits in right.items()}
     results = zip(
         pks,
         _axis_results(by_category, offered["category"], categories),
@@ -68,6 +77,12 @@ def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> B
         strict=True,
     )
     return BenchmarkEvaluation(figures, list(results))
+
+
+def _effective_counts(hits: Bools, sample: Sample) -> tuple[float, float]:
+    """How many are right of how many independent items that would say as much as these."""
+    size = sample.effective_size(hits) if len(sample) else 0.0
+    return size * (sample.mean(hits) or 0.0), size
 
 
 def _right(

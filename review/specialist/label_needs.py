@@ -26,7 +26,7 @@ class LabelNeed:
 
     name: str
     examples: int
-    held_out: int
+    held_out: float
     figure: Estimate
     missing: str
     urgency: int
@@ -47,8 +47,8 @@ class AxisNeeds(NamedTuple):
 
 class _Counts(NamedTuple):
     examples: int = 0
-    held_out: int = 0
-    right: int = 0
+    held_out: float = 0
+    right: float = 0
 
 
 def label_needs(version: SpecialistVersion) -> list[AxisNeeds]:

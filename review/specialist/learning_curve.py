@@ -25,11 +25,11 @@ _Z = NormalDist().inv_cdf(0.975)
 
 
 class Point(NamedTuple):
-    """A version that learned from `labels` labels was right on `right` of `items` items."""
+    """A version that learned from `labels` labels was right on `right` of `items` independent items."""
 
     labels: int
-    right: int
-    items: int
+    right: float
+    items: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,18 +138,15 @@ class LearningProgress(NamedTuple):
         versions = list(latest.values_list("pk", "trained_at", "labels", "figures__benchmark")[:MOST_POINTS])
         evaluated = [(pk, trained_at, labels, counts) for pk, trained_at, labels, counts in versions if counts]
         rows = [
-            VersionAccuracy(pk, trained_at, labels, _shares(counts)) for pk, trained_at, labels, counts in evaluated
+            VersionAccuracy(pk, trained_at, labels, [share(*counts[name]) for name in (*AXIS_NAMES, "both")])
+            for pk, trained_at, labels, counts in evaluated
         ]
         points = {
-            axis: [Point(labels, counts[axis], counts["items"]) for _pk, _when, labels, counts in reversed(evaluated)]
+            axis: [Point(labels, *counts[axis]) for _pk, _when, labels, counts in reversed(evaluated)]
             for axis in AXIS_NAMES
         }
         scales = Scales.over([point for of_axis in points.values() for point in of_axis])
         return cls(rows, [_axis(axis, points[axis], scales) for axis in AXIS_NAMES] if rows else [])
-
-
-def _shares(counts: dict[str, int]) -> list[Estimate]:
-    return [share(counts[name], counts["items"]) for name in (*AXIS_NAMES, "both")]
 
 
 def _axis(axis: str, points: Sequence[Point], scales: Scales) -> AxisCurve:

@@ -63,7 +63,7 @@ def _row(version: SpecialistVersion) -> VersionRow:
     return VersionRow(
         version=version,
         axes=[_compared(version.figures.get(axis)) for axis in AXIS_NAMES],
-        benchmark=[share(counts[axis], counts["items"]) for axis in AXIS_NAMES] if counts else [],
+        benchmark=[share(*counts[axis]) for axis in AXIS_NAMES] if counts else [],
         outcome=_outcome(version),
     )
 

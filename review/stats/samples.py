@@ -30,10 +30,10 @@ class Sample:
     groups: Ints
 
     @classmethod
-    def drawn(cls, probabilities: Sequence[float], groups: Sequence[int]) -> "Sample":
+    def drawn(cls, probabilities: npt.ArrayLike, groups: npt.ArrayLike) -> "Sample":
         """`probabilities` are those with which the items were drawn."""
-        numbers = np.unique(np.array(groups, np.int64), return_inverse=True)[1]
-        return cls(1 / np.array(probabilities, float), numbers)
+        numbers = np.unique(np.asarray(groups, np.int64), return_inverse=True)[1]
+        return cls(1 / np.asarray(probabilities, float), numbers)
 
     @classmethod
     def independent(cls, n: int) -> "Sample":

@@ -252,6 +252,17 @@ def test_uneven_weights_make_a_comparison_less_certain() -> None:
     assert not compare(axis, losing, replace(taught, weights=weights), offered).wins
 
 
+def test_copies_of_one_text_do_not_make_a_candidate_win() -> None:
+    """It is better on forty copies of one text, and as good on the others."""
+    taught, offered, axis = equals()
+    copied = np.arange(60) < 40
+    better = np.where(np.isin(axis.record.examples, taught.keys[copied]), 0.3, 0.0).astype(np.float32)
+    incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
+    assert compare(axis, incumbent, taught, offered).wins
+    for groups in (np.where(copied, 0, np.arange(60)), np.zeros(60, np.int64)):
+        assert not compare(axis, incumbent, replace(taught, groups=groups), offered).wins
+
+
 def test_a_candidate_may_win_on_the_random_sample() -> None:
     """It is worse on examples chosen for being unusual, and better on the others."""
     taught, offered, axis = equals()

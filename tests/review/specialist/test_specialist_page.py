@@ -63,7 +63,7 @@ def compared(labels: dict[str, list[int]] | None = None, *, wins: bool = True, *
 
 def trained(labels: int = 100, right: int = 60, items: int = 100, **values: Any) -> SpecialistVersion:
     """A version that was better, with its weights."""
-    benchmark = {"items": items, "category": right, "sentiment": right, "both": right} if items else None
+    benchmark = {"items": items} | dict.fromkeys(("category", "sentiment", "both"), [right, items]) if items else None
     figures = {"benchmark": benchmark, "category": compared(), "sentiment": compared(wins=False)}
     figures |= values.pop("figures", {})
     with_weights = {"weights": b"w", "sha256": "0" * 64, "promoted": True, "figures": figures}

@@ -362,6 +362,6 @@ def test_a_ticket_that_the_embedded_model_labelled_has_a_vector(embedded_gate: G
 
 def test_a_candidate_wins_only_with_a_significant_gain_and_no_lower_accuracy() -> None:
     """Right less often, though surer: that is no reason to replace what serves."""
-    assert Comparison(100, 0.7, 0.7, 0.1, 0.01).wins
-    assert not Comparison(100, 0.7, 0.69, 0.1, 0.01).wins
-    assert not Comparison(100, 0.7, 0.8, 0.1, 0.1).wins
+    assert Comparison(100, 0.7, 0.7, 0.1, 0.01, 100).wins
+    assert not Comparison(100, 0.7, 0.69, 0.1, 0.01, 100).wins
+    assert not Comparison(100, 0.7, 0.8, 0.1, 0.1, 100).wins
