@@ -17,9 +17,11 @@ class ApiMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self._get_response(request)
         if not request.path_info.startswith(PREFIX):
-            return response
+            return self._get_response(request)
+        if request.method == "HEAD":
+            request.method = "GET"  # the web server leaves out the body
+        response = self._get_response(request)
         if response.status_code >= 400 and response.get("Content-Type") != problems.MEDIA_TYPE:
             assert isinstance(response, HttpResponse)  # noqa: S101 - no error is streamed
             response = problems.problem_response(request, response)

@@ -26,6 +26,18 @@ def test_an_unsupported_method_is_a_405_problem_with_the_allowed_methods(lead_ap
     assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
 
 
+def test_head_is_answered_like_get_without_the_body(lead_api: Caller) -> None:
+    answer = lead_api.client.head("/api/v1/tickets", headers=lead_api.headers)
+    assert (answer.status_code, answer.content) == (200, b"")
+    problem_of = lead_api.client.head("/api/v1/tickets")
+    assert problem_of.status_code == 401
+
+
+@pytest.mark.parametrize("since", ["0.5", "1700000000", "1e9", "-1", "2026-01-31", "yesterday"])
+def test_a_number_or_a_day_is_not_taken_for_a_time(lead_api: Caller, since: str) -> None:
+    problem(lead_api.get("/tickets", since=since), 422, "invalid")
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -41,6 +53,7 @@ def test_an_unsupported_method_is_a_405_problem_with_the_allowed_methods(lead_ap
         ('{"text": {"a": 1}}', 422),
         ('{"text": "a", "received_at": "0001-01-01T00:00:00+14:00"}', 422),
         ('{"text": "a", "due_at": 1e300}', 422),
+        ('{"text": "a", "received_at": 1700000000}', 422),
         ('{"text": "a", "external_id": ""}', 422),
         ('{"text": "' + "a" * 6_000_000 + '"}', 413),
     ],

@@ -14,20 +14,20 @@ from review.datasets.formats.batching import in_batches
 from review.datasets.formats.labels import COLUMNS, table_rows
 from review.datasets.record import Manifest, Record
 
-_BEGINNINGS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
-_FORMULA = re.compile(f"'*[{re.escape(_BEGINNINGS)}]")
-_SUSPICIOUS = ("'", *_BEGINNINGS)
+_BEGINNINGS = re.escape("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+# Where a spreadsheet takes semicolons for delimiters, a cell may begin after each.
+_FORMULA = re.compile(f"(^|;[ \"]*)('*[{_BEGINNINGS}])")
+_ESCAPED = re.compile(f"(^|;[ \"]*)'('*[{_BEGINNINGS}])")
 
 
 def escape_formula(cell: object) -> object:
-    """Prefix an apostrophe to a string that a spreadsheet would run as a formula."""
-    dangerous = isinstance(cell, str) and cell.startswith(_SUSPICIOUS) and _FORMULA.match(cell)
-    return f"'{cell}" if dangerous else cell
+    """Put an apostrophe before each part of a string that a spreadsheet would run as a formula."""
+    return _FORMULA.sub(r"\1'\2", cell) if isinstance(cell, str) else cell
 
 
 def unescape_formula(cell: str) -> str:
     """Undo `escape_formula`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+    return _ESCAPED.sub(r"\1\2", cell) if "'" in cell else cell
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:

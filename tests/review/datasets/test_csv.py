@@ -31,12 +31,16 @@ def test_cells_without_a_formula_stay_unchanged(cell: str) -> None:
 BEGINNINGS = "=+-@\t\r\n＝＋－＠"
 
 
-@given(st.one_of(st.text(), st.text(f"'x{BEGINNINGS}")))
+@given(st.one_of(st.text(), st.text(f"'x; \"{BEGINNINGS}")))
 @example("'=")
+@example("a;=1+1")
+@example('a; "=1"')
 def test_escaping_can_be_undone_and_leaves_no_formula(cell: str) -> None:
     escaped = str(escape_formula(cell))
     assert unescape_formula(escaped) == cell
     assert not escaped.startswith(tuple(BEGINNINGS))
+    parts = (part.lstrip(' "') for part in escaped.split(";")[1:])
+    assert not [part for part in parts if part.startswith(tuple(BEGINNINGS))], "where semicolons are delimiters"
 
 
 def test_no_exported_cell_begins_like_a_formula() -> None:
