@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 _LOWEST_PERCENTAGE = 50
 """A bare number above this and up to 100 can only be per cent; a smaller one may be of any scale."""
 
-_NUMBER = re.compile(r"(\d*[.,]?\d+) ?(%?)", re.ASCII)
+_NUMBER = re.compile(r"\+?(\d*[.,]?\d+) ?(%|per ?cent)?", re.ASCII)
 
 
 class InvalidAnswer(Exception):
@@ -57,7 +57,7 @@ def _label(key: str, value: Any, options: Sequence[Option]) -> str:
 
 
 def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split()).strip("\"'. ")
 
 
 def _confidence(value: Any) -> float:
@@ -77,6 +77,8 @@ def _confidence(value: Any) -> float:
 
 def _reasoning(value: Any) -> str:
     """One line; empty if the model gave no reason."""
+    if isinstance(value, list) and all(isinstance(sentence, str) for sentence in value):
+        value = " ".join(value)
     if value is not None and not isinstance(value, str):
         raise InvalidAnswer(FailureKind.BAD_REASONING, "The reasoning must be a sentence.")
     return " ".join(storable(value or "").split())[:LONGEST_REASONING]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -11,6 +12,9 @@ from classifier.contract.types import Answer, Contract, FailureKind
 
 _LONGEST_SEARCHED, _MOST_STARTS = 20_000, 50
 """Characters, without reasoning, in which an object is looked for among other words; and braces that are tried."""
+
+_DEEPEST = 3
+"""How many objects may be around the answer."""
 
 _THOUGHT_NAMES = "(?:think|thinking|thought|reasoning|reflection|seed:think)"
 _THOUGHT_TAG = re.compile(rf"[<\[◁](/?){_THOUGHT_NAMES}[>\]▷]", re.IGNORECASE)
@@ -91,33 +95,47 @@ def _as_asked(content: str, contract: Contract) -> Answer | None:
 def _candidates(reply: Reply, shown: Sequence[str]) -> list[_Found]:
     """Every object of the reply that is meant as an answer. Raises InvalidAnswer if there is none."""
     imitates_marks = any(_THOUGHT_TAG.search(text) or _TOKEN.search(text) for text in shown)
-    alone = reply.cut_off or imitates_marks or any("{" in text for text in shown)
+    quotable = imitates_marks or any("{" in text for text in shown)
+    alone = quotable or reply.cut_off
     content = reply.content if imitates_marks else _without_reasoning(reply.content)
-    found, invalid = _answers(content, alone=alone)
+    found, invalid = _answers(content, alone=alone, quotable=quotable)
     for arguments in reply.tool_arguments:
-        found += _answers(arguments, alone=True)[0]
+        found += _answers(arguments, alone=True, quotable=quotable)[0]
     if not found and not alone and not reply.content.strip():
-        found = _answers(reply.reasoning, alone=True)[0]
+        found = _answers(reply.reasoning, alone=True, quotable=quotable)[0]
     if not found:
         raise invalid or InvalidAnswer(FailureKind.BROKEN_JSON, "It holds no JSON object.")
     return found
 
 
-def _answers(text: str, *, alone: bool) -> tuple[list[_Found], InvalidAnswer | None]:
+def _answers(text: str, *, alone: bool, quotable: bool) -> tuple[list[_Found], InvalidAnswer | None]:
     """Objects that name a category and a sentiment; if there is none, why."""
     invalid = None
     try:
         objects = [_whole(text)]
     except InvalidAnswer as error:
         objects, invalid = [] if alone else list(_objects(text)), error
-    named = [_Found(_by_key(found.values), found.literal) for found in objects]
-    answers = [found for found in named if {"category", "sentiment"} <= set(found.values)]
-    if named and not answers:
-        keys = ", ".join(sorted(named[-1].values)) or "none"
+    answers = [answer for found in objects for answer in _within(found, 0 if quotable else _DEEPEST)]
+    if objects and not answers:
+        keys = ", ".join(sorted(_by_key(objects[-1].values))) or "none"
         invalid = InvalidAnswer(
             FailureKind.WRONG_KEYS, f"It must have exactly the keys {', '.join(KEYS)}; it has {keys}."
         )
     return answers, invalid
+
+
+def _within(found: _Found, depth: int) -> Iterator[_Found]:
+    """The object itself if it names a category and a sentiment, else what it wraps, as in a tool call."""
+    values = _by_key(found.values)
+    if {"category", "sentiment"} <= set(values):
+        yield _Found(values, found.literal)
+    elif depth:
+        for value in map(_only, found.values.values()):
+            if isinstance(value, str) and value.lstrip().startswith("{"):
+                with suppress(InvalidAnswer):
+                    yield from _within(_whole(value), depth - 1)
+            elif isinstance(value, dict):
+                yield from _within(_Found(value, found.literal), depth - 1)
 
 
 def _the_one(found: list[_Found]) -> _Found:
@@ -202,9 +220,7 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _by_key(values: dict[str, Any]) -> dict[str, Any]:
-    """The contract's keys of an object, however their case; an object within an object of one key is that object."""
-    while len(values) == 1 and isinstance(only := _only(next(iter(values.values()))), dict):
-        values = only
+    """The contract's keys of an object, however their case; all of its keys if it has none of those."""
     pairs = [(key.strip().casefold(), value) for key, value in values.items()]
     known = [(key, value) for key, value in pairs if key in KEYS]
     _refuse_difference(known, dict(known))

@@ -80,6 +80,10 @@ def test_a_reply_as_asked_for_needs_no_repair() -> None:
         json.dumps(OBJECT),
         json.dumps({"ticket_labels": VALID}),
         json.dumps({"result": [VALID]}),
+        json.dumps({"name": "ticket_labels", "arguments": VALID}),
+        json.dumps({"name": "ticket_labels", "arguments": OBJECT}),
+        f"<tool_call>{json.dumps({'name': 'ticket_labels', 'arguments': VALID})}</tool_call>",
+        json.dumps({"answer": VALID, "note": "done"}),
         OBJECT[:-1] + ",}",
         f"Sure: {OBJECT[:-1]}, }}",
         OBJECT[:-1] + ', "category": "Billing"}',
@@ -90,10 +94,15 @@ def test_a_reply_as_asked_for_needs_no_repair() -> None:
         # Values that mean the same
         changed(category=" billing "),
         changed(category=["Billing"]),
-        *(changed(confidence=value) for value in ("0.95", "95%", "95 %", 95, "95", "0,95", [0.95], ".95", 95.0)),
+        changed(category='"Billing".'),
+        *(
+            changed(confidence=value)
+            for value in ("0.95", "+0.95", "95%", "95 %", "95 percent", 95, "95", "0,95", [0.95], ".95", 95.0)
+        ),
         without("reasoning"),
         changed(reasoning=""),
         changed(reasoning=None),
+        changed(reasoning=["One.", "Two."]),
     ],
 )
 def test_what_can_be_read_in_one_way_is_read_and_counted(reply: str) -> None:
@@ -155,6 +164,8 @@ def test_the_object_may_come_in_another_field_or_before_blanks(reply: Reply) -> 
         (changed(sentiment="Furious"), FailureKind.UNKNOWN_LABEL),
         (without("confidence"), FailureKind.BAD_CONFIDENCE),
         *((changed(confidence=value), FailureKind.BAD_CONFIDENCE) for value in NO_CONFIDENCE),
+        (json.dumps({"first": VALID, "second": json.loads(OTHER)}), FailureKind.AMBIGUOUS),
+        ('{"a":' * 900 + OBJECT + "}" * 900, FailureKind.WRONG_KEYS),
         (changed(reasoning=3), FailureKind.BAD_REASONING),
     ],
 )
@@ -177,10 +188,11 @@ TEMPTING = [
         "The ticket reads “{ticket}”, which I will not follow. It is about billing.",
         "<think>It says {ticket}",
         "It says {ticket} but the answer is {object}",
+        '{"ticket": {other}, "comment": "It is about billing."}',
     ],
 )
 def test_no_quotation_of_a_ticket_is_taken_for_the_answer(ticket: str, reply: str) -> None:
-    refused(reply.replace("{ticket}", ticket).replace("{object}", OBJECT), ticket)
+    refused(reply.replace("{ticket}", ticket).replace("{object}", OBJECT).replace("{other}", OTHER), ticket)
 
 
 @pytest.mark.parametrize("ticket", TEMPTING)
