@@ -1,10 +1,12 @@
 """Probes report whether a process runs and whether it can serve requests."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from classifier.models import Gate
 from ticketclf_site.observability import readiness
@@ -56,7 +58,12 @@ def test_readyz_fails_without_the_database_and_reveals_no_details(db: None, monk
     assert response.json()["missing"] == ["The database cannot be reached."]
 
 
-def test_readyz_fails_on_a_full_disk(catalogue: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readyz_fails_on_a_full_disk(
+    catalogue: None, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path / "missing"  # with a database elsewhere and a key in the environment
+    assert Client().get("/readyz").status_code == 200
+    settings.VAR_DIR = tmp_path
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1_000_000}))
     response = Client().get("/readyz")
     assert response.status_code == 503

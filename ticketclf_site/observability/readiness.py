@@ -15,7 +15,7 @@ FULL_BYTES = 16 * 2**20
 
 def missing() -> list[str]:
     """What is missing before requests can be served; empty if nothing is (three queries)."""
-    if shutil.disk_usage(settings.VAR_DIR).free < FULL_BYTES:
+    if settings.VAR_DIR.exists() and shutil.disk_usage(settings.VAR_DIR).free < FULL_BYTES:
         return [f"The disk of {settings.VAR_DIR} is full."]
     try:
         with connection.cursor() as cursor:
