@@ -125,6 +125,13 @@ def test_uploads_are_refused_by_their_headers(server: WebServer, headers: str, s
         assert status_line(client) == f"HTTP/1.1 {status}"
 
 
+def test_uploads_of_unknown_length_end_at_the_limit(server: WebServer) -> None:
+    chunk = f"{2**20:x}\r\n{'x' * 2**20}\r\n"
+    with connect(server, upload("/sign-in/", 0, SIGNED + "Transfer-Encoding: chunked\r\n")[:-2]) as client:
+        client.sendall(chunk.encode() * 5)
+        assert status_line(client) == "HTTP/1.1 413 Request Entity Too Large"
+
+
 def test_uploads_are_bounded_together(server: WebServer) -> None:
     large = upload("/sign-in/", 200 * 2**20, SIGNED)
     with connect(server, large), connect(server, large) as second:

@@ -5,6 +5,7 @@ sends a byte every few seconds costs a connection and nothing else, until its de
 """
 
 import time
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from waitress.utilities import Error, RequestEntityTooLarge
 
 from review.datasets.forms import MAX_UPLOAD_BYTES
 
-HEADER_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 8_192
+HEADER_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 32_768
 """A request's headers have to arrive within this time, and its body at this rate."""
 
 IDLE_SECONDS = 75.0
@@ -53,6 +54,8 @@ class TooBusy(Error):
 class RequestParser(HTTPRequestParser):
     """Refuses a body by its headers, before any of it is stored."""
 
+    adj: Any
+
     def __init__(self, channel: "Channel", adj: Adjustments) -> None:
         super().__init__(adj)
         self._channel = channel
@@ -69,6 +72,8 @@ class RequestParser(HTTPRequestParser):
         signed = "AUTHORIZATION" in self.headers or settings.SESSION_COOKIE_NAME in self.headers.get("COOKIE", "")
         limit = MAX_BODY_BYTES if signed and not self.chunked else MAX_UNSIGNED_BODY_BYTES
         bytes_expected = limit if self.chunked else self.content_length
+        self.adj = copy(self.adj)
+        self.adj.max_request_body_size = limit + 1
         if bytes_expected > limit:
             self._refuse(RequestEntityTooLarge(f"At most {limit // 2**20} MB can be sent here."))
         elif bytes_expected + self._channel.server.reserved_bytes() > MAX_BYTES_RECEIVED:
