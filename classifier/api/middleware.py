@@ -19,9 +19,10 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX):
             return self._get_response(request)
-        if request.method == "HEAD":
-            request.method = "GET"  # the web server leaves out the body
+        method = request.method
+        request.method = "GET" if method == "HEAD" else method
         response = self._get_response(request)
+        request.method = method
         if response.status_code >= 400 and response.get("Content-Type") != problems.MEDIA_TYPE:
             assert isinstance(response, HttpResponse)  # noqa: S101 - no error is streamed
             response = problems.problem_response(request, response)
