@@ -1,18 +1,20 @@
 """Effect of a taxonomy draft: a model's answers under the draft compared with those under the contract in force."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from itertools import compress
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from classifier.models import ContractVersion, Draft, LanguageModel
 from classifier.taxonomy import drafts
 from review.benchmark.grading import Grader
+from review.benchmark.population import ItemSource, measured
 from review.benchmark.runs import Entry
 from review.gold import gold_labels
 from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
-from review.stats.intervals import Estimate, share
 
 
 def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples: int | None = None) -> list[Entry]:
@@ -53,8 +55,10 @@ class DraftEffect(NamedTuple):
     fixed: tuple[int, ...]
     broken: tuple[int, ...]
     lost: int
-    before: Estimate
-    after: Estimate
+    before: float | None
+    after: float | None
+    """The shares that are right, of the population that `figures` names."""
+    figures: dict[str, Any]
 
 
 class ChangedAnswer(NamedTuple):
@@ -103,6 +107,7 @@ def draft_effect(draft: Contender, in_force: Contender) -> DraftEffect:
     before, after = _results(in_force), _results(draft)
     both = [(pk, before[pk], after[pk]) for pk in after if pk in before]
     changed = [(pk, old, new) for pk, old, new in both if _answers_differ(old, new)]
+    population, rows, sample = measured([_source(new) for _pk, _old, new in both])
     return DraftEffect(
         draft=draft,
         in_force=in_force,
@@ -111,8 +116,9 @@ def draft_effect(draft: Contender, in_force: Contender) -> DraftEffect:
         fixed=tuple(pk for pk, old, new in changed if new.right and not old.right),
         broken=tuple(pk for pk, old, new in changed if old.right and not new.right),
         lost=_count_unreachable(draft, [old for _pk, old, _new in both]),
-        before=share(sum(old.right for _pk, old, _new in both), len(both)),
-        after=share(sum(new.right for _pk, _old, new in both), len(both)),
+        before=sample.mean([old.right for _pk, old, _new in compress(both, rows)]),
+        after=sample.mean([new.right for _pk, _old, new in compress(both, rows)]),
+        figures={"population": population, "n": len(sample)},
     )
 
 
@@ -139,8 +145,13 @@ def _names(rows: Iterable[SnapshotItem], axis: str) -> dict[int, str]:
     return next((row.snapshot.names(axis) for row in rows), {})
 
 
+def _source(result: Result) -> ItemSource:
+    return ItemSource(result.item.origin, result.item.share, vars(result)["group"])
+
+
 def _results(contender: Contender) -> dict[int, Result]:
     rows = contender.results.select_related("item").order_by("item__position").defer("reasoning", "detail")
+    rows = rows.annotate(group=F("item__gold__group"))
     return {result.item_id: result for result in rows.iterator(5_000)}
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from review.benchmark import draft_comparison
+from review.benchmark.population import FEWEST_DRAWN
 from review.http import HtmxHttpRequest
 from review.models import Contender
 
@@ -31,8 +32,7 @@ def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
     context = {
         "contender": contender,
         "effect": effect,
-        "before": _percent(effect.before.estimate),
-        "after": _percent(effect.after.estimate),
+        "fewest_drawn": FEWEST_DRAWN,
         "tabs": [
             ("", _("All changes"), len(effect.changed)),
             ("fixed", _("Fixed by the draft"), len(effect.fixed)),
@@ -44,7 +44,3 @@ def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
         "changes": draft_comparison.changed_answers(effect, list(page.object_list)),
     }
     return render(request, "review/benchmark/draft_changes.html", context)
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share

@@ -11,12 +11,6 @@ from review.models import Contender
 from review.stats.intervals import Estimate
 
 MOST_CONFUSED = 20
-MOST_CLASSES = 12
-"""A larger confusion matrix is too wide for a terminal; the most confused labels are always listed."""
-
-COVERAGE_STEPS = (0, 50, 60, 70, 80, 90, 95)
-"""Hundredths of confidence at which the risk is printed."""
-
 
 _POPULATION_SENTENCES = {
     Population.ALL: "Figures stand for all tickets: items drawn at random, weighted by their probability.",
@@ -60,7 +54,7 @@ def lines(rows: Mapping[int, ReportRow], setting: ReportContext, comparisons: Se
         yield "Differences are first minus second, in percentage points, with 95% intervals."
         yield ""
     for row in rows.values():
-        yield from _detail_lines(row.name, row.figures, setting)
+        yield from _confused_lines(row.name, row.figures, setting.labels)
 
 
 def describe_changes(contenders: Sequence[Contender], pinned: Contender | None) -> dict[int, str]:
@@ -125,43 +119,16 @@ def _points(difference: Estimate) -> str:
     return f"{100 * value:.1f} {interval}"
 
 
-def _detail_lines(name: str, figures: Any, setting: ReportContext) -> Iterator[str]:
-    bins = (
-        f"{low:.1f}-{high:.1f}: {accuracy[0]:.0%} of {n}"
-        for low, high, n, *_means, accuracy in figures["confidence"]["bins"]
-    )
-    yield f"{name}, right by confidence: {'; '.join(bins) or 'no answer'}"
-    curve = (metrics.outcome_at(figures, step) for step in COVERAGE_STEPS)
-    passing = (f"{step.threshold:.2f}: {step.accepted} ({step.wrong})" for step in curve)
-    yield f"{name}, auto-accepted (wrong) at a threshold of: {'; '.join(passing)}"
+def _confused_lines(name: str, figures: Any, labels: Mapping[str, Mapping[int, str]]) -> Iterator[str]:
     for axis in AXES:
-        axis_figures, labels = figures["axes"][axis], setting.labels[axis]
-        if confused := _confused(axis_figures["confusion"], labels):
+        if confused := _confused(figures["axes"][axis]["confusion"], labels[axis]):
             yield f"{name}, {axis} mixed up (expected -> answered): {'; '.join(confused)}"
-        if 0 < len(axis_figures["classes"]) <= MOST_CLASSES:
-            yield f"{name}, {axis}: expected in rows, answered in columns by the number of their row"
-            yield from _table("", _matrix(axis_figures, labels))
 
 
 def _confused(pairs: Sequence[Sequence[Any]], labels: Mapping[int, str]) -> list[str]:
     wrong = sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: -pair[2])
     return [
         f"{_name(pk, labels)} -> {_name(answered, labels)}: {number}" for pk, answered, number in wrong[:MOST_CONFUSED]
-    ]
-
-
-def _matrix(axis_figures: Any, labels: Mapping[int, str]) -> list[tuple[str, dict[str, str]]]:
-    """A row for each class, in taxonomy order; the last column counts answers that name none of them."""
-    place = {pk: number for number, pk in enumerate(labels)}
-    classes = sorted((pk for pk, *_figures in axis_figures["classes"]), key=lambda pk: (place.get(pk, len(place)), pk))
-    numbers = {(expected, answered): number for expected, answered, number in axis_figures["confusion"]}
-    columns = {**{str(number): pk for number, pk in enumerate(classes, 1)}, "none": None}
-    return [
-        (
-            f"{row} {_name(pk, labels)}",
-            {head: str(numbers.get((pk, answered), 0)) for head, answered in columns.items()},
-        )
-        for row, pk in enumerate(classes, 1)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Paginated list of specialist versions with their figures, latest first."""
+"""A version of the specialist with its figures, for the list of versions."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,11 +8,8 @@ from django.utils.translation import gettext as _
 
 from classifier.learning.comparison import CRITICAL_VALUE
 from classifier.models import SpecialistVersion
-from classifier.text import key_from
 from review.benchmark.formatting import AXIS_NAMES
 from review.stats.intervals import Estimate, share
-
-SIZE = 50
 
 
 class AxisComparison(NamedTuple):
@@ -40,25 +37,7 @@ class VersionRow:
         return bool(self.version.sha256) and not self.version.live
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionPage:
-    """`next_before` is the key before which the next page starts; None on the last page."""
-
-    rows: list[VersionRow]
-    next_before: int | None
-
-    @classmethod
-    def before(cls, before: str = "") -> "VersionPage":
-        """The versions with keys below `before`; an invalid key means the first page (one query)."""
-        versions = SpecialistVersion.objects.without_weights().order_by("-pk")
-        if key := key_from(before):
-            versions = versions.filter(pk__lt=key)
-        listed = list(versions[: SIZE + 1])
-        rows = [_row(version) for version in listed[:SIZE]]
-        return cls(rows=rows, next_before=rows[-1].version.pk if len(listed) > SIZE else None)
-
-
-def _row(version: SpecialistVersion) -> VersionRow:
+def version_row(version: SpecialistVersion) -> VersionRow:
     counts = version.figures.get("benchmark")
     return VersionRow(
         version=version,

@@ -10,8 +10,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classifier.inference import specialist_deployment
 from classifier.models import SpecialistVersion
+from classifier.web.pagination import BoundedPaginator
 from review.http import HtmxHttpRequest
 from review.specialist import status, tasks, versions
+
+VERSIONS = 50
 
 teaches = permission_required("review.teach", raise_exception=True)
 
@@ -20,10 +23,14 @@ teaches = permission_required("review.teach", raise_exception=True)
 @require_safe
 @teaches
 def specialist(request: HtmxHttpRequest) -> HttpResponse:
-    page = versions.VersionPage.before(request.GET.get("before", ""))
-    return render(
-        request, "review/specialist/specialist.html", {"status": status.SpecialistStatus.load(), "page": page}
-    )
+    listed = SpecialistVersion.objects.without_weights().order_by("-pk")
+    page = BoundedPaginator(listed, VERSIONS).get_page(request.GET.get("page"))
+    context = {
+        "status": status.SpecialistStatus.load(),
+        "page": page,
+        "versions": [versions.version_row(version) for version in page],
+    }
+    return render(request, "review/specialist/specialist.html", context)
 
 
 @require_POST

@@ -97,11 +97,8 @@ def test_the_effect_of_a_draft_counts_changed_fixed_and_broken_answers(
     }
     assert texts(effect, effect.fixed) == {"please send my money back"}
     assert texts(effect, effect.broken) == {"hello, is anybody there at all?"}
-    assert (effect.before.estimate, effect.after.estimate, effect.lost) == (3 / 5, 3 / 5, 0)
-    figures = [(effect.in_force, effect.before), (effect.draft, effect.after)]
-    assert [contender.figures["both"][0] for contender, _share in figures] == [
-        share.estimate for _contender, share in figures
-    ]
+    assert (effect.before, effect.after, effect.lost) == (3 / 5, 3 / 5, 0)
+    assert [contender.figures["both"][0] for contender in (effect.in_force, effect.draft)] == [3 / 5, 3 / 5]
 
 
 def test_a_changed_answer_names_the_expected_label_and_both_answers(
@@ -193,7 +190,7 @@ def test_a_draft_that_changes_only_instructions_can_be_benchmarked(snapshot: Sna
         (effect,) = draft_comparison.draft_effects(
             run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
         )
-    assert (effect.before.estimate, effect.after.estimate) == (1 / 5, 1.0)
+    assert (effect.before, effect.after) == (1 / 5, 1.0)
     assert (len(effect.fixed), len(effect.broken)) == (4, 0)
     assert Gate.current().instructions == ""
 
