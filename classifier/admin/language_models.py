@@ -84,15 +84,15 @@ class LanguageModelForm(EditForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         provider = values.get("provider")
-        embedded = provider and provider.kind == Provider.Kind.EMBEDDED
-        if provider and not embedded and values.get("learning"):
+        kind = provider and provider.kind
+        if kind and kind != Provider.Kind.EMBEDDED and values.get("learning"):
             self.add_error("learning", _("Only embedded models learn; endpoints can be shown labelled examples."))
-        if embedded and values.get("examples"):
+        if kind and kind != Provider.Kind.CHAT and values.get("examples"):
             self.add_error(
-                "examples", _("Only endpoints are shown labelled examples; embedded models learn from them.")
+                "examples", _("Only chat endpoints are shown labelled examples; embedded models learn from them.")
             )
-        if embedded and values.get("logprobs"):
-            self.add_error("logprobs", _("Only endpoints can return log-probabilities."))
+        if kind and kind != Provider.Kind.CHAT and values.get("logprobs"):
+            self.add_error("logprobs", _("Only chat endpoints can return log-probabilities."))
         return values
 
 

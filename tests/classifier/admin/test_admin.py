@@ -380,7 +380,7 @@ def test_endpoints_offer_examples_and_embedded_models_offer_learning(admin_clien
     ("provider", "values", "refusal"),
     [
         ("Oxlo", {"learning": "specialist", "examples": 0}, "Only embedded models learn"),
-        ("Embedded", {"learning": "", "examples": 3}, "Only endpoints are shown labelled examples"),
+        ("Embedded", {"learning": "", "examples": 3}, "Only chat endpoints are shown labelled examples"),
         ("Oxlo", {"learning": "", "examples": 21}, "less than or equal to 20"),
     ],
 )

@@ -304,4 +304,4 @@ class TestInTheAdmin:
         values |= {"price_per_request": 0, "price_input": 0, "price_output": 0, "logprobs": "on"}
         content = admin_client.post(reverse("admin:classifier_languagemodel_add"), values).content.decode()
         assert LanguageModel.objects.filter(name="new", logprobs=True).exists() is made
-        assert ("Only endpoints can return log-probabilities." in content) is not made
+        assert ("Only chat endpoints can return log-probabilities." in content) is not made
