@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from classifier.models import AuditDraw
+from classifier.models import AuditDraw, Ticket
 from review.certification.evidence_ledger import was_wrong
 from review.models import CarriedAudit, Certificate, Decision, Ledger
 
@@ -73,14 +73,21 @@ def _carried(ledger: Ledger, audit: CarriedAudit) -> dict[str, Any]:
 
 
 def _draws(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """The draws with people's decisions: two queries per batch."""
+    """The draws with people's decisions: three queries per batch. Those of sealed tickets name no ticket."""
     draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("pk")
     draws = draws.select_related("audit", "score", "verdict__prediction")
     after = 0
     while part := list(draws.filter(pk__gt=after)[:BATCH_SIZE]):
         after = part[-1].pk
-        decisions = _decisions_by_ticket([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
-        yield from (_draw(ledger, draw, decisions) for draw in part)
+        pks = [draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict]
+        sealed = set(Ticket.objects.sealed().filter(pk__in=pks).values_list("pk", flat=True))
+        decisions = _decisions_by_ticket([pk for pk in pks if pk not in sealed])
+        for draw in part:
+            line = _draw(ledger, draw, decisions)
+            yield line | dict.fromkeys(_SEALED, None) if draw.verdict.ticket_id in sealed else line
+
+
+_SEALED = ("ticket", "text_sha256", "category", "sentiment", "scores", "signals", "auto_accepted")
 
 
 def _draw(ledger: Ledger, draw: AuditDraw, decisions: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -52,6 +52,12 @@ def test_every_draw_is_exported_with_its_probability_and_findings(evidence: list
     assert all(decision["blind"] for decision in decisions)
 
 
+def test_an_open_audit_does_not_say_which_ticket_it_is_of(evidence: list[dict[str, Any]]) -> None:
+    pending = [draw for draw in of_kind(evidence, "draw") if draw["audited"] and draw["judged_at"] is None]
+    told = {json.dumps([draw["ticket"], draw["text_sha256"], draw["category"], draw["decisions"]]) for draw in pending}
+    assert told == {"[null, null, null, []]"}
+
+
 def test_the_evidence_contains_no_texts_or_names(evidence: list[dict[str, Any]], ana: User) -> None:
     written = json.dumps(evidence)
     assert "something about" not in written
