@@ -139,6 +139,13 @@ def test_uploads_are_bounded_together(server: WebServer) -> None:
         assert request(server, "GET", "/livez") == 200
 
 
+def test_the_answer_to_head_has_no_body(server: WebServer) -> None:
+    with closing(connect(server, "HEAD /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")) as client:
+        answer = client.makefile().read()
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert answer.partition("\n\n")[2] == ""
+
+
 def test_running_requests_are_finished_before_it_stops() -> None:
     began, finish = threading.Event(), threading.Event()
 
