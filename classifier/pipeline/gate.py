@@ -121,7 +121,7 @@ def score_outcomes(
     """
     if second_agrees:
         return [
-            ScoredOutcome(*outcome, None, suspected_injection=bool(check.suspected), unless_agreed=check.unless_agreed)
+            ScoredOutcome(*outcome, None, *check)
             for outcome, check in zip(outcomes, injection_check.checks(outcomes, version), strict=True)
         ]
     suspected = injection_check.suspected_tickets(outcomes, version)

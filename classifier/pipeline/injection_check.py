@@ -81,12 +81,9 @@ def checks(outcomes: Sequence[TicketOutcome], version: ContractVersion) -> list[
     The specialist recognises topics too roughly to confirm a text that names its label or reads like an instruction.
     """
     answers = _labelled_texts(outcomes, version)
-    confirmed = _recognised(list(answers.values()), version.terms)
-    places = {pk: place for place, pk in enumerate(answers)}
-    return [
-        _check(answers[pk], confirmed[places[pk]]) if (pk := ticket.pk) in answers else Check()
-        for ticket, _o in outcomes
-    ]
+    recognised = _recognised(list(answers.values()), version.terms)
+    by_ticket = {pk: _check(answers[pk], known) for pk, known in zip(answers, recognised, strict=True)}
+    return [by_ticket.get(ticket.pk, Check()) for ticket, _outcome in outcomes]
 
 
 def _check(answer: LabelledText, confirmed: bool) -> Check:
