@@ -17,10 +17,10 @@ INSERT INTO classifier_ticket (id, source, text, customer, channel, language, re
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
 INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id, category_id, sentiment_id, confidence,
-    reasoning, words, near, requests, input_tokens, output_tokens, latency_ms, cost, shortened, created_at)
+    reasoning, words, near, requests, input_tokens, output_tokens, latency_ms, cost, shortened, repaired, created_at)
 {series} SELECT i, i, {language_model}, {contract}, c.label, s.label, (i % 8500) * 7919 % 8500 / 10000.0,
     'Closest to it by a word.', '[]', '[]',
-    1, 0, 0, 2.0, 0, {no}, '2026-01-01 00:00:00+00:00'
+    1, 0, 0, 2.0, 0, {no}, {no}, '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
 _VERDICTS = """
 INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, auto_accepted, reason, current, created_at)
