@@ -61,6 +61,7 @@ ACCESS_BY_URL = {
     "review:keep_label": UrlAccess(WRITE, LEADS, needs_key=True),
     "review:correct_label": UrlAccess(WRITE, LEADS, needs_key=True),
     "review:dispute_label": UrlAccess(WRITE, LEADS, needs_key=True),
+    "review:dispute_held_out": UrlAccess(WRITE, LEADS),
     "review:benchmark": UrlAccess(READ, LEADS),
     "review:start_run": UrlAccess(WRITE, LEADS),
     "review:benchmark_run": UrlAccess(READ, LEADS, needs_key=True),

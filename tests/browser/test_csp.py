@@ -31,7 +31,7 @@ from classifier.models import (
 from classifier.taxonomy import drafts
 from review.benchmark import draft_comparison, execution, runs
 from review.gold import snapshots
-from review.models import Assignment, Contender, Decision, Run
+from review.models import Assignment, Contender, Decision, LabelImport, Run
 from review.specialist import emerging_topics
 from review.workflow import decisions
 from review.workflow.decision_records import Label
@@ -144,6 +144,7 @@ def test_app_pages_keep_to_the_policy(furnished: None, admin_page: Page, console
         "review:duplicates": [Decision.objects.get().pk],
         "review:similar": [assignment.pk],
         "review:label_issue": [make_label_issue(make_gold(), "Account").pk],
+        "review:label_import": [LabelImport.objects.create(name="labels.csv", size=1, state="finished").pk],
         "review:topic": [topic.pk],
         "review:drafted_category": [new.pk],
         "review:benchmark_run": [contender.run_id],

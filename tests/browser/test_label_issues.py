@@ -28,7 +28,7 @@ def lead_page(lead_page: Page) -> Page:
 @pytest.fixture
 def label_issue_page(lead_page: Page) -> Page:
     """A page with four label issues, lowest self-confidence first."""
-    configure_review()
+    configure_review(benchmark_share=0)
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
     for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
         make_label_issue(make_gold(text), *label, self_confidence=0.02 + place / 10)

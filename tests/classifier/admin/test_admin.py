@@ -480,7 +480,7 @@ def test_a_second_ticket_of_one_external_id_is_refused(admin_client: Client) -> 
 
 
 def test_the_page_of_a_ticket_lists_its_predictions_and_verdicts(admin_client: Client) -> None:
-    prediction = make_prediction(make_ticket(), reasoning="It speaks of money.")
+    prediction = make_prediction(make_ticket(state=Ticket.State.AUTO_ACCEPTED), reasoning="It speaks of money.")
     make_verdict(prediction)
     asked = {"ticket": prediction.ticket, "language_model": prediction.language_model, "contract": prediction.contract}
     Failure.objects.create(**asked, kind="timeout", detail="No answer in time.")
@@ -488,7 +488,7 @@ def test_the_page_of_a_ticket_lists_its_predictions_and_verdicts(admin_client: C
     for part in ("It speaks of money.", "No answer in time.", "confident enough"):
         assert part in content
     listed = page(admin_client, "ticket")
-    assert f"{prediction.category} | {prediction.sentiment} (0.90)" in listed
+    assert f"{prediction.category} | {prediction.sentiment}" in listed
     assert "confident enough" in listed
 
 

@@ -238,7 +238,7 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
 
     def asked(examples: int) -> int:
         with OpenAIServer() as server:
-            values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
+            values = {"price_input": 1_000, "daily_budget": 10, "max_tokens": 10}
             language_model = make_language_model(server, name=f"shown {examples}", family="a", **values)
             list(
                 ask_models.ResultStream(

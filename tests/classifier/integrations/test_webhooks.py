@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
-from classifier import tasks
+from classifier import background, tasks
 from classifier.integrations import http_request, outbox
 from classifier.integrations.webhooks import events
 from classifier.integrations.webhooks.delivery import ROUTE, delete_old, signed_request
@@ -158,6 +158,7 @@ def test_a_worker_is_woken_after_the_commit(
 ) -> None:
     nudged: list[Any] = []
     monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
+    monkeypatch.setattr(background, "enqueue_once", nudged.append)
     make_webhook(receiver)
     with django_capture_on_commit_callbacks(execute=True):
         publish_events()
@@ -453,7 +454,7 @@ def test_lists_in_the_admin_show_no_secret_and_cost_the_same_however_long(admin_
     (row,) = apps.get_model("classifier", model)._default_manager.all()[:1]
     assert admin_client.get(reverse(f"admin:classifier_{model}_change", args=[row.pk])).status_code == 200
     if model == "mailbox":
-        assert "missing NO_SUCH_VARIABLE" in page
+        assert "missing NO_SUCH_SECRET" in page
 
 
 def test_an_unresolvable_host_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -377,7 +377,7 @@ def test_a_new_contract_is_asked_again(primary: Use) -> None:
     assert len(contracts) == 2
     assert Verdict.objects.current().get(ticket=ticket).prediction.contract.answer_schema["properties"]["category"][
         "enum"
-    ] == ["Sales", "Billing", "Technical", "Account", "General"]
+    ] == ["Billing", "Technical", "Account", "General", "Sales"]
 
 
 def test_a_nested_category_is_offered_by_its_path(primary: Use) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from classifier import tasks
 from classifier.integrations import outbox
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inline_classificat
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    monkeypatch.setenv("SECRET", "whsec_c2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM=")
+    monkeypatch.setenv("CRM_SECRET", "whsec_c2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXM=")
     with Receiver(200) as receiver:
         yield receiver
 
@@ -42,9 +42,9 @@ def others(catalogue: None) -> dict[str, Category]:
 def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
     """A ticket with the suggestion "Billing > Other", and a webhook and help desk that receive it."""
     configure_review()
-    Webhook.objects.create(name="CRM", url=f"{receiver.url}/hook", secret_env="SECRET")
+    Webhook.objects.create(name="CRM", url=f"{receiver.url}/hook", secret_env="CRM_SECRET")
     fields = {"category_field": "category", "sentiment_field": "sentiment", "state_field": "state"}
-    back = {"write_back": True, "base_url": receiver.url, "token_env": "SECRET", "secret_env": "SECRET"}
+    back = {"write_back": True, "base_url": receiver.url, "token_env": "CRM_SECRET", "secret_env": "CRM_SECRET"}
     HelpDesk.objects.create(kind="zammad", name="Zammad", slug="support", **fields, **back)
     (assignment,) = send_to_review(make_ticket(source="support", external_id="7"), category=others["Billing"])
     return assignment.ticket
@@ -53,7 +53,7 @@ def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
 def sent(receiver: Receiver) -> list[str]:
     """The categories that the webhook and help desk received, in that order."""
     receiver.got.clear()
-    WriteBack.objects.waiting().update(available_at=timezone.now())
+    WriteBack.objects.waiting().update(available_at=Now())
     outbox.send_due(tasks.ROUTES)
     by_path = sorted((got.json for got in receiver.got), key=lambda payload: "type" not in payload)
     return [(payload.get("data") or payload)["category"] for payload in by_path]
