@@ -15,4 +15,4 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if environ["REQUEST_METHOD"] != "HEAD":
         return response
     response.close()
-    return []
+    return [b""]
