@@ -66,8 +66,7 @@ def raise_if_error(data: Mapping[str, Any]) -> None:
     """Raises ErrorReply if the endpoint says that it could not answer."""
     error = data.get("error") or (data if data.get("object") == "error" else None)
     if error:
-        code = error.get("code") if isinstance(error, Mapping) else None
-        raise ErrorReply({"error": error}, code if isinstance(code, int) and 400 <= code < 600 else 500)
+        raise ErrorReply({"error": error}, _status(error))
 
 
 def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,11 +80,21 @@ def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
     words = _own_words({name: value for name, value in data.items() if name not in ("choices", "usage")})
     if not words and "choices" not in data:
         raise ValueError("no choices")
-    raise ErrorReply({"message": words or "It answered without a choice and without a reason."})
+    blocked = any(isinstance(value, Mapping) and "block_reason" in value for value in data.values())
+    message = words or "It answered without a choice and without a reason."
+    raise ErrorReply({"message": message, "code": "content_filter" if blocked else None}, _status(data))
+
+
+def _status(error: Any) -> int:
+    """The HTTP status that an error names as its code; 500 if it names none."""
+    code = str(error.get("code")) if isinstance(error, Mapping) else ""
+    return int(code) if code.isascii() and code.isdecimal() and 400 <= int(code[:9]) < 600 else 500
 
 
 def _own_words(value: Any) -> str:
     """What an endpoint says in the fields where endpoints say why."""
+    if isinstance(value, list):
+        return next(filter(None, map(_own_words, value)), "")
     if not isinstance(value, Mapping):
         return ""
     found = [text for name in _OWN_WORDS if isinstance(text := value.get(name), str) and text]
