@@ -7,6 +7,7 @@ from classifier.models import Epoch, GateMode
 from classifier.tallies import update_tallies
 from review.benchmark.tasks import run_benchmark
 from review.certification.tasks import run_certification_soon
+from review.datasets import label_imports
 from review.datasets.tasks import run_label_import
 from review.gold import gold_labels
 from review.models import LabelImport, Run
@@ -25,6 +26,7 @@ def sweep() -> None:
             _certify,
             _resume_runs,
             _resume_label_imports,
+            label_imports.delete_abandoned,
             partial(update_tallies, tallies.SOURCES),
         ]
     )

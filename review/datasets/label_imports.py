@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import IO, BinaryIO, cast
 
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.leases import leases
@@ -20,6 +22,7 @@ from review.models.label_import import LabelImportPart
 
 PART = 1024**2
 """Bytes stored at a time."""
+KEPT = timedelta(days=1)
 MOST_COLUMNS = 200
 """Columns to choose from."""
 
@@ -81,6 +84,13 @@ def run(pk: int) -> None:
             label_import.still_held.update(state=State.FINISHED, report=report.as_json(), read=label_import.size)
             if not label_import.dry_run:
                 _delete_parts(label_import)
+
+
+def delete_abandoned() -> None:
+    """Delete uploaded files that nobody has imported for a day."""
+    idle = LabelImport.objects.exclude(state=State.RUNNING).filter(created_at__lt=timezone.now() - KEPT)
+    for label_import in idle.filter(parts__isnull=False).distinct()[:10]:
+        _delete_parts(label_import)
 
 
 def _import(label_import: LabelImport) -> ImportReport:

@@ -11,7 +11,9 @@ from classifier.ingest.readers import columns as readers_columns
 from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, quoted_list
 from review.datasets.record import Record
 
-_USUAL: Mapping[str, tuple[str, ...]] = {field: COLUMNS.get(field, (field,)) for field in Record._fields}
+_USUAL: Mapping[str, tuple[str, ...]] = {field: COLUMNS.get(field, (field,)) for field in Record._fields} | {
+    "text": (*COLUMNS["text"], "data")
+}
 LABEL_COLUMNS = frozenset(name for names in _USUAL.values() for name in names)
 """Usual names of columns, in lower case."""
 

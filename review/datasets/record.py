@@ -18,10 +18,13 @@ LONGEST_STRING = 1_000
 _LEVELS = " > "
 _SIDES = {"train": "training", "test": "benchmark"}
 _SPREADSHEET_FLAGS = {
-    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "waar", "verdadeiro", "prawda"), "true"),
-    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz"), "false"),
+    **dict.fromkeys(
+        ("wahr", "ja", "vrai", "oui", "verdadero", "sí", "vero", "sì", "waar", "verdadeiro", "sim", "prawda", "tak"),
+        "true",
+    ),
+    **dict.fromkeys(("falsch", "nein", "faux", "non", "falso", "onwaar", "nee", "não", "fałsz", "nie"), "false"),
 }
-"""How spreadsheets in other languages save true and false."""
+"""How spreadsheets and people in other languages write true and false."""
 
 
 def _word(value: Any) -> str:
@@ -38,9 +41,13 @@ def _storable(value: Any) -> Any:
 
 def _one_label(value: Any) -> Any:
     """Tools that allow several labels give a list of one, and for a nested label the list of its names from the top."""
-    if isinstance(value, str) and value.startswith("["):
+    if isinstance(value, str) and value.startswith(("[", "{")):
         with suppress(ValueError):
             value = json.loads(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        (value,) = value
+    if isinstance(value, dict):  # Label Studio's short form
+        value = value.get("choices", value.get("taxonomy"))
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
         if isinstance(value, list) and value and all(isinstance(name, str) for name in value):

@@ -104,7 +104,7 @@ def create_snapshot(filters: Mapping[str, Any] = {}, *, by: User | None = None) 
 def delete_snapshot(snapshot: Snapshot) -> bool:
     """Delete a snapshot that no run refers to. Returns whether there was none."""
     with transaction.atomic():
-        unused = Snapshot.objects.select_for_update().filter(pk=snapshot.pk, runs=None)
+        unused = Snapshot.objects.select_for_update(of=("self",)).filter(pk=snapshot.pk, runs=None)
         if not Snapshot.objects.filter(pk__in=list(unused.values_list("pk", flat=True))).update(complete=False):
             return False
     _delete(snapshot)

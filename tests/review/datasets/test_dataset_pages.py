@@ -256,6 +256,16 @@ def test_an_import_of_a_worker_that_died_begins_again(lead_client: Client) -> No
     assert uploaded.state == LabelImport.State.FINISHED
 
 
+def test_an_uploaded_file_is_deleted_after_a_day(lead_client: Client) -> None:
+    uploaded = read(lead_client, upload(THEIRS))
+    sweep.sweep()
+    assert uploaded.parts.exists()
+    LabelImport.objects.update(created_at=timezone.now() - label_imports.KEPT)
+    sweep.sweep()
+    assert not uploaded.parts.exists()
+    assert "How the file is read" not in page_of(lead_client, uploaded)
+
+
 def test_the_page_costs_the_same_however_many_labels(lead_client: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
     snapshots.create_snapshot()

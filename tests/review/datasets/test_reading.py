@@ -160,6 +160,11 @@ def test_characters_that_databases_cannot_store_are_replaced() -> None:
         ({"category": ["Billing"], "sentiment": [["neutral", "calm"]]}, {"sentiment": "neutral > calm"}),
         ({"category": '["Billing"]', "sentiment": []}, {"sentiment": ""}),
         ({"category": "", "model_category": None}, {"category": ""}),
+        (
+            {"category": {"choices": ["Billing"]}, "sentiment": '{"taxonomy": [["neutral", "calm"]]}'},
+            {"sentiment": "neutral > calm"},
+        ),
+        ({"category": '[{"choices": ["Billing"]}]', "corrected": "ja"}, {"corrected": True}),
         ({"category": " Billing ", "sentiment": 5, "side": "Test"}, {"sentiment": "5", "side": "benchmark"}),
         *(
             ({"labelled_at": moment}, {"labelled_at": "2026-01-31T00:00:00+00:00"})

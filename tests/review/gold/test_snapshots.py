@@ -161,6 +161,7 @@ def test_simultaneous_identical_snapshots_are_one(catalogue: None) -> None:
     assert SnapshotItem.objects.count() == 5
 
 
+@pytest.mark.postgresql
 def test_a_snapshot_that_nothing_uses_can_be_deleted(lead_client: Client) -> None:
     runs.load_built_in()
     free, used = snapshots.create_snapshot(), snapshots.create_snapshot({"side": "benchmark"})
