@@ -34,7 +34,7 @@ from bench.streams import (
     prepared,
     with_incidents,
 )
-from classifier.pipeline.incident_guard import ClusterReviews
+from classifier.pipeline.cluster import Cluster
 from classifier.scoring.scorer import ScorerWeights, fit
 from review.certification.drift import QUIET_AUDITS, AuditErrors, exceeds
 from review.certification.sequential_test import (
@@ -146,7 +146,7 @@ class Stream:
         self.found, self.further = setting.reviewers.blind(self.wrong, rng)
         self.seen = setting.reviewers.shown(self.wrong, rng)
         self.accepted, self.audited, self.held_out = (np.zeros(count, bool) for _each in range(3))
-        self.reviews: dict[int, ClusterReviews] = defaultdict(ClusterReviews)
+        self.reviews: dict[int, Cluster] = defaultdict(Cluster)
         self.live = LiveScorer.deployed(pool, ScorerWeights.built_in(), self.history, 0)
         self.claims, self.fits = 1, 0
         self.watch: AuditErrors | None = None

@@ -115,6 +115,7 @@ PURE = [
     "classifier.integrations.helpdesks.zendesk",
     "classifier.learning",
     "classifier.log_context",
+    "classifier.pipeline.cluster",
     "classifier.privacy.masking",
     "classifier.privacy.redaction",
     "classifier.retry_after",

@@ -415,6 +415,7 @@ class Migration(migrations.Migration):
                 ('about', models.CharField(choices=[('both', 'category and sentiment'), ('category', 'the category')], default='both', help_text='Whether a wrong sentiment counts as an error. The score and the certificate follow this choice.', max_length=10, verbose_name='must be right')),
                 ('agreement', models.BooleanField(db_default=True, default=True, help_text='With a fixed confidence threshold and a primary that is not embedded: where the specialist does not give the same category, or the text may dictate its label, the second opinion must agree.', verbose_name='a second family must agree')),
                 ('score_threshold', models.FloatField(default=0.95, help_text='Tickets at or above this score are auto-accepted.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='score threshold')),
+                ('incident_guard', models.BooleanField(default=False, help_text='Holds bursts of alike tickets until people have reviewed one of them. Always on in certified mode.', verbose_name='incident guard')),
                 ('instructions', models.TextField(blank=True, help_text='Instructions that models read above the labels. Empty: the built-in text. A change starts a new prompt version.', verbose_name='instructions')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -443,6 +444,7 @@ class Migration(migrations.Migration):
                 ('about', models.CharField(choices=[('both', 'category and sentiment'), ('category', 'the category')], default='both', help_text='Whether a wrong sentiment counts as an error. The score and the certificate follow this choice.', max_length=10, verbose_name='must be right')),
                 ('agreement', models.BooleanField(db_default=True, default=True, help_text='With a fixed confidence threshold and a primary that is not embedded: where the specialist does not give the same category, or the text may dictate its label, the second opinion must agree.', verbose_name='a second family must agree')),
                 ('score_threshold', models.FloatField(default=0.95, help_text='Tickets at or above this score are auto-accepted.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='score threshold')),
+                ('incident_guard', models.BooleanField(default=False, help_text='Holds bursts of alike tickets until people have reviewed one of them. Always on in certified mode.', verbose_name='incident guard')),
                 ('instructions', models.TextField(blank=True, help_text='Instructions that models read above the labels. Empty: the built-in text. A change starts a new prompt version.', verbose_name='instructions')),
                 ('front', models.ForeignKey(blank=True, help_text='Asked before the primary. If it is confident enough, its answer counts and the primary is not called.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='front')),
                 ('primary', models.ForeignKey(help_text='Labels every ticket.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='primary')),
@@ -859,7 +861,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('threshold', models.FloatField(help_text='The confidence or score required; null if nothing could be auto-accepted.', null=True)),
                 ('auto_accepted', models.BooleanField()),
-                ('reason', models.CharField(choices=[('confident', 'confident enough'), ('below_threshold', 'below the threshold'), ('not_certified', 'not certified yet'), ('disagreement', 'two models disagree'), ('prompt_injection', 'possible prompt injection'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20)),
+                ('reason', models.CharField(choices=[('confident', 'confident enough'), ('below_threshold', 'below the threshold'), ('not_certified', 'not certified yet'), ('disagreement', 'two models disagree'), ('incident', 'burst of alike tickets'), ('prompt_injection', 'possible prompt injection'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20)),
                 ('current', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='classifier.epoch')),
@@ -875,6 +877,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Arrival',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(help_text='SHA-256 of its text, by which its embedding is stored.', max_length=64)),
+                ('first', models.ForeignKey(help_text='The first of the alike tickets that came together.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.ticket')),
+                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='arrival', to='classifier.ticket')),
+            ],
+            options={
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
             name='AuditDraw',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -886,6 +900,7 @@ class Migration(migrations.Migration):
                 ('number', models.FloatField(help_text='A random number in [0, 1); the ticket is audited if it is below the share.')),
                 ('audited', models.BooleanField()),
                 ('repeat', models.BooleanField(default=False, help_text='Much like a ticket that came shortly before.')),
+                ('held', models.BooleanField(default=False, help_text='Held by the incident guard, so that no certificate covers it.')),
                 ('void', models.BooleanField(default=False, help_text='The ticket had already been auto-accepted without review and was classified again.')),
                 ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='draws', to='classifier.epoch')),
                 ('score', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='classifier.score')),

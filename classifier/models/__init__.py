@@ -1,6 +1,7 @@
 """All tables of the classifier app."""
 
 from classifier.models.api_keys import ApiKey, RateLimitCounter, StoredReply
+from classifier.models.arrival import Arrival as Arrival
 from classifier.models.audit_draw import AuditDraw
 from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel

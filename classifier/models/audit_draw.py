@@ -12,6 +12,10 @@ class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):
     def valid(self) -> "AuditDrawQuerySet":
         return self.filter(void=False)
 
+    def evidence(self) -> "AuditDrawQuerySet":
+        """The valid draws of tickets that a certificate covers."""
+        return self.valid().filter(held=False)
+
 
 class AuditDraw(models.Model):
     """One ticket's draw in an epoch with a certified threshold.
@@ -30,6 +34,7 @@ class AuditDraw(models.Model):
     number = models.FloatField(help_text="A random number in [0, 1); the ticket is audited if it is below the share.")
     audited = models.BooleanField()
     repeat = models.BooleanField(default=False, help_text="Much like a ticket that came shortly before.")
+    held = models.BooleanField(default=False, help_text="Held by the incident guard, so that no certificate covers it.")
     void = models.BooleanField(
         default=False, help_text="The ticket had already been auto-accepted without review and was classified again."
     )

@@ -105,6 +105,13 @@ class Gate(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("Tickets at or above this score are auto-accepted."),
     )
+    incident_guard = models.BooleanField(
+        _("incident guard"),
+        default=False,
+        help_text=_(
+            "Holds bursts of alike tickets until people have reviewed one of them. Always on in certified mode."
+        ),
+    )
     instructions = models.TextField(
         _("instructions"),
         blank=True,

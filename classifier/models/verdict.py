@@ -18,6 +18,7 @@ class Reason(models.TextChoices):
     BELOW_THRESHOLD = "below_threshold", _("below the threshold")
     NOT_CERTIFIED = "not_certified", _("not certified yet")
     DISAGREEMENT = "disagreement", _("two models disagree")
+    INCIDENT = "incident", _("burst of alike tickets")
     PROMPT_INJECTION = "prompt_injection", _("possible prompt injection")
     OUT_OF_TAXONOMY = "out_of_taxonomy", _("answer outside the taxonomy")
     FAILURE = "failure", _("no valid answer")
@@ -80,6 +81,10 @@ class Verdict(models.Model):
             )
         if self.reason == Reason.DISAGREEMENT and self.second_opinion is None:
             return _("%(model)s is %(confidence)s confident, but no other model confirms its label.") % self._figures()
+        if self.reason == Reason.INCIDENT:
+            return str(
+                _("Several alike tickets came together; they wait until people have found one of the answers right.")
+            )
         if self.reason == Reason.DISAGREEMENT:
             opinion = {
                 "second": self.second_opinion,

@@ -24,7 +24,8 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import state_changed
-from classifier.pipeline import audit_sampling, injection_check, scoring
+from classifier.pipeline import audit_sampling, incident_guard, injection_check, scoring
+from classifier.pipeline.cluster import Cluster
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 from classifier.security import prompt_injection
 
@@ -201,14 +202,14 @@ def record_verdicts(
     still_new = {ticket.pk for ticket in tickets if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
     if epoch.mode == GateMode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    verdicts = [
-        decide(epoch, outcome, second_opinions.get(outcome.ticket.pk))
-        for outcome in outcomes
-        if outcome.ticket.pk in still_new
-    ]
+    taken = [outcome for outcome in outcomes if outcome.ticket.pk in still_new]
+    verdicts = [decide(epoch, outcome, second_opinions.get(outcome.ticket.pk)) for outcome in taken]
+    clusters = incident_guard.clusters_for(epoch, [outcome.ticket for outcome in taken])
+    for verdict in verdicts:
+        incident_guard.hold(verdict, clusters.get(verdict.ticket_id, Cluster()))
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     written = Verdict.objects.bulk_create(verdicts)
-    audit_sampling.draw_audits(epoch, written)
+    audit_sampling.draw_audits(epoch, written, clusters)
     for auto_accepted, state in ((True, Ticket.State.AUTO_ACCEPTED), (False, Ticket.State.NEEDS_REVIEW)):
         ticket_pks = [verdict.ticket_id for verdict in verdicts if verdict.auto_accepted is auto_accepted]
         if ticket_pks:

@@ -4,29 +4,109 @@ An outage sends many alike tickets that are right or wrong together. The first t
 ticket. From the third on, one goes to a person, and the others wait until that person has found the answer right.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-UNGUARDED = 2
-"""Tickets of a cluster that pass the gate like any other; two alike are no incident."""
+import numpy as np
+
+from classifier.embeddings import vector_store
+from classifier.learning.vector_space import Floats
+from classifier.models import Criterion, Epoch, Gate, GateMode, Reason, Ticket, Verdict
+from classifier.models.arrival import Arrival
+from classifier.models.specialist import text_digest
+from classifier.pipeline.cluster import Cluster
+
+WINDOW = 200
+"""How many of the latest tickets a new one is compared with."""
+CLOSE = 0.9
+"""The cosine of the embeddings from which two tickets are alike."""
 
 
-class ClusterReviews(NamedTuple):
-    """How many tickets came in a cluster, how many answers people found right and wrong, and how many wait for them."""
+def clusters_for(epoch: Epoch, tickets: Sequence[Ticket]) -> dict[int, Cluster]:
+    """What came before each of these tickets, in order, by ticket; empty if incidents are not guarded against.
 
-    tickets: int = 0
-    right: int = 0
-    wrong: int = 0
-    waiting: int = 0
+    In the transaction that saves their verdicts (at most five queries).
+    """
+    guarded = epoch.mode == GateMode.CERTIFIED or Gate.objects.filter(incident_guard=True).exists()
+    if not guarded or not tickets:
+        return {}
+    first_of = _first_of(tickets)
+    repeated = {first for ticket, first in first_of.items() if ticket != first}
+    clusters = _clusters(epoch, repeated, besides=first_of)
+    before: dict[int, Cluster] = {}
+    for ticket, first in first_of.items():
+        before[ticket] = cluster = clusters.get(first, Cluster())
+        clusters[first] = cluster._replace(tickets=cluster.tickets + 1, waiting=cluster.waiting + cluster.hold)
+    return before
 
-    @property
-    def hold(self) -> bool:
-        """Whether further tickets of the cluster go to people: none was found right yet, or one was found wrong."""
-        return self.tickets >= UNGUARDED and (self.wrong > 0 or self.right == 0)
 
-    def audit_share(self, usual: float) -> float:
-        """The probability of an audit of the next ticket: certain for one at a time until one is found right, then half
-        with each further one that is found right, down to the `usual` share.
-        """
-        if self.tickets < UNGUARDED or self.wrong or self.waiting:
-            return usual
-        return max(usual, 0.5**self.right)
+def _first_of(tickets: Sequence[Ticket]) -> dict[int, int]:
+    """By ticket, the first of its cluster, which may be itself. Stores the arrivals."""
+    pks = [ticket.pk for ticket in tickets]
+    known = dict(Arrival.objects.filter(ticket__in=pks).values_list("ticket", "first"))
+    fresh = [ticket for ticket in tickets if ticket.pk not in known]
+    latest = list(Arrival.objects.order_by("-pk").values_list("first", "digest")[:WINDOW])[::-1]
+    digests = [text_digest(ticket.text) for ticket in fresh]
+    embeddings = vector_store.stored_embeddings([*(digest for _first, digest in latest), *digests])
+    embeddings |= _missing(fresh, digests, embeddings)
+    firsts = [first for first, digest in latest if digest in embeddings]
+    vectors = [_unit(embeddings[digest]) for _first, digest in latest if digest in embeddings]
+    for ticket, digest in zip(fresh, digests, strict=True):
+        vector = _unit(embeddings[digest])
+        closeness = np.array(vectors[-WINDOW:]) @ vector if vectors else np.zeros(1)
+        nearest = int(closeness.argmax())
+        known[ticket.pk] = firsts[-WINDOW:][nearest] if closeness[nearest] >= CLOSE else ticket.pk
+        firsts.append(known[ticket.pk])
+        vectors.append(vector)
+    Arrival.objects.bulk_create(
+        Arrival(ticket=ticket, first_id=known[ticket.pk], digest=digest)
+        for ticket, digest in zip(fresh, digests, strict=True)
+    )
+    return {pk: known[pk] for pk in pks}
+
+
+def _missing(tickets: Sequence[Ticket], digests: Sequence[str], known: dict[str, Floats]) -> dict[str, Floats]:
+    """The embeddings of these tickets that are not stored yet."""
+    texts = {digest: ticket.text for ticket, digest in zip(tickets, digests, strict=True) if digest not in known}
+    return dict(zip(texts, vector_store.embeddings_for(list(texts.values())), strict=True))
+
+
+def _unit(vector: Floats) -> Floats:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+
+
+def _clusters(epoch: Epoch, firsts: Iterable[int], besides: Iterable[int]) -> dict[int, Cluster]:
+    """The clusters of these first tickets, without the tickets `besides`: one query, none without clusters."""
+    clusters: dict[int, Cluster] = {}
+    wanted = set(firsts)
+    if not wanted:
+        return clusters
+    members = Verdict.objects.current().filter(ticket__arrival__first__in=wanted).exclude(ticket__in=list(besides))
+    labels = ("ticket__category", "ticket__sentiment", "prediction__category", "prediction__sentiment")
+    for first, state, *answer in members.values_list("ticket__arrival__first", "ticket__state", *labels):
+        category, sentiment, predicted, predicted_sentiment = answer
+        settled = state == Ticket.State.SETTLED
+        is_right = category == predicted and (sentiment == predicted_sentiment or epoch.about == Criterion.CATEGORY)
+        cluster = clusters.get(first, Cluster())
+        clusters[first] = Cluster(
+            tickets=cluster.tickets + 1,
+            right=cluster.right + (settled and is_right),
+            wrong=cluster.wrong + (settled and not is_right),
+            waiting=cluster.waiting + (state == Ticket.State.NEEDS_REVIEW),
+        )
+    return clusters
+
+
+def hold(verdict: Verdict, cluster: Cluster) -> None:
+    """Send the ticket to people if its cluster is held. Changes a verdict that is not saved yet."""
+    if verdict.auto_accepted and cluster.hold:
+        verdict.auto_accepted, verdict.reason = False, Reason.INCIDENT
+
+
+def released(epoch: Epoch, most: int) -> list[int]:
+    """Held tickets whose cluster people have found right since: at most so many (two queries)."""
+    held = Verdict.objects.current().filter(
+        epoch=epoch, reason=Reason.INCIDENT, ticket__state=Ticket.State.NEEDS_REVIEW
+    )
+    first_of = dict(held.order_by("pk").values_list("ticket", "ticket__arrival__first")[:most])
+    clusters = _clusters(epoch, first_of.values(), besides=[])
+    return [ticket for ticket, first in first_of.items() if first in clusters and not clusters[first].hold]

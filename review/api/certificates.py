@@ -90,7 +90,7 @@ def list_alarms(request: ApiRequest, response: HttpResponse, params: PageQuery) 
 def _certificates(certificates: Sequence[Certificate]) -> list[dict[str, Any]]:
     fields = ("threshold", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
     return [
-        {"id": certificate.pk, "target": 1 - certificate.ledger.error}
+        {"id": certificate.pk, "target": certificate.ledger.target}
         | {name: getattr(certificate, name) for name in fields}
         for certificate in certificates
     ]

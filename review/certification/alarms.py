@@ -62,7 +62,7 @@ def _observe_new_draws(ledger: Ledger) -> int:
     """Feed new draws to the drift monitor; returns the key of the last one."""
     stored = ledger.drift_monitor
     monitor, at = DriftMonitor.from_json(stored.get("monitor", {})), int(stored.get("at", 0))
-    fresh = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=at).order_by("pk")
+    fresh = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id, pk__gt=at).order_by("pk")
     rows = fresh.values_list("pk", "value", "score__signals", "verdict__prediction__category")
     for pk, value, signals, category in rows[:20_000]:
         monitor.observe(observation(value, Signals.from_json(signals), category, ledger.about))
@@ -107,7 +107,7 @@ def _detect(ledger: Ledger, audits: Sequence[EvidenceDraw], detector: ChangeDete
 
 def _draw_number(ledger: Ledger, ticket: int) -> int:
     """The key of the draw at this position in the epoch, counted from 0."""
-    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("pk").values_list("pk", flat=True)
+    draws = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id).order_by("pk").values_list("pk", flat=True)
     return draws[ticket : ticket + 1].first() or 0
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from classifier.integrations.webhooks import events
 from classifier.models import AuditDraw, Epoch, Ticket
 from classifier.models.outbox import EventKind
+from classifier.pipeline import incident_guard
 from review.certification import evidence_ledger
 from review.certification.sequential_test import SequentialTest, audit_share
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate, Decision, Ledger
@@ -60,7 +61,8 @@ def _last_draw(ledger: Ledger) -> int:
 
 def audit_counts(ledger: Ledger, threshold: float) -> tuple[int, int]:
     """How many audits of tickets that score at least the threshold have been answered, and how many found an error."""
-    judged = Audit.objects.judged().filter(epoch=ledger.epoch_id, draw__void=False, draw__value__gte=threshold)
+    evidence = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id, value__gte=threshold)
+    judged = Audit.objects.judged().filter(draw__in=evidence)
     errors = (
         judged.filter(category_right=False)
         if ledger.about == "category"
@@ -107,8 +109,8 @@ def _update_gate(epoch: Epoch, threshold: float | None, test: SequentialTest, *,
 
 
 def rejudge_waiting(epoch: Epoch) -> int:
-    """Send tickets that wait for an audit no one has started, and that could be auto-accepted by now, back to the gate.
-    Returns how many, at most BATCH_SIZE.
+    """Send tickets that could be auto-accepted by now, and that no one has started to review, back to the gate: those
+    that wait for an audit, and those of bursts that people have found right. Returns how many; at most BATCH_SIZE each.
 
     Their draw is voided and a new one made. That biases nothing: whether someone has started on a ticket does not
     depend on whether its answer is right.
@@ -116,9 +118,11 @@ def rejudge_waiting(epoch: Epoch) -> int:
     if epoch.certified_threshold is None:
         return 0
     waiting = Audit.objects.pending().filter(
-        epoch=epoch, draw__void=False, draw__value__gte=epoch.certified_threshold, draw__verdict__auto_accepted=False
+        draw__in=AuditDraw.objects.evidence().filter(epoch=epoch, value__gte=epoch.certified_threshold),
+        draw__verdict__auto_accepted=False,
     )
     pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:BATCH_SIZE])
+    pks += incident_guard.released(epoch, BATCH_SIZE)
     return _rejudge(epoch, pks) if pks else 0
 
 
@@ -131,9 +135,8 @@ def _rejudge(epoch: Epoch, ticket_pks: list[int]) -> int:
     begun = set(Decision.objects.filter(ticket__in=locked).values_list("ticket", flat=True))
     begun |= set(Assignment.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))
     untouched = [pk for pk in locked if pk not in begun]
-    audits = Audit.objects.pending().filter(epoch=epoch, ticket__in=untouched)
-    AuditDraw.objects.filter(pk__in=list(audits.values_list("draw", flat=True))).update(void=True)
-    audits.delete()
+    AuditDraw.objects.filter(epoch=epoch, verdict__ticket__in=untouched).update(void=True)
+    Audit.objects.pending().filter(epoch=epoch, ticket__in=untouched).delete()
     Assignment.objects.open().filter(ticket__in=untouched).delete()
     Ticket.objects.filter(pk__in=untouched).release(state=Ticket.State.NEW, sealed=False, attempts=0, bulk=True)
     return len(untouched)

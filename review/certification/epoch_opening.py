@@ -149,6 +149,7 @@ def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
         held_out=True,
         draw__verdict__created_at__gt=timezone.now() - CARRIED_FOR,
         draw__void=False,
+        draw__held=False,
         epoch__started_at__gt=_last_alarm(),
     )
     if scorer == epoch.scorer:

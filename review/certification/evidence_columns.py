@@ -50,7 +50,7 @@ class EvidenceColumns:
 
     @classmethod
     def _load(cls, ledger: Ledger, order: str) -> "EvidenceColumns":
-        draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by(order)
+        draws = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id).order_by(order)
         read = list(draws.values_list(*_DRAW_FIELDS, *_AUDIT_FIELDS)[: MAX_DRAWS + 1])
         earlier = list(
             ledger.carried.order_by("audit__draw").values_list("value", "wrong", "audit__draw__repeat", "category")

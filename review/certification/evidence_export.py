@@ -74,7 +74,7 @@ def _carried(ledger: Ledger, audit: CarriedAudit) -> dict[str, Any]:
 
 def _draws(ledger: Ledger) -> Iterator[dict[str, Any]]:
     """The draws with people's decisions: three queries per batch. Those of sealed tickets name no ticket."""
-    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("pk")
+    draws = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id).order_by("pk")
     draws = draws.select_related("audit", "score", "verdict__prediction")
     after = 0
     while part := list(draws.filter(pk__gt=after)[:BATCH_SIZE]):

@@ -64,7 +64,7 @@ def update_ledger(ledger: Ledger) -> SequentialTest:
     Part of a transaction that has locked the ledger.
     """
     test = settled_test(ledger)
-    pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
+    pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False, draw__held=False).order_by("draw")
     waiting = pending.filter(draw__gt=_last_waited_for(ledger)).values_list("draw", flat=True)
     for part in _batches(ledger, after=ledger.until, before=waiting.first()):
         test.add(DrawBatch.from_rows([draw.row() for draw in part]))
@@ -80,7 +80,7 @@ def _last_waited_for(ledger: Ledger) -> int:
     """The latest draw that is too old to be counted anew on every turn. It counts as it stands, an unanswered audit as
     wrong; a later answer has the whole ledger counted again.
     """
-    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("-pk").values_list("pk", flat=True)
+    draws = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id).order_by("-pk").values_list("pk", flat=True)
     return draws[MAX_UNSETTLED : MAX_UNSETTLED + 1].first() or 0
 
 
@@ -104,7 +104,7 @@ def ledger_draws(
     ledger: Ledger, after: int = 0, before: int | None = None, *, audited_only: bool = False
 ) -> Iterator[EvidenceDraw]:
     """The draws of the ledger's epoch, in order."""
-    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=after).order_by("pk")
+    draws = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id, pk__gt=after).order_by("pk")
     if before is not None:
         draws = draws.filter(pk__lt=before)
     if audited_only:

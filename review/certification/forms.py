@@ -86,6 +86,8 @@ class AccuracyTargetForm(forms.Form):
 
 
 class ModeForm(forms.Form):
+    SAVED = ("mode", "about", "score_threshold", "incident_guard")
+
     mode = forms.ChoiceField(label=_("Decided by"), choices=GateMode.choices, widget=forms.RadioSelect)
     about = forms.ChoiceField(label=_("What has to be right"), choices=Criterion.choices, widget=forms.RadioSelect)
     score_threshold = Percent(
@@ -94,11 +96,16 @@ class ModeForm(forms.Form):
         label=_("Fixed threshold on the probability of being right, %"),
         help_text=_("Used only in that mode."),
     )
+    incident_guard = forms.BooleanField(
+        label=_("Hold bursts of alike tickets until one is reviewed"),
+        required=False,
+        help_text=_("Always done when certified by audits."),
+    )
     why = _reason_field()
 
     def __init__(self, data: Mapping[str, Any] | None = None, **values: Any) -> None:
         current = Gate.current()
-        initial = {name: getattr(current, name) for name in ("mode", "about", "score_threshold")}
+        initial = {name: getattr(current, name) for name in self.SAVED}
         self._mode = current.mode
         super().__init__(data, initial=initial | values, prefix="mode")
 
@@ -112,8 +119,8 @@ class ModeForm(forms.Form):
 
     def unanswered(self) -> "ModeForm":
         """The same choices in a fresh form, which shows no error about the missing reason."""
-        return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
+        return ModeForm(**{name: self.cleaned_data[name] for name in self.SAVED})
 
     def save(self, by: User) -> None:
-        values = {name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")}
+        values = {name: self.cleaned_data[name] for name in self.SAVED}
         gate.change_settings(by=by, reason=self.cleaned_data["why"], **values)

@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('value', models.FloatField(help_text='Value of an answer; higher comes first.', verbose_name='value')),
                 ('received_at', models.DateTimeField(verbose_name='received')),
                 ('language', models.CharField(blank=True, max_length=20, verbose_name='language')),
-                ('reason', models.CharField(blank=True, choices=[('confident', 'confident enough'), ('below_threshold', 'below the threshold'), ('not_certified', 'not certified yet'), ('disagreement', 'two models disagree'), ('prompt_injection', 'possible prompt injection'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason')),
+                ('reason', models.CharField(blank=True, choices=[('confident', 'confident enough'), ('below_threshold', 'below the threshold'), ('not_certified', 'not certified yet'), ('disagreement', 'two models disagree'), ('incident', 'burst of alike tickets'), ('prompt_injection', 'possible prompt injection'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason')),
                 ('confidence', models.FloatField(null=True, verbose_name='confidence')),
                 ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
                 ('excluded_reviewer', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

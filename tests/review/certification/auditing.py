@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
+from zlib import crc32
 
+import numpy as np
+from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.models import ContractVersion, Epoch, Gate, GateMode, Prediction, Score, Ticket
+from classifier.embeddings.encoder_files import encoder_digest
+from classifier.learning.vector_space import WIDTH
+from classifier.models import ContractVersion, Epoch, Gate, GateMode, Prediction, Score, Ticket, Vector
 from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
 from classifier.pipeline.predict import TicketOutcome
@@ -37,13 +42,16 @@ def epoch_now() -> Epoch:
     return gate.current_epoch(Gate.current(), ContractVersion.objects.current())
 
 
-def arrive(*values: float, agrees: bool = True, **prediction_values: Any) -> list[Ticket]:
-    """Create tickets with predictions of these scores and let the gate judge them."""
+def arrive(*values: float, agrees: bool = True, alike: str = "", **prediction_values: Any) -> list[Ticket]:
+    """Create tickets with predictions of these scores and let the gate judge them; those with the same `alike` have the
+    same embedding.
+    """
     epoch = epoch_now()
     first = next(_numbers)
     tickets = Ticket.objects.bulk_create(
         Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
     )
+    _embed(tickets, alike)
     pattern = make_prediction(tickets[0], **prediction_values)
     same = {field.attname: getattr(pattern, field.attname) for field in Prediction._meta.concrete_fields[1:]}
     others = [Prediction(**same | {"ticket_id": ticket.pk}) for ticket in tickets[1:]]
@@ -59,6 +67,19 @@ def arrive(*values: float, agrees: bool = True, **prediction_values: Any) -> lis
     gate.record_verdicts(epoch, passing, {})
     gate.record_verdicts(epoch, [outcome for outcome in scored if outcome not in passing], {})
     return tickets
+
+
+def _embed(tickets: Sequence[Ticket], alike: str) -> None:
+    """Store embeddings at random, since a sentence with another number in it is alike to a real encoder."""
+    encoder = encoder_digest(settings.ENCODER_FILE)
+    Vector.objects.bulk_create(
+        Vector(digest=text_digest(ticket.text), encoder=encoder, values=_embedding(alike or ticket.text))
+        for ticket in tickets
+    )
+
+
+def _embedding(key: str) -> bytes:
+    return np.random.default_rng(crc32(key.encode())).standard_normal(WIDTH).astype(np.float16).tobytes()
 
 
 def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:

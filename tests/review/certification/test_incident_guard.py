@@ -1,0 +1,81 @@
+"""A burst of alike tickets passes only after a person has found one of them right."""
+
+from collections import Counter
+
+import pytest
+from django.contrib.auth.models import User
+
+from classifier.models import AuditDraw, Gate, GateMode, Reason, Ticket, Verdict
+from classifier.pipeline import gate
+from classifier.pipeline.predict import TicketOutcome
+from review.certification import cycle
+from review.models import Ledger
+from tests.factories import make_prediction, make_ticket
+from tests.review.certification.auditing import SURE, arrive, audit, epoch_now, open_audits
+from tests.review.certification.scenes import certified
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+
+
+@pytest.fixture
+def burst(ana: User) -> list[Ticket]:
+    """Ten alike tickets that come after a certificate."""
+    certified(ana, early_share=0.03)
+    return arrive(*[SURE] * 10, alike="outage")
+
+
+def states(tickets: list[Ticket]) -> Counter[str]:
+    return Counter(Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).values_list("state", flat=True))
+
+
+def held_audits(tickets: list[Ticket]) -> list[int]:
+    return list(
+        AuditDraw.objects.filter(verdict__ticket__in=tickets, held=True, audited=True).values_list("pk", flat=True)
+    )
+
+
+def judge_again(tickets: list[Ticket]) -> None:
+    epoch = epoch_now()
+    outcomes = [TicketOutcome(ticket, ticket.predictions.get()) for ticket in tickets]
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, outcomes, epoch.contract.loaded()), {})
+
+
+def test_from_the_third_on_tickets_wait_and_one_of_them_is_audited(burst: list[Ticket]) -> None:
+    reasons = Verdict.objects.filter(ticket__in=burst).order_by("pk").values_list("reason", flat=True)
+    assert list(reasons) == [Reason.CONFIDENT] * 2 + [Reason.INCIDENT] * 8
+    assert states(burst) == {Ticket.State.AUTO_ACCEPTED: 2, Ticket.State.NEEDS_REVIEW: 8}
+    (only,) = held_audits(burst)
+    assert AuditDraw.objects.get(pk=only).verdict.ticket == burst[2]
+
+
+def test_the_others_pass_once_the_audit_has_found_the_answer_right(burst: list[Ticket], ana: User) -> None:
+    audit(ana, open_audits([burst[2]]))
+    assert cycle.run_certification(), "tickets go back to the gate"
+    waiting = list(Ticket.objects.new().order_by("pk"))
+    assert waiting == burst[3:]
+    judge_again(waiting)
+    assert states(burst)[Ticket.State.AUTO_ACCEPTED] == 9
+    assert AuditDraw.objects.evidence().filter(verdict__ticket__in=waiting, repeat=True).count() == 7
+
+
+def test_a_wrong_answer_keeps_the_burst_with_people_and_the_certificate_in_force(
+    burst: list[Ticket], ana: User, ben: User
+) -> None:
+    for person in (ana, ben):
+        audit(person, open_audits([burst[2]]), wrong=1)
+    cycle.run_certification()
+    more = arrive(*[SURE] * 5, alike="outage")
+    assert states(more) == {Ticket.State.NEEDS_REVIEW: 5}
+    assert Ledger.objects.get(closed_at=None).certificates.get(ended_at=None).errors == 0, "it covers no held ticket"
+    assert states(arrive(SURE)) == {Ticket.State.AUTO_ACCEPTED: 1}
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_the_guard_is_offered_in_every_mode(guarded: bool) -> None:
+    Gate.objects.update(mode=GateMode.CONFIDENCE, incident_guard=guarded)
+    tickets = [make_ticket(f"The card reader is down, case {number}.") for number in range(5)]
+    epoch = epoch_now()
+    outcomes = [TicketOutcome(ticket, make_prediction(ticket, confidence=0.99)) for ticket in tickets]
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, outcomes, epoch.contract.loaded()), {})
+    held = Verdict.objects.filter(ticket__in=tickets, reason=Reason.INCIDENT).count()
+    assert held == (3 if guarded else 0)
