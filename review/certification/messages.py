@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import GateMode
 from review.certification.formatting import percent
-from review.certification.status import CertificationStatus, LedgerProgress, Stage
+from review.certification.status import CertificationStatus, Stage
 from review.models import Certificate
 
 
@@ -124,8 +124,8 @@ def _pending_audits(status: CertificationStatus) -> list[str]:
     return [message % number_format(pending, force_grouping=True)]
 
 
-def next_step(status: CertificationStatus) -> str:
-    """What the next step takes and brings; empty without a ledger."""
+def next_step(status: CertificationStatus, scored: float) -> str:
+    """What the next step takes and brings if this share of tickets is scored; empty without a ledger."""
     progress = status.progress
     if progress is None or status.stage == Stage.SUSPENDED:
         return ""
@@ -137,7 +137,7 @@ def next_step(status: CertificationStatus) -> str:
     return _after(status.needed) % {
         "needed": number_format(status.needed, force_grouping=True),
         "coverage": percent(coverage, 0),
-        "effort": percent(expected_review_share(progress, status.accuracy_target.late_share), 0),
+        "effort": percent(expected_review_share(status, scored), 0),
     }
 
 
@@ -151,6 +151,10 @@ def _after(needed: int) -> str:
     )
 
 
-def expected_review_share(progress: LedgerProgress, audited: float) -> float:
-    """The share of tickets that people will review once the next step is certified, at the later audit share."""
-    return 1 - float(progress.ledger.coverage[progress.next_index]) * (1 - audited)
+def expected_review_share(status: CertificationStatus, scored: float) -> float:
+    """The share of tickets that people will review once the next step is certified, at the later audit share. Only
+    those `scored` can pass.
+    """
+    progress = status.progress
+    coverage = float(progress.ledger.coverage[progress.next_index]) if progress else 0.0
+    return 1 - scored * coverage * (1 - status.accuracy_target.late_share)

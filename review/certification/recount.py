@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from classifier.models.epoch import drawn_number
+from review.certification.bounds import most_overlooked
 from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from
 
 Line = Mapping[str, Any]
@@ -19,7 +22,8 @@ class InvalidEvidence(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recount:
     """A certificate as granted, and as recomputed. `holds` is whether the draws up to the grant certify its threshold
-    or a lower one.
+    or a lower one. `passed` counts the tickets that its epoch has auto-accepted without an audit, and at most
+    `most_wrong` of them are wrong, except with probability `risk`.
     """
 
     certificate: int
@@ -30,6 +34,9 @@ class Recount:
     counted_audits: int
     counted_errors: int
     holds: bool
+    passed: int
+    most_wrong: int
+    risk: float
 
     @property
     def agrees(self) -> bool:
@@ -44,6 +51,8 @@ class _Evidence:
     carried: list[tuple[float, bool, bool]] = field(default_factory=list)
     draws: list[tuple[int, Row, str]] = field(default_factory=list)
     """The key, the row of the test, and when its audit was answered, if it was."""
+    passed: list[tuple[float, bool, bool]] = field(default_factory=list)
+    """Of each auto-accepted ticket: its audit probability, whether it was audited, and whether that found it wrong."""
     certificates: list[Line] = field(default_factory=list)
 
     def read(self, line: Line) -> None:
@@ -53,7 +62,10 @@ class _Evidence:
                 self.carried.append((line["value"], line["wrong"], line["repeat"]))
             case "draw":
                 _check_draw(self.terms["seed"], line)
-                self.draws.append((line["draw"], draw_row(line), line["judged_at"] or ""))
+                row = draw_row(line)
+                self.draws.append((line["draw"], row, line["judged_at"] or ""))
+                if line["certified_threshold"] is not None and line["value"] >= line["certified_threshold"]:
+                    self.passed.append((line["share"], line["audited"], line["audited"] and row[5]))
             case "certificate":
                 self.certificates.append(line)
             case kind:
@@ -101,14 +113,17 @@ def _recount(evidence: _Evidence) -> Iterator[Recount]:
     terms, counted = evidence.terms, 0
     test = SequentialTest.start(terms["grid"], terms["error"], terms["risk"])
     test.add(DrawBatch.carried(evidence.carried))
+    columns = np.array(evidence.passed, np.float64).reshape(-1, 3).T
+    share, audited, found = columns[0], columns[1].astype(bool), columns[2].astype(bool)
+    most_wrong = min(int(most_overlooked(share, found, terms["target_risk"])), int((~audited).sum()))
     for certificate in evidence.certificates:
         fresh = [row for pk, row, _at in evidence.draws[counted:] if pk <= certificate["until"]]
         test.add(DrawBatch.from_rows(fresh))
         counted += len(fresh)
-        yield _compare(evidence, certificate, test, counted)
+        yield _compare(evidence, certificate, test, counted, most_wrong)
 
 
-def _compare(evidence: _Evidence, certificate: Line, test: SequentialTest, counted: int) -> Recount:
+def _compare(evidence: _Evidence, certificate: Line, test: SequentialTest, counted: int, most_wrong: int) -> Recount:
     least, granted_at = certificate["threshold"], str(certificate["granted_at"])
     # Both times are ISO 8601 in UTC.
     answered = [row for _pk, row, at in evidence.draws[:counted] if "" < at <= granted_at]
@@ -123,6 +138,9 @@ def _compare(evidence: _Evidence, certificate: Line, test: SequentialTest, count
         counted_audits=len(wrong),
         counted_errors=sum(wrong),
         holds=test.threshold is not None and test.threshold <= least,
+        passed=sum(not audited for _share, audited, _found in evidence.passed),
+        most_wrong=most_wrong,
+        risk=evidence.terms["target_risk"],
     )
 
 

@@ -20,21 +20,23 @@ RECENT = 1_000
 
 
 class RecentTraffic(NamedTuple):
-    """The shares of the latest tickets that were auto-accepted without an audit, and that people review."""
+    """The shares of the latest tickets that were auto-accepted without an audit, and that people review; and the share
+    that had a score, since suspected prompt injections and failures have none and always need review.
+    """
 
     auto_accepted: Estimate
     looked_at: Estimate
+    scored: float
 
     @classmethod
     def latest(cls, since: datetime | None) -> "RecentTraffic":
         """The latest verdicts, none before `since` (one query)."""
         latest = Verdict.objects.current().order_by("-pk")
-        rows = latest.values_list("auto_accepted", "audit_draw__audited", "created_at")[:RECENT]
-        unreviewed = [
-            auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since
-        ]
-        auto_accepted = share(sum(unreviewed), len(unreviewed))
-        return cls(auto_accepted, auto_accepted.complement())
+        names = ("auto_accepted", "audit_draw__audited", "score", "created_at")
+        rows = [row for row in latest.values_list(*names)[:RECENT] if since is None or row[3] >= since]
+        auto_accepted = share(sum(accepted and not audited for accepted, audited, *_rest in rows), len(rows))
+        scored = sum(score is not None for _accepted, _audited, score, _at in rows) / len(rows) if rows else 1.0
+        return cls(auto_accepted, auto_accepted.complement(), scored)
 
 
 class AxisAccuracy(NamedTuple):
@@ -86,17 +88,15 @@ class CertificationReport:
     def current(cls) -> "CertificationReport":
         """A fixed number of bounded queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         status = CertificationStatus.current()
-        progress, threshold = status.progress, status.threshold
+        progress, threshold, flow = status.progress, status.threshold, RecentTraffic.latest(_since(status))
         return cls(
             status=status,
             headline=messages.headline(status),
             details=messages.details(status),
-            next_step=messages.next_step(status),
+            next_step=messages.next_step(status, flow.scored),
             notices=AlarmNotice.all(),
-            flow=RecentTraffic.latest(_since(status)),
-            expected=100 * messages.expected_review_share(progress, status.accuracy_target.late_share)
-            if progress
-            else None,
+            flow=flow,
+            expected=100 * messages.expected_review_share(status, flow.scored) if progress else None,
             wrong=bounds.estimated_error(progress.evidence.answered(), threshold)
             if progress and threshold is not None
             else None,

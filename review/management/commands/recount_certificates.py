@@ -49,5 +49,7 @@ def _line(count: Recount) -> str:
     holds = "certified" if count.holds else "not certified"
     return (
         f"#{count.certificate} from {count.threshold:.4f} on: granted on {count.audits} audits with "
-        f"{count.errors} errors, counted {count.counted_audits} with {count.counted_errors}, {holds}: {word}"
+        f"{count.errors} errors, counted {count.counted_audits} with {count.counted_errors}, {holds}: {word}; of "
+        f"{count.passed} tickets auto-accepted in its epoch without an audit at most {count.most_wrong} are wrong, "
+        f"except with a probability of {count.risk:.1%}"
     )

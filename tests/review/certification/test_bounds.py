@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.certification.bounds import estimated_error, min_clean_audits
+from review.certification.bounds import estimated_error, min_clean_audits, most_overlooked
 from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.stats.intervals import Estimate, share
 
@@ -114,3 +114,25 @@ def test_only_audited_tickets_at_or_above_the_threshold_count() -> None:
         nothing = estimated_error(mixed, threshold)
         assert (nothing.estimate, nothing.low, nothing.high, nothing.n) == (None, None, None, 0)
     assert estimated_error(batch((100, 0.9, 0.5, 0, 0)), 0.5).n == 0
+
+
+def test_the_most_overlooked_errors_hold_whatever_the_order_however_often_one_looks() -> None:
+    """A burst of errors in the middle, and a look after every hundred tickets."""
+    luck, wrong = np.random.default_rng(8), np.zeros(3_000, bool)
+    wrong[1_000:1_150] = True
+    share = np.where(np.arange(3_000) < 2_000, 0.3, 0.15)
+    missed = 0
+    for _stream in range(400):
+        audited = luck.random(3_000) < share
+        overlooked = np.cumsum(wrong & ~audited)
+        missed += any(
+            overlooked[at - 1] > most_overlooked(share[:at], (wrong & audited)[:at], 0.05)
+            for at in range(100, 3_001, 100)
+        )
+    assert missed <= 0.05 * 400 + 3 * math.sqrt(400 * 0.05 * 0.95)
+
+
+def test_the_most_overlooked_errors_are_few_after_many_clean_audits() -> None:
+    assert most_overlooked(np.full(5_000, 0.3), np.zeros(5_000, bool), 0.05) < 20
+    assert most_overlooked(np.ones(50), np.ones(50, bool), 0.05) == 0
+    assert most_overlooked(np.array([]), np.array([], bool), 0.05) == 0
