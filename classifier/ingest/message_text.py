@@ -8,9 +8,12 @@ _PARAGRAPHS = {"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p"
 _LINES = {"address", "article", "aside", "caption", "dd", "details", "div", "dt", "fieldset", "figcaption", "figure"}
 _LINES |= {"footer", "form", "header", "hr", "legend", "li", "main", "nav", "option", "section", "summary", "tr"}
 _CELLS = {"td", "th"}
-_HIDDEN = etree.XPath(
-    "//head | //script | //style | //template | //noscript | //*[@hidden]"
-    " | //*[contains(translate(@style, 'DISPLAYNOE \t', 'displaynoe'), 'display:none')]"
+_HIDDEN = etree.XPath("//head | //script | //style | //template | //noscript | //*[@hidden]")
+_STYLED = etree.XPath("//*[@style]")
+_INVISIBLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
+    r"|(?:opacity|max-height)\s*:\s*0(?:\.0*)?(?:px)?\s*(?:;|!|$)",
+    re.IGNORECASE,
 )
 # Longer tags hold images, or thousands of attributes that are slow to parse.
 _LONG_TAG = re.compile(r"<[^<>]{5000,}>")
@@ -30,7 +33,8 @@ def html_to_text(html: str) -> str:
     root = etree.fromstring(html.encode(errors="replace"), parser)
     if root is None:
         return ""
-    for hidden in _HIDDEN(root):
+    unseen = (element for element in _STYLED(root) if _INVISIBLE.search(element.get("style")))
+    for hidden in (*_HIDDEN(root), *unseen):
         _remove(hidden)
     text = _TextBuilder()
     for event, element in etree.iterwalk(root, events=("start", "end")):

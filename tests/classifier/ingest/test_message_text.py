@@ -31,6 +31,8 @@ HTML = [
     ("<div>one</div><div><br></div><div>two</div>", "one\n\ntwo"),
     ("<div style='display:none'>hidden</div>seen", "seen"),
     ("<div style='color:red; DISPLAY : none !important'>hidden</div>seen", "seen"),
+    ("<div style='max-height:0px;overflow:hidden'>hidden</div><p style='opacity: 0'>too</p>seen", "seen"),
+    ("<span style='visibility:hidden'>hidden</span><div style='opacity:0.9;max-height:0.5em'>seen</div>", "seen"),
     ("before <span hidden>hidden</span> after", "before after"),
     ("<div>new</div><blockquote type=cite><p>a</p>b</blockquote>below", "new\n\n> a\n>\n> b\n>\nbelow"),
     ("<blockquote style='margin-left:40px'>indented</blockquote>", "indented"),

@@ -16,6 +16,7 @@ from review.datasets.formats.registry import FORMATS
 from review.datasets.reading import UnreadableDataset, read
 from review.datasets.record import Record, Rejected
 from tests.review.datasets.samples import elsewhere, exported, loaded, make
+from tests.workbooks import workbook
 
 pytestmark = pytest.mark.once
 
@@ -181,6 +182,13 @@ def test_values_as_spreadsheets_and_data_frames_write_them_are_understood(
 ) -> None:
     [record] = loaded(json_lines(plain(**values)), "a.jsonl")
     assert record == HI._replace(**read_as)
+
+
+def test_a_spreadsheet_is_read_as_its_table() -> None:
+    rows: list[list[Any]] = [["Text", "Category", "Sentiment", "People"], ["Größe 7 fehlt", "Billing", "neutral", 2]]
+    (record,) = loaded(workbook(rows), "labels.xlsx")
+    assert isinstance(record, Record)
+    assert (record.text, record.category, record.people) == ("Größe 7 fehlt", "Billing", 2)
 
 
 @pytest.mark.parametrize(
