@@ -135,6 +135,7 @@ def test_serving_starts_everything_restarts_a_dead_worker_and_stops_everything(
         serving.send_signal(signal.SIGINT)
         output, errors = serving.communicate(timeout=40)
     assert "The worker process ended unexpectedly and was restarted." in errors
+    assert "Nobody can sign in yet: run" in output
     assert output.endswith("Stopped.\n")
     assert not answers(port)
 

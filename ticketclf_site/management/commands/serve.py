@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from ticketclf_site.processes import supervisor
 
@@ -29,8 +30,9 @@ class Command(BaseCommand):
             names = dict.fromkeys([*settings.THIS_MACHINE, *own_names(host)])
             os.environ["TICKETCLF_ALLOWED_HOSTS"] = ",".join(names)
             self.stdout.write(f"It answers to {', '.join(names)}. For other names, set TICKETCLF_ALLOWED_HOSTS.")
-        if not User.objects.filter(is_active=True).exists():
-            self.stdout.write(f"Nobody can sign in yet: run {sys.executable} manage.py createsuperuser.")
+        with suppress(DatabaseError):  # both processes wait for a database that is down
+            if not User.objects.filter(is_active=True).exists():
+                self.stdout.write(f"Nobody can sign in yet: run {sys.executable} manage.py createsuperuser.")
         web = _command("web", "--host", host, "--port", str(port))
         supervisor.exec_supervisor({"web": web, "worker": _command("work", "--threads", str(threads))})
 
