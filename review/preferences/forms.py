@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from review.models import Preferences, shortcuts
 
@@ -32,6 +33,25 @@ def action_name(action: str) -> str:
         return str(_ACTS[action])
     kind, number = action.split("_")
     return (_("Category %s") if kind == "category" else _("Sentiment %s")) % number
+
+
+class LanguageSelect(forms.Select):
+    """Names each language in itself, and tells screen readers so."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        option["attrs"]["lang"] = value
+        return option
+
+
+class LanguageForm(forms.Form):
+    """The language of the interface, which the browser stores."""
+
+    language = forms.ChoiceField(
+        label=gettext_lazy("Interface language in this browser"),
+        choices=[(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
+        widget=LanguageSelect,
+    )
 
 
 class KeysForm(forms.Form):

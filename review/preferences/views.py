@@ -3,12 +3,13 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from review.http import HtmxHttpRequest, reviewer_required
 from review.models import Preferences
-from review.preferences.forms import KeysForm
+from review.preferences.forms import KeysForm, LanguageForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,4 +24,5 @@ def preferences(request: HtmxHttpRequest) -> HttpResponse:
         form.save(request.user)
         messages.success(request, _("Shortcuts saved."))
         return redirect("review:preferences")
-    return render(request, "review/preferences/preferences.html", {"form": form})
+    language_form = LanguageForm(initial={"language": get_language()})
+    return render(request, "review/preferences/preferences.html", {"form": form, "language_form": language_form})
