@@ -28,7 +28,7 @@ from classifier.pipeline import gate
 from classifier.pipeline.gate import confidence_epoch
 from classifier.pipeline.predict import PredictionOutcome
 from review.gold import gold_labels
-from review.models import Assignment, GoldLabel, LabelIssue, ReviewSettings
+from review.models import Assignment, DuplicateGroup, GoldLabel, LabelIssue, ReviewSettings, Side
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -134,9 +134,14 @@ def make_version(**values: Any) -> SpecialistVersion:
 
 
 def make_label_issue(
-    label: GoldLabel, category: str, sentiment: str = "Neutral", self_confidence: float = 0.1
+    label: GoldLabel,
+    category: str,
+    sentiment: str = "Neutral",
+    self_confidence: float = 0.1,
+    side: Side = Side.TRAINING,
 ) -> LabelIssue:
     """A version that has not seen this gold label predicts another label."""
+    DuplicateGroup.objects.filter(gold_labels=label).update(side=side)
     label_values = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
     version = SpecialistVersion.objects.first() or make_version()
     return LabelIssue.objects.create(gold=label, version=version, self_confidence=self_confidence, **label_values)

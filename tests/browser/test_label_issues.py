@@ -170,7 +170,7 @@ def test_label_issue_page_is_accessible_in_every_state(label_issue_page: Page) -
 
 
 def test_incidents_are_accessible(agent_page: Page) -> None:
-    configure_review()
+    configure_review(benchmark_share=0)
     send_to_review(
         *[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)]
     )

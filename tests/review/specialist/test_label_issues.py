@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Category, Sentiment, Ticket
 from classifier.taxonomy import label_changes
 from review.gold import gold_labels
-from review.models import Assignment, Decision, GoldLabel, LabelIssue
+from review.models import Assignment, Decision, GoldLabel, LabelIssue, Side
 from review.specialist import label_issues
 from review.specialist.label_issues import LabelSelfConfidence
 from review.workflow import decisions, leases
@@ -562,8 +562,7 @@ def test_undoing_a_bulk_decision_leaves_later_corrections_alone(ana: User, lea: 
 def test_held_out_labels_go_to_two_blind_reviewers_and_nobody_sees_the_suggestion(
     lead_client: Client, lea: User
 ) -> None:
-    configure_review(benchmark_share=1)
-    label_issue = make_label_issue(make_gold(), "Account")
+    label_issue = make_label_issue(make_gold(), "Account", side=Side.BENCHMARK)
     content = shows(lead_client)
     assert "The model also disagrees with 1 held-out label." in content
     assert "No label issues" in content
