@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from review.datasets import importing, reading
 from review.datasets.importing import UnknownLabel
+from review.datasets.parsing import usual_columns
 from review.datasets.reading import UnreadableDataset
 
 
@@ -36,6 +37,8 @@ class Command(BaseCommand):
     ) -> None:
         with file:
             try:
+                columns = usual_columns(reading.column_names(file, file.name)) | dict(map)
+                self.stdout.write("columns: " + ", ".join(f"{name}={column}" for name, column in columns.items()))
                 records = reading.read(file, file.name, dict(map))
                 report = importing.import_labels(records, dry_run=dry_run, labels=dict(label))
             except UnreadableDataset as error:

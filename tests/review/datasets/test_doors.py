@@ -256,6 +256,7 @@ def test_another_table_is_imported_by_mapping_after_a_dry_run(tmp_path: Path, ca
     columns = ["text=Body", "category=Topic", "sentiment=Mood"]
     call_command("import_dataset", str(path), "--dry-run", *[f"--map={column}" for column in columns])
     output = capsys.readouterr()
+    assert "columns: text=Body, category=Topic, sentiment=Mood\n" in output.out
     assert "3 records: 1 would be added, 0 known already, 2 rejected" in output.out
     assert "unknown labels: Sales (1)" in output.out
     assert '--label "OLD=NEW"' in output.out
