@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Case, IntegerField, Value, When
 from django.utils import timezone
 
 from classifier.database.batches import chunked
@@ -172,12 +173,12 @@ _COLUMNS = {
 def _chunks(filters: Filters) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of `_ITEM_FIELDS` and the text's digest, training side first, in an order that depends on content only."""
     columns = ("pk", *(_COLUMNS.get(name, name) for name in _ITEM_FIELDS[1:]), "digest")
-    for side in (Side.TRAINING, Side.BENCHMARK):
-        labels, last = _matching(filters).on_side(side).order_by("digest").values_list(*columns), ""
-        # Pages, since SQLite cannot write while it is in the middle of reading.
-        while rows := list(labels.filter(digest__gt=last)[:CHUNK]):
-            yield rows
-            last = rows[-1][-1]
+    training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
+    # Keys first, since SQLite cannot write while it is in the middle of reading.
+    pks = list(_matching(filters).order_by(training_first, "digest").values_list("pk", flat=True))
+    for some in chunked(pks, CHUNK):
+        rows = {row[0]: row for row in GoldLabel.objects.filter(pk__in=some).values_list(*columns)}
+        yield [rows[pk] for pk in some if pk in rows]
 
 
 def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
