@@ -1,6 +1,8 @@
 """Shared fixtures: the catalogue, users and their clients, models behind local servers."""
 
+import fcntl
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -21,7 +23,7 @@ from classifier.taxonomy import initial_data as shipped
 from review.models import ReviewSettings
 from tests import database, factories
 from tests.api.caller import Caller, caller
-from tests.installations import Installation
+from tests.installations import DATABASE, Installation
 from tests.servers import OpenAIServer
 
 # No deadlines, because the machine may be busy. `make test-thorough` uses the second profile.
@@ -91,10 +93,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """Set up once; tests get copies of it."""
-    installation = Installation(tmp_path_factory.mktemp("template"))
-    installation.run("setup")
-    installation.query("update review_reviewsettings set sample_share = 0")
+    """Set up once for all workers; tests get copies of it."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "template"
+    folder.mkdir(exist_ok=True)
+    installation = Installation(folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / DATABASE).exists():
+            installation.run("setup")
+            installation.query("update review_reviewsettings set sample_share = 0")
     return installation
 
 

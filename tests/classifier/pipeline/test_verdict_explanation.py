@@ -16,7 +16,7 @@ from tests.review.actions import answer
 from tests.review.certification.auditing import SURE, UNSURE, arrive, certify, make_grid, open_audits
 from tests.review.certification.scenes import certified, passing
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
 def words(client: Client, ticket: Ticket) -> str:
@@ -26,6 +26,7 @@ def words(client: Client, ticket: Ticket) -> str:
     return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", content).split()))
 
 
+@pytest.mark.postgresql
 def test_an_auto_accepted_ticket_shows_its_certificate_score_and_random_draw(lead_client: Client, ana: User) -> None:
     certified(ana)
     page_text = words(lead_client, passing(20)[0])

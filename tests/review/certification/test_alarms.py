@@ -12,7 +12,7 @@ from review.certification import alarm_emails, alarms, cycle, drift
 from review.models import Alarm, Certificate, Ledger
 from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,7 @@ def second_family_disagrees() -> list[Ticket]:
     return arrive(*[SURE] * 40, agrees=False)
 
 
+@pytest.mark.postgresql
 def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> None:
     arrive(*[SURE] * 60)
     cycle.run_certification()
@@ -44,6 +45,7 @@ def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> Non
     assert epoch_now().certified_threshold == certified.threshold
 
 
+@pytest.mark.postgresql
 def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everything(
     certified: Certificate,
 ) -> None:
@@ -60,6 +62,7 @@ def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everyth
     assert certified.ended_at is None, "an open alarm suspends, but does not revoke"
 
 
+@pytest.mark.postgresql
 def test_an_alarm_is_cleared_by_evidence_that_would_grant_a_certificate(certified: Certificate, ana: User) -> None:
     second_family_disagrees()
     cycle.run_certification()

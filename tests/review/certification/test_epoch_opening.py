@@ -26,7 +26,7 @@ from tests.review.certification.auditing import (
     score,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def another_scorer() -> Scorer:
     return other
 
 
+@pytest.mark.postgresql
 def test_no_ledger_is_opened_before_there_are_enough_tickets(ana: User) -> None:
     certify()
     arrive(*SPREAD[:99])
@@ -65,6 +66,7 @@ def test_no_ledger_is_opened_before_there_are_enough_tickets(ana: User) -> None:
     assert Ledger.objects.get().grid == sorted(Ledger.objects.get().grid, reverse=True)
 
 
+@pytest.mark.postgresql
 def test_a_new_scorer_is_judged_by_held_out_audits(audited: None) -> None:
     other = another_scorer()
     cycle.run_certification()
@@ -78,6 +80,7 @@ def test_a_new_scorer_is_judged_by_held_out_audits(audited: None) -> None:
     assert Certificate.objects.filter(ended_by=Certificate.End.CHANGED).exists()
 
 
+@pytest.mark.postgresql
 def test_each_claim_may_spend_less_of_the_risk(audited: None) -> None:
     spent = []
     for _time in range(3):

@@ -28,7 +28,7 @@ from tests.review.certification.auditing import (
     open_audits,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
 def classify_again(tickets: Sequence[Ticket]) -> None:
@@ -38,6 +38,7 @@ def classify_again(tickets: Sequence[Ticket]) -> None:
     gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, epoch.contract.loaded()), {})
 
 
+@pytest.mark.postgresql
 def test_auto_accept_starts_only_after_enough_clean_audits(ana: User) -> None:
     certify()
     epoch = make_grid()
@@ -63,6 +64,7 @@ def test_auto_accept_starts_only_after_enough_clean_audits(ana: User) -> None:
     assert sealed.count() == Audit.objects.pending().filter(ticket__in=passed).count()
 
 
+@pytest.mark.postgresql
 def test_more_evidence_certifies_a_lower_threshold(ana: User) -> None:
     certify()
     make_grid()
@@ -81,6 +83,7 @@ def test_more_evidence_certifies_a_lower_threshold(ana: User) -> None:
     assert epoch_now().certified_threshold == latest.threshold
 
 
+@pytest.mark.postgresql
 def test_tickets_waiting_for_an_audit_are_auto_accepted_once_certified(ana: User) -> None:
     certify()
     make_grid()

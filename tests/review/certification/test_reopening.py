@@ -10,7 +10,7 @@ from review.models import Alarm, Assignment, Audit, Decision
 from tests.review.actions import answer, assert_consistent
 from tests.review.certification.scenes import alarmed, certified, passing
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
 def needing_review(tickets: list[Ticket]) -> set[int]:
@@ -39,6 +39,7 @@ def alarm(early: list[Ticket], late: list[Ticket]) -> Alarm:
     return alarmed(since=AuditDraw.objects.get(verdict__ticket=early[-1]).pk + 1)
 
 
+@pytest.mark.postgresql
 def test_tickets_since_the_change_return_to_review_with_an_assignment_each(
     early: list[Ticket], late: list[Ticket], alarm: Alarm
 ) -> None:
@@ -51,6 +52,7 @@ def test_tickets_since_the_change_return_to_review_with_an_assignment_each(
     assert_consistent()
 
 
+@pytest.mark.postgresql
 def test_the_ticket_page_says_why_it_was_sent_back(late: list[Ticket], alarm: Alarm, client: Client, lea: User) -> None:
     reopening.reopen_tickets(alarm)
     client.force_login(lea)
@@ -58,6 +60,7 @@ def test_the_ticket_page_says_why_it_was_sent_back(late: list[Ticket], alarm: Al
     assert "Needs review: auto-accepted earlier, sent back for review" in page
 
 
+@pytest.mark.postgresql
 def test_answers_to_reopened_tickets_are_not_evidence(late: list[Ticket], alarm: Alarm, ana: User) -> None:
     before = Audit.objects.count()
     reopening.reopen_tickets(alarm)

@@ -15,7 +15,7 @@ from tests.factories import configure_review
 from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 from tests.stalling import is_untouched, overtake
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 FEWEST = 60
 
@@ -66,6 +66,7 @@ def installed(agreement_decides: None) -> None:
     make_grid()
 
 
+@pytest.mark.postgresql
 def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User, ben: User) -> None:
     spoiled = arrive(*[SURE] * 8)
     for person in (ana, ben):
@@ -87,6 +88,7 @@ def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: U
     assert other < 0.4
 
 
+@pytest.mark.postgresql
 def test_a_scorer_is_not_deployed_after_its_lease_was_lost(installed: None, ana: User) -> None:
     label_tickets(ana, 80)
     with leases.hold_named("certification") as lease:

@@ -18,7 +18,7 @@ from review.workflow.decision_records import Presented
 from tests.factories import configure_review, distinct_text, make_ticket, send_to_review
 from tests.review.actions import answer, escalate, skip, undo
 
-pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative"), ("Account", "Neutral")
 
@@ -62,6 +62,7 @@ def figures(report: QualityReport) -> dict[str, Estimate]:
 # Agreement
 
 
+@pytest.mark.postgresql
 def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> None:
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
     for first, second in pairs:
@@ -78,12 +79,14 @@ def test_agreement_is_computed_from_pairs_of_labels(ana: User, ben: User) -> Non
         assert axis.alpha.estimate == pytest.approx(agreement.alpha(labels).estimate), axis.name
 
 
+@pytest.mark.postgresql
 def test_ticket_with_one_label_is_no_pair(ana: User) -> None:
     configure_review(double_share=1)
     answer(send_to_review(make_ticket())[0], ana)
     assert quality_report().pairs == 0
 
 
+@pytest.mark.postgresql
 def test_undone_label_makes_no_pair(ana: User, ben: User) -> None:
     label_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
