@@ -21,7 +21,7 @@ from review.gold import gold_labels
 from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 from review.models.gold import GoldLabelQuerySet
 
-CHUNK = 250
+CHUNK = 100
 """Items per transaction."""
 MOST_TRIES = 3
 ABANDONED = timedelta(hours=1)
