@@ -34,7 +34,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("reply", "kind"), FAULTS)
-def test_thirty_tickets_cost_one_request_and_show_the_providers_words(
+def test_thirty_tickets_cost_at_most_three_requests_and_show_the_providers_words(
     primary: UseServer, reply: Reply, kind: FailureKind
 ) -> None:
     with OpenAIServer([reply]) as server:
@@ -44,7 +44,7 @@ def test_thirty_tickets_cost_one_request_and_show_the_providers_words(
         assert isinstance(fault, ProviderFault)
         assert (fault.kind, fault.words) == (kind, words)
         assert words in str(fault)
-    assert len(server.requests) == 1
+    assert len(server.requests) <= 3
     assert len(results) == 30
 
 
