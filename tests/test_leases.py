@@ -128,7 +128,7 @@ def test_renewal_goes_on_after_its_connection_was_cut(monkeypatch: pytest.Monkey
         assert lease
         wait_until(lambda: held_until("training") > lease.available_at)
         for _time in range(2):
-            assert cut_others() == 1
+            assert cut_others() >= 1
             at = held_until("training")
             wait_until(lambda at=at: held_until("training") > at, seconds=5)  # type: ignore[misc]
 
