@@ -880,8 +880,8 @@ class Migration(migrations.Migration):
             name='Arrival',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(help_text='SHA-256 of its text, by which its embedding is stored.', max_length=64)),
-                ('first', models.ForeignKey(help_text='The first of the alike tickets that came together.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.ticket')),
+                ('digest', models.CharField(blank=True, help_text='SHA-256 of its text, by which its embedding is stored; empty once erased.', max_length=64)),
+                ('first', models.ForeignKey(help_text='The first of the alike tickets that came together.', on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='classifier.ticket')),
                 ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='arrival', to='classifier.ticket')),
             ],
             options={

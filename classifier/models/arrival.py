@@ -10,9 +10,11 @@ class Arrival(models.Model):
 
     ticket = models.OneToOneField(Ticket, models.CASCADE, related_name="arrival")
     first = models.ForeignKey(
-        Ticket, models.CASCADE, related_name="+", help_text="The first of the alike tickets that came together."
+        Ticket, models.RESTRICT, related_name="+", help_text="The first of the alike tickets that came together."
     )
-    digest = models.CharField(max_length=64, help_text="SHA-256 of its text, by which its embedding is stored.")
+    digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of its text, by which its embedding is stored; empty once erased."
+    )
 
     class Meta:
         ordering = ["pk"]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -31,6 +31,7 @@ from classifier.models import (
     Vector,
     WholeMessage,
 )
+from classifier.models.arrival import Arrival
 from classifier.models.specialist import text_digest
 from classifier.models.ticket import TicketQuerySet
 from classifier.privacy import traces
@@ -97,7 +98,7 @@ def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, t
     drawn = AuditDraw.objects.filter(verdict__ticket__in=tickets)
     needed: set[int] = {pk for pk in drawn.values_list("verdict__ticket_id", flat=True) if pk}
     answers: list[Any] = erasure_started.send(Ticket, tickets=tickets, redaction=redaction)
-    needed.update(*(pks for _receiver, pks in answers))
+    needed.update(*(pks for _receiver, pks in answers), _firsts_of_others(ticket_pks))
     _redact_answers(tickets, redaction)
     _delete_learned(tickets, redaction)
     if thorough:
@@ -112,10 +113,17 @@ def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, t
     return redaction
 
 
+def _firsts_of_others(ticket_pks: Sequence[int]) -> set[int]:
+    """Those of these tickets that are the first of several alike ones, by which an incident is known."""
+    others = Arrival.objects.filter(first__in=ticket_pks).exclude(ticket=F("first"))
+    return set(others.values_list("first", flat=True))
+
+
 def redact_tickets(tickets: Sequence[Ticket], redaction: Redaction) -> None:
     """Redact these tickets, but keep their rows."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
     redact_columns(rows, redaction, "text")
+    Arrival.objects.filter(ticket__in=tickets).update(digest="")
     redact_columns(WholeMessage.objects.filter(ticket__in=tickets), redaction, "text")
     rows.update(customer="", external_id=None, erased_at=None if redaction.masks else timezone.now())
 

@@ -31,11 +31,13 @@ from classifier.models import (
     Event,
     Example,
     Failure,
+    Gate,
     LanguageModel,
     Prediction,
     StoredReply,
     Ticket,
 )
+from classifier.models.arrival import Arrival
 from classifier.models.specialist import text_digest
 from classifier.pipeline import predict
 from classifier.privacy import erasure
@@ -262,3 +264,13 @@ def test_an_admin_erases_after_confirming(catalogue: None, admin: User, lea: Use
     done = client.post(url, chosen | {"confirmed": "yes"}, follow=True)
     assert not Ticket.objects.exists()
     assert (Erasure.objects.get().by, done.status_code) == (admin, 200)
+
+
+def test_the_first_ticket_of_a_burst_stays_known_without_its_text(catalogue: None) -> None:
+    Gate.objects.update(incident_guard=True)
+    first, other = make_ticket("The card reader is down, case 1."), make_ticket("The card reader is down, case 2.")
+    send_to_review(first, other)
+    erasure.erase(Ticket.objects.filter(pk=first.pk))
+    assert Ticket.objects.get(pk=first.pk).text == ERASED
+    assert list(Arrival.objects.values_list("ticket", "first")) == [(first.pk, first.pk), (other.pk, first.pk)]
+    assert not Arrival.objects.filter(digest=text_digest(first.text)).exists()
