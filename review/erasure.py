@@ -12,7 +12,17 @@ from classifier.privacy.erasure import redact_columns, redact_tickets
 from classifier.privacy.redaction import Redaction
 from review.gold.disputes import SOURCE
 from review.gold.gold_labels import remove_from_index
-from review.models import Audit, Band, Decision, GoldLabel, LabelIssue, Result, ReviewSettings, SnapshotItem
+from review.models import (
+    Audit,
+    Band,
+    Decision,
+    GoldLabel,
+    LabelImport,
+    LabelIssue,
+    Result,
+    ReviewSettings,
+    SnapshotItem,
+)
 
 
 def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signal: Any) -> set[int]:
@@ -22,6 +32,10 @@ def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signa
     redact_columns(Decision.objects.filter(ticket__in=tickets), redaction, "note")
     golds = _redact_gold_labels(tickets, redaction)
     _keep_audit_results(tickets, redaction)
+    for name in (
+        LabelImport.objects.filter(parts__position=0).values_list("name", flat=True) if redaction.thorough else ()
+    ):
+        redaction.remains.add(f"uploaded file {name} may contain them; it is deleted once imported or after a day")
     if not redaction.masks:
         Band.objects.filter(ticket__in=tickets).delete()
     needed = [gold.ticket_id for gold in golds if gold.ticket_id]
