@@ -32,9 +32,8 @@ def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signa
     redact_columns(Decision.objects.filter(ticket__in=tickets), redaction, "note")
     golds = _redact_gold_labels(tickets, redaction)
     _keep_audit_results(tickets, redaction)
-    for name in (
-        LabelImport.objects.filter(parts__position=0).values_list("name", flat=True) if redaction.thorough else ()
-    ):
+    uploaded = LabelImport.objects.filter(parts__position=0) if redaction.thorough else LabelImport.objects.none()
+    for name in uploaded.values_list("name", flat=True):
         redaction.remains.add(f"uploaded file {name} may contain them; it is deleted once imported or after a day")
     if not redaction.masks:
         Band.objects.filter(ticket__in=tickets).delete()
