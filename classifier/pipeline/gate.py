@@ -187,7 +187,6 @@ def _agree(first: PredictionOutcome, second: PredictionOutcome | None) -> bool:
     return isinstance(first, Prediction) and isinstance(second, Prediction) and first.same_label(second)
 
 
-@transaction.atomic(durable=True)
 def record_verdicts(
     epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
 ) -> None:
@@ -196,6 +195,20 @@ def record_verdicts(
     Skips tickets that someone else has claimed or moved meanwhile. In certified mode the epoch's row stays locked, so
     the certificate cannot change before these verdicts are saved, and audits are drawn one after the other.
     """
+    guarded = incident_guard.is_on(epoch)
+    if guarded:
+        incident_guard.encode([outcome.ticket for outcome in outcomes])
+    _record_verdicts(epoch, outcomes, second_opinions, guarded=guarded)
+
+
+@transaction.atomic(durable=True)
+def _record_verdicts(
+    epoch: Epoch,
+    outcomes: Sequence[ScoredOutcome],
+    second_opinions: dict[int, PredictionOutcome],
+    *,
+    guarded: bool,
+) -> None:
     tickets = [outcome.ticket for outcome in outcomes]
     new = Ticket.objects.new().select_for_update().filter(pk__in=[ticket.pk for ticket in tickets]).order_by("pk")
     owners = dict(new.values_list("pk", "owner"))
@@ -204,7 +217,7 @@ def record_verdicts(
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
     taken = [outcome for outcome in outcomes if outcome.ticket.pk in still_new]
     verdicts = [decide(epoch, outcome, second_opinions.get(outcome.ticket.pk)) for outcome in taken]
-    clusters = incident_guard.clusters_for(epoch, [outcome.ticket for outcome in taken])
+    clusters = incident_guard.clusters_for(epoch, [outcome.ticket for outcome in taken]) if guarded else {}
     for verdict in verdicts:
         incident_guard.hold(verdict, clusters.get(verdict.ticket_id, Cluster()))
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)

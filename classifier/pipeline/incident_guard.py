@@ -21,13 +21,25 @@ CLOSE = 0.9
 """The cosine of the embeddings from which two tickets are alike."""
 
 
-def clusters_for(epoch: Epoch, tickets: Sequence[Ticket]) -> dict[int, Cluster]:
-    """What came before each of these tickets, in order, by ticket; empty if incidents are not guarded against.
+def is_on(epoch: Epoch) -> bool:
+    """Whether incidents are guarded against (at most one query)."""
+    return epoch.mode == GateMode.CERTIFIED or Gate.objects.filter(incident_guard=True).exists()
 
-    In the transaction that saves their verdicts (at most five queries).
+
+def encode(tickets: Sequence[Ticket]) -> None:
+    """Store the embeddings of their texts. Before the transaction that saves their verdicts, since others wait for it.
+
+    Raises CorruptEncoder.
     """
-    guarded = epoch.mode == GateMode.CERTIFIED or Gate.objects.filter(incident_guard=True).exists()
-    if not guarded or not tickets:
+    vector_store.embeddings_for([ticket.text for ticket in tickets])
+
+
+def clusters_for(epoch: Epoch, tickets: Sequence[Ticket]) -> dict[int, Cluster]:
+    """What came before each of these tickets, in order, by ticket (at most five queries).
+
+    In the transaction that saves their verdicts; their texts have been encoded.
+    """
+    if not tickets:
         return {}
     first_of = _first_of(tickets)
     repeated = {first for ticket, first in first_of.items() if ticket != first}
@@ -47,7 +59,6 @@ def _first_of(tickets: Sequence[Ticket]) -> dict[int, int]:
     latest = list(Arrival.objects.order_by("-pk").values_list("first", "digest")[:WINDOW])[::-1]
     digests = [text_digest(ticket.text) for ticket in fresh]
     embeddings = vector_store.stored_embeddings([*(digest for _first, digest in latest), *digests])
-    embeddings |= _missing(fresh, digests, embeddings)
     firsts = [first for first, digest in latest if digest in embeddings]
     vectors = [_unit(embeddings[digest]) for _first, digest in latest if digest in embeddings]
     for ticket, digest in zip(fresh, digests, strict=True):
@@ -62,12 +73,6 @@ def _first_of(tickets: Sequence[Ticket]) -> dict[int, int]:
         for ticket, digest in zip(fresh, digests, strict=True)
     )
     return {pk: known[pk] for pk in pks}
-
-
-def _missing(tickets: Sequence[Ticket], digests: Sequence[str], known: dict[str, Floats]) -> dict[str, Floats]:
-    """The embeddings of these tickets that are not stored yet."""
-    texts = {digest: ticket.text for ticket, digest in zip(tickets, digests, strict=True) if digest not in known}
-    return dict(zip(texts, vector_store.embeddings_for(list(texts.values())), strict=True))
 
 
 def _unit(vector: Floats) -> Floats:

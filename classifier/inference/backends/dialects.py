@@ -75,9 +75,7 @@ def request_in(
     if logprobs and Feature.LOGPROBS not in unsupported:
         request["logprobs"] = True
     # The SDK has arguments for some parameters; the others go into the request body.
-    named = {
-        name: wanted.pop(name) for name in ("temperature", "max_tokens", "max_completion_tokens") if name in wanted
-    }
+    named = {name: wanted.pop(name) for name in _SDK_ARGUMENTS if name in wanted}
     return request | named | ({"extra_body": wanted} if wanted else {})
 
 
