@@ -17,8 +17,23 @@ from review.models import GoldLabel, LabelImport, Side
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 """Larger files must be imported with the command."""
-_MAIN_FIELDS = {"text": _("text"), "category": _("category"), "sentiment": _("sentiment")}
-COLUMN_FIELDS = [*_MAIN_FIELDS, *(name for name in Record._fields if name not in ("key", *_MAIN_FIELDS))]
+_FIELD_NAMES = {
+    "text": _("text"),
+    "category": _("category"),
+    "sentiment": _("sentiment"),
+    "side": _("side"),
+    "origin": _("origin"),
+    "corrected": _("corrected"),
+    "people": _("people"),
+    "share": _("probability of being chosen"),
+    "language": _("language"),
+    "source": _("source"),
+    "labelled_at": _("labelled at"),
+    "model_category": _("model's category"),
+    "model_sentiment": _("model's sentiment"),
+    "model_confidence": _("model's confidence"),
+}
+COLUMN_FIELDS = [name for name in Record._fields if name != "key"]
 
 
 class SnapshotForm(forms.Form):
@@ -106,7 +121,7 @@ class ReadingForm(forms.Form):
         taken = usual_columns(label_import.names) | label_import.columns
         for field in COLUMN_FIELDS:
             self.fields[field] = forms.ChoiceField(
-                label=_MAIN_FIELDS.get(field, field), choices=columns, required=False, initial=taken.get(field, "")
+                label=_FIELD_NAMES[field], choices=columns, required=False, initial=taken.get(field, "")
             )
         self._names = list(
             label_import.labels | {name: "" for _axis, name, _number in label_import.report.get("unknown", ())}
