@@ -101,12 +101,22 @@ class LabelAdmin(HistoryAdmin):
 
 @admin.register(Category)
 class CategoryAdmin(LabelAdmin):
-    list_display = ("full_name", "description", "position", "retired", "merged_into")
+    list_display = ("full_name", "description", "position", "shortcut", "retired", "merged_into")
     list_select_related = ("merged_into",)
     # The list is a tree, so it has a fixed order and one page.
     sortable_by = ()
     list_per_page = 1_000
-    fields = ("name", "parent", "description", "examples", "position", "retired", "merged_into", "referred_to_by")
+    fields = (
+        "name",
+        "parent",
+        "description",
+        "examples",
+        "position",
+        "shortcut",
+        "retired",
+        "merged_into",
+        "referred_to_by",
+    )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Lists children below their parents."""
@@ -118,6 +128,6 @@ class CategoryAdmin(LabelAdmin):
 
 @admin.register(Sentiment)
 class SentimentAdmin(LabelAdmin):
-    list_display = ("name", "description", "position", "retired", "merged_into")
+    list_display = ("name", "description", "position", "shortcut", "retired", "merged_into")
     list_select_related = ("merged_into",)
-    fields = ("name", "description", "examples", "position", "retired", "merged_into", "referred_to_by")
+    fields = ("name", "description", "examples", "position", "shortcut", "retired", "merged_into", "referred_to_by")

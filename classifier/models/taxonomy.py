@@ -1,10 +1,11 @@
 """Categories and sentiments, which admins edit. Labels in use are retired or merged, never deleted."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -92,7 +93,57 @@ class Label(models.Model):
         return Option(name=name, description=self.description, examples=examples)
 
 
-class Category(Label):
+class LabelWithShortcut(Label):
+    """A label with a key of its own on the review screen, which stays when other labels are added, moved or retired."""
+
+    MOST_SHORTCUTS: ClassVar[int]
+
+    shortcut = models.PositiveSmallIntegerField(
+        _("shortcut"), null=True, blank=True, help_text=_("Number of its key on the review screen. Empty: no key.")
+    )
+
+    class Meta:
+        abstract = True
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new label gets the first free shortcut. `bulk_create` gives none."""
+        if self._state.adding and not self.shortcut and not self.retired:
+            # Locked, or two new labels would get the same one.
+            list(type(self)._default_manager.select_for_update().order_by("pk").values_list("pk"))
+            self.shortcut = self.free_shortcut()
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        if not self.retired and self.shortcut and self.shortcut != self.free_shortcut():
+            raise ValidationError({"shortcut": _("Another label has this shortcut; clear it there first.")})
+
+    def free_shortcut(self) -> int | None:
+        """This label's own shortcut if no other active label has it, else the first free one (one query)."""
+        others = type(self)._default_manager.filter(retired=False).exclude(pk=self.pk)
+        taken = {*others.values_list("shortcut", flat=True), None}
+        wanted = (self.shortcut, *range(1, self.MOST_SHORTCUTS + 1))
+        return next((number for number in wanted if number not in taken), None)
+
+
+def _shortcut_constraints(name: str, most: int) -> list[models.BaseConstraint]:
+    return [
+        models.UniqueConstraint(
+            fields=["shortcut"],
+            condition=models.Q(retired=False),
+            name=f"{name}_shortcut_once",
+        ),
+        models.CheckConstraint(
+            condition=models.Q(shortcut__isnull=True) | models.Q(shortcut__range=(1, most)),
+            name=f"{name}_shortcut_exists",
+            violation_error_message=format_lazy(_("Shortcuts are numbered from 1 to {most}."), most=most),
+        ),
+    ]
+
+
+class Category(LabelWithShortcut):
+    MOST_SHORTCUTS = 9
+
     parent = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -130,6 +181,7 @@ class Category(Label):
                 condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
                 name="category_merged_is_retired",
             ),
+            *_shortcut_constraints("category", 9),
         ]
 
     def __str__(self) -> str:
@@ -140,6 +192,7 @@ class Category(Label):
         self.full_name = _update_full_names().get(self.pk, self.name)
 
     def clean(self) -> None:
+        super().clean()
         if self.pk and self.parent and self.parent.answers_for(self):
             raise ValidationError({"parent": _("A category can't be its own descendant.")})
         if self.parent and self.parent.retired and not self.retired:
@@ -161,7 +214,9 @@ class Category(Label):
         return False
 
 
-class Sentiment(Label):
+class Sentiment(LabelWithShortcut):
+    MOST_SHORTCUTS = 6
+
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_from"
     )
@@ -181,12 +236,14 @@ class Sentiment(Label):
                 condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
                 name="sentiment_merged_is_retired",
             ),
+            *_shortcut_constraints("sentiment", 6),
         ]
 
     def __str__(self) -> str:
         return self.name
 
     def clean(self) -> None:
+        super().clean()
         twins = Sentiment.objects.active().filter(name=self.name).exclude(pk=self.pk)
         if not self.retired and twins.exists():
             raise ValidationError({"name": _("A sentiment with this name already exists.")})

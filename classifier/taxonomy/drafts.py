@@ -164,6 +164,8 @@ class _Writer:
 
     def write(self, plan: LabelPlan, model: type[AnyLabel]) -> None:
         edited, dropped = plan.edited(), plan.dropped()
+        # New labels may have the shortcuts of those that the draft drops.
+        model._default_manager.filter(pk__in=dropped).update(shortcut=None)
         labels: dict[int, Any] = model._default_manager.in_bulk([*edited, *dropped])
         self._put_names_aside(model, labels)
         keys: dict[int, int] = {}

@@ -100,9 +100,9 @@ def restore(label: AnyLabel) -> None:
     if isinstance(label, Category) and label.parent and label.parent.retired:
         above = {"label": label, "parent": label.parent}
         raise ValidationError(_("%(parent)s, the parent of %(label)s, is retired; restore it first.") % above)
-    label.retired = False
+    label.retired, label.shortcut = False, label.free_shortcut()
     label.clean()
-    label.save(update_fields=["retired"])
+    label.save(update_fields=["retired", "shortcut"])
 
 
 def is_in_use(label: AnyLabel) -> bool:

@@ -37,9 +37,6 @@ DEFAULTS: dict[str, str] = {
 FIXED = frozenset({"submit"})
 """Enter also presses the focused control, so it cannot be changed."""
 
-NUMBERED, LETTERED = 9, 6
-"""Categories with a digit and sentiments with a letter; others are found by typing."""
-
 
 class Clash(Exception):
     """Two `actions` have the same key."""

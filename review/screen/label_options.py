@@ -1,21 +1,26 @@
-"""The labels on offer: the first few by shortcut, all of them by typing."""
+"""The labels on offer: those with a shortcut by key, all of them by typing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
-from review.models import shortcuts
 from review.screen import queries
 
 
 class Option(NamedTuple):
-    """One label: its primary key, its full name, and the shortcut action that selects it (empty if it has none)."""
+    """One label: its primary key, its full name, and the number of its shortcut, if it has one."""
 
     pk: int
     name: str
-    action: str
+    axis: str
+    shortcut: int | None
+
+    @property
+    def action(self) -> str:
+        """The shortcut action that selects it; empty if it has none."""
+        return f"{self.axis}_{self.shortcut}" if self.shortcut else ""
 
 
 class _Node(NamedTuple):
@@ -39,12 +44,13 @@ class Options:
     def current(cls) -> "Options":
         """Load the active labels in order (one query)."""
         rows = queries.active_labels()
-        nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]
-        sentiments = [(pk, name) for axis, pk, name, _parent in rows if axis == "sentiment"]
-        return cls(
-            _numbered(paths(nodes).items(), "category", shortcuts.NUMBERED),
-            _numbered(sentiments, "sentiment", shortcuts.LETTERED),
-        )
+        nodes = {pk: _Node(pk, name, parent) for axis, pk, name, parent, _shortcut in rows if axis == "category"}
+        shortcuts = {(axis, pk): shortcut for axis, pk, _name, _parent, shortcut in rows}
+        categories = [
+            Option(pk, name, "category", shortcuts["category", pk]) for pk, name in paths(nodes.values()).items()
+        ]
+        sentiments = [Option(pk, name, axis, shortcut) for axis, pk, name, _, shortcut in rows if axis == "sentiment"]
+        return cls(tuple(categories), tuple(sorted(sentiments, key=_by_shortcut)))
 
     @staticmethod
     def guidelines() -> list[tuple[str, str]]:
@@ -56,8 +62,8 @@ class Options:
 
     @property
     def by_key(self) -> tuple[Option, ...]:
-        """The categories with a shortcut."""
-        return self.categories[: shortcuts.NUMBERED]
+        """The categories with a shortcut, in the order of their keys."""
+        return tuple(sorted((option for option in self.categories if option.shortcut), key=_by_shortcut))
 
     def category_name(self, pk: int | None, *, offered: bool = False) -> str:
         """A category's full name; for a retired one read from the database, or empty with `offered`."""
@@ -87,11 +93,9 @@ class Options:
         return matches[0]
 
 
-def _numbered(labels: Iterable[tuple[Any, ...]], axis: str, most: int) -> tuple[Option, ...]:
-    return tuple(
-        Option(pk, name, f"{axis}_{number}" if number <= most else "")
-        for number, (pk, name) in enumerate(labels, start=1)
-    )
+def _by_shortcut(option: Option) -> tuple[bool, int]:
+    """Sorts those without a shortcut last, in their order."""
+    return option.shortcut is None, option.shortcut or 0
 
 
 def _name(options: Iterable[Option], pk: int | None) -> str:

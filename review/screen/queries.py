@@ -47,9 +47,9 @@ LIMIT %s"""
 _EARLIER_AND_DUPLICATES = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_DUPLICATES}) AS duplicates"  # noqa: S608 - constant SQL
 
 _LABELS = """
-SELECT axis, id, name, parent_id FROM (
-    SELECT 'category' AS axis, id, name, parent_id, position FROM classifier_category WHERE NOT retired
-    UNION ALL SELECT 'sentiment', id, name, NULL, position FROM classifier_sentiment WHERE NOT retired
+SELECT axis, id, name, parent_id, shortcut FROM (
+    SELECT 'category' AS axis, id, name, parent_id, shortcut, position FROM classifier_category WHERE NOT retired
+    UNION ALL SELECT 'sentiment', id, name, NULL, shortcut, position FROM classifier_sentiment WHERE NOT retired
 ) AS label ORDER BY axis, position, name"""
 
 
@@ -154,5 +154,5 @@ def _count_duplicates(rows: list[tuple[Any, ...]]) -> Duplicates:
 
 
 def active_labels() -> list[tuple[Any, ...]]:
-    """The active labels in order, as (axis, key, name, parent key)."""
+    """The active labels in order, as (axis, primary key, name, parent, shortcut)."""
     return fetch_rows(_LABELS, [])

@@ -44,7 +44,8 @@ def nested() -> None:
     """Create long three-level categories, before all others."""
     top = Category.objects.create(name="Everything that customers ask about", position=0)
     middle = Category.objects.create(name="Orders, deliveries and returns", parent=top)
-    Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(500)])
+    Category.objects.create(name="Return no. 1", parent=middle)
+    Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(2, 500)])
 
 
 def test_long_names_keep_the_buttons_in_view(agent_page: Page) -> None:

@@ -23,7 +23,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("classifier", "0001_initial")]
+    dependencies = [("classifier", "{latest}")]
     operations = [
         migrations.AddField("ticket", "colour", models.CharField(max_length=9, db_default="grey")),
         migrations.CreateModel(
@@ -71,7 +71,9 @@ def next_release(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "manage.py", code)
     for name in ("review", "ticketclf_site"):
         (code / name).symlink_to(ROOT / name)
-    (code / "classifier" / "migrations" / "0002_next.py").write_text(NEXT_MIGRATION)
+    migrations = code / "classifier" / "migrations"
+    latest = max(path.stem for path in migrations.glob("0*.py"))
+    (migrations / "9999_next.py").write_text(NEXT_MIGRATION.replace("{latest}", latest))
     return code
 
 

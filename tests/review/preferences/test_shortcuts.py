@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.models import Category, Sentiment
 from review.models import shortcuts
 from review.models.shortcuts import DEFAULTS, Clash, checked, usable
 
@@ -13,8 +14,8 @@ pressed = st.characters().filter(usable)
 def test_every_action_has_a_different_default_shortcut() -> None:
     assert len(set(DEFAULTS.values())) == len(DEFAULTS)
     assert all(usable(key) for action, key in DEFAULTS.items() if action not in shortcuts.FIXED)
-    assert {f"category_{n}" for n in range(1, shortcuts.NUMBERED + 1)} <= DEFAULTS.keys()
-    assert {f"sentiment_{n}" for n in range(1, shortcuts.LETTERED + 1)} <= DEFAULTS.keys()
+    assert {f"category_{n}" for n in range(1, Category.MOST_SHORTCUTS + 1)} <= DEFAULTS.keys()
+    assert {f"sentiment_{n}" for n in range(1, Sentiment.MOST_SHORTCUTS + 1)} <= DEFAULTS.keys()
 
 
 @pytest.mark.parametrize("key", ["", " ", "\t", "\n", "ab", "Enter", "\x00", "\u200b", "İ"])

@@ -133,8 +133,10 @@ def test_retired_category_is_rejected(agent_client: Client) -> None:
     assert not Decision.objects.exists()
 
 
-def test_first_nine_of_500_categories_have_shortcuts_and_responses_stay_small(agent_client: Client) -> None:
-    Category.objects.bulk_create([Category(name=f"Category no. {number}", position=number) for number in range(500)])
+def test_nine_of_500_categories_have_shortcuts_and_responses_stay_small(agent_client: Client) -> None:
+    for number in range(5):
+        Category.objects.create(name=f"Category no. {number}")
+    Category.objects.bulk_create([Category(name=f"Category no. {number}", position=9) for number in range(5, 500)])
     send_to_review(make_ticket("one " * 60), make_ticket("two " * 60))
     page = agent_client.get(SCREEN).content.decode()
     assert page.count("<option") == 504
@@ -145,10 +147,10 @@ def test_first_nine_of_500_categories_have_shortcuts_and_responses_stay_small(ag
 
 
 def test_suggestion_without_a_shortcut_is_preselected(agent_client: Client) -> None:
-    Category.objects.bulk_create([Category(name=f"First no. {number}", position=0) for number in range(9)])
-    send_to_review(make_ticket(), category=category("General"))
+    Category.objects.bulk_create([Category(name="Typed", position=0)])
+    send_to_review(make_ticket(), category=category("Typed"))
     answer = shown(agent_client)
-    assert (answer["category"], answer["other"]) == ("other", "General")
+    assert (answer["category"], answer["other"]) == ("other", "Typed")
     send(agent_client, answer)
     assert Decision.objects.get().verdict == "accepted"
 
@@ -579,8 +581,9 @@ def test_screen_shows_the_persons_own_shortcuts(agent_client: Client, ana: User)
 
 def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> None:
     """A shortcut without a control would do nothing."""
-    Category.objects.bulk_create([Category(name=f"More {number}", position=90) for number in range(9)])
-    Sentiment.objects.bulk_create([Sentiment(name=f"More {number}", position=90) for number in range(9)])
+    for number in range(9):
+        Category.objects.create(name=f"More {number}")
+        Sentiment.objects.create(name=f"More {number}")
     send_to_review(
         *[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical")
     )
