@@ -145,15 +145,24 @@ class SequentialTest:
 
     def _add(self, batch: DrawBatch) -> None:
         outcome = np.where(batch.audited, batch.wrong / batch.share, 0.0) - self.error
-        for place, threshold in enumerate(self.grid):
-            counts = batch.value >= threshold
-            if counts.any():
-                # Fully audited tickets allow larger bets.
-                floor = np.where(threshold >= batch.fully_audited, 1.0, batch.floor)[counts]
-                most = 1 / (1 / floor - self.error)
-                path = self.wealth[place] + np.log1p((-most * outcome[counts])[:, None] * BETS).cumsum(axis=0)
-                self.wealth[place] = path[-1]
-                self.reached[place] |= bool((_log_mean(path) >= self.required_log_wealth).any())
+        partial = self._log_gains(outcome, batch.floor)
+        # Fully audited tickets allow larger bets.
+        whole = self._log_gains(outcome, np.where(batch.share < 1.0, batch.floor, 1.0))
+        counts = batch.value >= self.grid[:, None]
+        full = counts & (self.grid[:, None] >= batch.fully_audited)
+        rest = counts & ~full
+        # Wealth is never above what it would be without the losses, so few thresholds need a look at every ticket.
+        most = self.wealth + full @ np.maximum(whole, 0.0) + rest @ np.maximum(partial, 0.0)
+        for place in np.flatnonzero(~self.reached & (_log_mean(most) >= self.required_log_wealth)):
+            steps = np.where(full[place, :, None], whole, partial)[counts[place]]
+            path = _log_mean(self.wealth[place] + steps.cumsum(axis=0))
+            self.reached[place] = bool((path >= self.required_log_wealth).any())
+        self.wealth += full @ whole + rest @ partial
+
+    def _log_gains(self, outcome: Floats, floor: Floats) -> Floats:
+        """By ticket and bet, where every ticket that counts was audited with a probability of at least `floor`."""
+        most = 1 / (1 / floor - self.error)
+        return np.asarray(np.log1p((-most * outcome)[:, None] * BETS))
 
     def clean_audits_to_next(self, floor: float = 1.0, most: int = 5_000) -> int | None:
         """The number of further audits without an error that would certify the next threshold, at an audit probability
