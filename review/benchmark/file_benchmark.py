@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference import budget, few_shot
 from classifier.inference.ask_models import ask_all
-from classifier.ingest.readers import ticket_records
+from classifier.ingest.readers import formats, ticket_records
 from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.models import ContractVersion
 from review.benchmark.grading import Grader
@@ -36,7 +36,7 @@ OnItem = Callable[[Item, GradedItem, str], None]
 def read(file: Any, version: ContractVersion) -> list[Item]:
     """Read the items of an open file. Raises UnusableFile."""
     try:
-        format = ticket_records.sniff_format(file.name, file.peek(4096)[:4096])
+        format = formats.sniff_format(file.name, file.peek(4096)[:4096])
         records = list(ticket_records.TicketReader(file, format=format))
     except UnreadableFile as error:
         raise UnusableFile(f"{file.name}: {error}") from error

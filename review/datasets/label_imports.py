@@ -14,17 +14,15 @@ from django.utils.translation import gettext as _
 from classifier.leases import leases
 from classifier.models import Draft
 from classifier.taxonomy import drafts
-from review.datasets import importing, reading
+from review.datasets import importing
 from review.datasets.importing import ImportReport, UnknownLabel
-from review.datasets.reading import UnreadableDataset
+from review.datasets.reading import RecordReader, UnreadableDataset
 from review.models import LabelImport
 from review.models.label_import import LabelImportPart
 
 PART = 1024**2
 """Bytes stored at a time."""
 KEPT = timedelta(days=1)
-MOST_COLUMNS = 200
-"""Columns to choose from."""
 
 State = LabelImport.State
 
@@ -35,7 +33,7 @@ class _TakenOver(Exception):
 
 def store(file: UploadedFile[bytes], by: User) -> LabelImport:
     """Store an uploaded file for a dry run. Raises UnreadableDataset if it holds no records that can be read."""
-    names = reading.column_names(cast(BinaryIO, file), file.name or "")[:MOST_COLUMNS]
+    names = RecordReader(cast(BinaryIO, file), file.name or "").sample().names
     file.seek(0)
     # It counts as failed until it is complete.
     label_import = LabelImport.objects.create(
@@ -98,7 +96,7 @@ def _import(label_import: LabelImport) -> ImportReport:
         for content in label_import.parts.order_by("position").values_list("content", flat=True).iterator(1):
             file.write(content)
         file.seek(0)
-        records = reading.read(file, label_import.name, label_import.columns)
+        records = RecordReader(file, label_import.name, label_import.columns)
 
         def on_chunk(report: ImportReport) -> None:
             if not label_import.still_held.update(read=_position(file), report=report.as_json()):

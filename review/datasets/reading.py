@@ -4,23 +4,22 @@ Unusable records are returned with their number and the reason. Memory stays bou
 time.
 """
 
-import gzip
-import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from itertools import chain, islice
-from typing import IO, Any, BinaryIO, cast
+from itertools import chain
+from typing import IO, Any, BinaryIO
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
-from classifier.ingest.readers.text_lines import UnreadableFile, is_spreadsheet
+from classifier.ingest.readers.sample import Sample, take_sample
+from classifier.ingest.readers.text_lines import DamagedFile, TextLines, UnreadableFile, is_spreadsheet
 from review.datasets.files import json_objects, tables
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.parsing import NoColumn, match_columns, parse_record
 from review.datasets.record import Record, Rejected
 
-__all__ = ["UnreadableDataset", "read"]
+__all__ = ["RecordReader", "UnreadableDataset"]
 
 _HEAD = 64 * 1024
 _ROWS_TO_CHECK = 100  # records that may lack a column before the file is said to
@@ -29,58 +28,70 @@ Values = Mapping[str, Any]
 Rows = Iterable[Values | InvalidRecord]
 
 
-def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterator[Record | Rejected]:
-    """Yield the records of a seekable file, valid or rejected, in order. The stream stays open.
+class RecordReader:
+    """Iterates over the records of a seekable file, valid or rejected, in order. The stream stays open.
 
     The first bytes decide the format, and the extension of `name` if they are ambiguous. `mapping` gives the column of
-    each field of Record; "" omits a field. Raises UnreadableDataset before the first record if nothing can be read, or
-    later if the file is truncated.
+    each field of Record; "" omits a field. The encoding is detected unless given. Iterating raises UnreadableDataset
+    before the first record if nothing can be read, or later if the file is truncated.
     """
-    if unknown := mapping.keys() - set(Record._fields):
-        raise UnreadableDataset(
-            f"There is no field {quoted_list(sorted(unknown))} to map; there are {quoted_list(Record._fields)}."
-        )
-    try:
-        for number, values in enumerate(_rows_by_field(_rows(stream, name), mapping), 1):
-            yield _parse(number, values)
-    except UnreadableFile as error:
-        raise UnreadableDataset(str(error)) from error
 
+    def __init__(
+        self, stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}, encoding: str | None = None
+    ) -> None:
+        if unknown := mapping.keys() - set(Record._fields):
+            raise UnreadableDataset(
+                f"There is no field {quoted_list(sorted(unknown))} to map; there are {quoted_list(Record._fields)}."
+            )
+        self._stream, self._name, self._mapping = stream, name, mapping
+        self._lines = TextLines(stream, encoding)
+        self._is_text = False
 
-def column_names(stream: BinaryIO, name: str) -> list[str]:
-    """The columns of the first record that can be read; none of an empty file. Raises UnreadableDataset."""
-    try:
-        readable = (row for row in islice(_rows(stream, name), _ROWS_TO_CHECK) if not isinstance(row, InvalidRecord))
-        return list(next(readable, {}))
-    except UnreadableFile as error:
-        raise UnreadableDataset(str(error)) from error
+    @property
+    def encoding(self) -> str:
+        """What the text is decoded with, as far as it has been read; "" of a binary file."""
+        return self._lines.encoding if self._is_text else ""
 
+    def __iter__(self) -> Iterator[Record | Rejected]:
+        try:
+            for number, values in enumerate(_rows_by_field(self._rows(), self._mapping), 1):
+                yield _parse(number, values)
+        except UnreadableFile as error:
+            raise UnreadableDataset(str(error)) from error
 
-def _rows(stream: BinaryIO, name: str) -> Rows:
-    if not stream.seekable():
-        raise UnreadableDataset("A dataset is read from a file that can be rewound: save it to a file first.")
-    head = _head(stream)
-    if head.startswith(b"PAR1"):
-        return _rows_of("parquet_rows", stream)
-    if is_spreadsheet(head) and not _is_archive_of_files(stream):
-        return tables.sheet_rows(stream)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _rows_of("zipped", stream)
-    compressed = head.startswith(b"\x1f\x8b")
-    plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if compressed else stream
-    try:
-        shown = _head(plain) if compressed else head
-    except (OSError, EOFError, ValueError) as error:
-        raise UnreadableDataset(f"The compressed file is damaged ({error}): fetch it again.") from error
-    encoding = json.detect_encoding(shown)
-    first = shown.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")[:1]
-    stream.seek(0)
-    if first == "[" and not _is_table(name):
-        plain.seek(0)
-        return json_objects.array(plain, encoding)
-    if first == "{" and not _is_table(name):
-        return json_objects.lines(stream)
-    return tables.rows(stream)
+    def sample(self) -> Sample:
+        """The first records, whatever their columns; empty of an empty file. Raises UnreadableDataset."""
+        try:
+            return take_sample(self._rows())._replace(encoding=self.encoding)
+        except UnreadableFile as error:
+            raise UnreadableDataset(str(error)) from error
+
+    def _rows(self) -> Rows:
+        stream = self._stream
+        if not stream.seekable():
+            raise UnreadableDataset("A dataset is read from a file that can be rewound: save it to a file first.")
+        head = _head(stream)
+        if head.startswith(b"PAR1"):
+            return _rows_of("parquet_rows", stream)
+        if is_spreadsheet(head) and not _is_archive_of_files(stream):
+            return tables.sheet_rows(stream)
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return _rows_of("zipped", stream)
+        self._is_text = True
+        match "" if _is_table(self._name) else self._first_character():
+            case "[":
+                return json_objects.array(self._lines)
+            case "{":
+                return json_objects.lines(self._lines)
+        return tables.rows(self._lines)
+
+    def _first_character(self) -> str:
+        try:
+            return next(self._lines.pieces(), "").lstrip("\ufeff \t\r\n")[:1]
+        except DamagedFile as error:
+            raise UnreadableDataset(str(error)) from error
+        finally:
+            self._stream.seek(0)
 
 
 def _is_archive_of_files(stream: BinaryIO) -> bool:

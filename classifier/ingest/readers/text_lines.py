@@ -85,10 +85,11 @@ class TextLines:
         self.encoding = encoding or "utf-8"
 
     def __iter__(self) -> Iterator[str]:
-        return _lines(self._texts(_chunks(self._stream)))
+        return split_lines(self.pieces())
 
-    def _texts(self, chunks: Iterator[bytes]) -> Iterator[str]:
-        """Decode chunks. The encoding is detected at the first chunk that isn't ASCII."""
+    def pieces(self) -> Iterator[str]:
+        """The text in pieces of any length. The encoding is detected at the first one that isn't ASCII."""
+        chunks = _chunks(self._stream)
         decoder = _decoder(self._given or "ascii")
         detected = bool(self._given)
         ends = io.IncrementalNewlineDecoder(None, translate=False)  # keeps \r and \n in one chunk
@@ -204,7 +205,7 @@ def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_MARK, _mark_bytes)
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
+def split_lines(texts: Iterable[str]) -> Iterator[str]:
     """Yield lines with their ends. A line over MAX_RECORD loses its middle but stays over the limit."""
     number, held, size = 1, list[str](), 0  # held: the pieces of a line whose end has not come yet
     try:

@@ -1,55 +1,24 @@
-"""Streams tickets from plain lines, CSV, JSON lines or a spreadsheet, in bounded memory. Pure.
+"""Streams tickets from plain lines, CSV, JSON or a spreadsheet, in bounded memory. Pure.
 
 Unreadable records are yielded with the reason, and reading continues.
 """
 
-import csv
-import io
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, BinaryIO, TypeVar
 
 from classifier.ingest.message_text import plain_text
 from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, quoted_list, ticket_columns
-from classifier.ingest.readers.csv_records import sniff_delimiter
+from classifier.ingest.readers.formats import Format
+from classifier.ingest.readers.json_records import Number, json_records, numbered_lines
 from classifier.ingest.readers.tables import Table, csv_table, sheet_table
-from classifier.ingest.readers.text_lines import (
-    MAX_RECORD,
-    UNDECODED,
-    DamagedFile,
-    TextLines,
-    UnreadableFile,
-    is_spreadsheet,
-)
+from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, TextLines, UnreadableFile
 from classifier.text import LONGEST_TICKET, storable
 
 MAX_RAW = 10_000  # characters kept of a rejected record
 
-_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # JSON for NUL or a surrogate, lone or not
-
 Values = dict[str, str | None]
 _T = TypeVar("_T")
-
-
-class Format(StrEnum):
-    """The format of a file of tickets."""
-
-    LINES = "lines"
-    CSV = "csv"
-    JSONL = "jsonl"
-    SHEET = "sheet"
-
-
-_SUFFIXES = {
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".json": Format.JSONL,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,35 +43,6 @@ class RejectedRecord:
     number: int
     reason: str
     raw: str
-
-
-def sniff_format(name: str, head: bytes) -> Format:
-    """Detect the format of a file by its first few thousand bytes and its suffix."""
-    if is_spreadsheet(head):
-        return Format.SHEET
-    plain = name.lower().removesuffix(".gz")
-    for suffix, format in _SUFFIXES.items():
-        if plain.endswith(suffix):
-            return format
-    try:
-        line = next((line for line in TextLines(io.BytesIO(head)) if not line.isspace()), "")
-    except DamagedFile as cut:
-        line = cut.raw
-    except UnreadableFile:
-        return Format.LINES
-    if line.lstrip().startswith(("{", "[")):
-        return Format.JSONL
-    return Format.CSV if _is_header(line) else Format.LINES
-
-
-def _is_header(line: str) -> bool:
-    try:
-        names = next(csv.reader((line,), delimiter=sniff_delimiter(line), strict=True), [])
-        ticket_columns(names, {})
-    except (csv.Error, InvalidRecord):
-        return False
-    # "Text, please" is a sentence; a header has no spaces around its names.
-    return names == ["text"] or (len(names) > 1 and all(name == name.strip() for name in names))
 
 
 class TicketReader:
@@ -139,9 +79,9 @@ class TicketReader:
         try:
             match self._format:
                 case Format.LINES:
-                    yield from _records(_numbered(self._lines), lambda line: _checked({"text": line.rstrip("\r\n")}))
-                case Format.JSONL:
-                    yield from _records(_numbered(_unless_document(self._lines)), self._values_of_object)
+                    yield from _records(numbered_lines(self._lines), _values_of_line)
+                case Format.JSON:
+                    yield from self._objects()
                 case Format.CSV:
                     yield from self._rows(csv_table(iter(self._lines), self._delimiter))
                 case Format.SHEET:
@@ -164,8 +104,23 @@ class TicketReader:
             table.records, lambda cells: _checked({field: _stripped(field, cells[at]) for field, at in places.items()})
         )
 
-    def _values_of_object(self, line: str) -> Values:
-        record = _object(line)
+    def _objects(self) -> Iterator[TicketRecord | RejectedRecord]:
+        number = 0
+        try:
+            for record in _records(json_records(self._lines.pieces(), self._has_text), self._values_of_object):
+                number = record.number
+                yield record
+        except DamagedFile as cut:
+            cut.number = max(cut.number, number + 1)
+            raise
+
+    def _has_text(self, keys: Iterable[str]) -> bool:
+        try:
+            return bool(ticket_columns(list(keys), {"text": self._mapping["text"]} if "text" in self._mapping else {}))
+        except InvalidRecord:
+            return False
+
+    def _values_of_object(self, record: Mapping[str, Any]) -> Values:
         filled = [key for key, value in record.items() if value not in (None, "")]
         try:
             columns = ticket_columns(filled, self._mapping)
@@ -173,9 +128,7 @@ class TicketReader:
             columns = ticket_columns(list(record), self._mapping)
         self.columns = columns | self.columns
         values = {field: _value(field, record[column]) for field, column in columns.items()}
-        if _UNSTORABLE.search(line):
-            values = {field: value and storable(value) for field, value in values.items()}
-        return _checked(values)
+        return _checked({field: value and storable(value) for field, value in values.items()})
 
 
 def _records(
@@ -209,58 +162,12 @@ def _checked(values: Values) -> Values:
     return values | {"text": text}
 
 
+def _values_of_line(line: str) -> Values:
+    return _checked({"text": line.rstrip("\r\n")})
+
+
 def _stripped(field: str, value: str) -> str | None:
     return value if field == "text" else value.strip() or None
-
-
-def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, str | InvalidRecord]]:
-    for number, line in enumerate(lines, 1):
-        if len(line) > MAX_RECORD:
-            yield number, line, InvalidRecord(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
-        elif not line.isascii() and UNDECODED.search(line):
-            reason = "Some bytes do not fit the encoding: name the right one, or save as UTF-8."
-            yield number, line, InvalidRecord(reason)
-        elif not line.isspace():
-            yield number, line, line
-
-
-# JSON lines
-
-
-class _Number(str):
-    """A JSON number as written, so that long IDs lose no digits."""
-
-    __slots__ = ()
-
-
-_JSON = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_Number)
-
-
-def _unless_document(lines: Iterable[str]) -> Iterator[str]:
-    started = False
-    for line in lines:
-        if not started and not line.isspace():
-            started = True
-            if line.lstrip().startswith("[") or line.strip() == "{":
-                raise UnreadableFile(
-                    "The file is one JSON document: write one object on each line, "
-                    "for example with: jq -c '.[]' FILE > FILE.jsonl"
-                )
-        yield line
-
-
-def _object(line: str) -> dict[str, Any]:
-    text = line.strip()
-    try:
-        record, end = _JSON.raw_decode(text)
-    except json.JSONDecodeError as error:
-        place = f"{error.msg}, at character {error.pos + 1}"
-        raise InvalidRecord(f"The line is not JSON ({place}): correct it.") from error
-    except RecursionError as error:
-        raise InvalidRecord("The JSON is nested too deeply: write one flat object on each line.") from error
-    if end != len(text) or type(record) is not dict:
-        raise InvalidRecord("The line is not one JSON object: write one object, and nothing else, on each line.")
-    return record
 
 
 def _value(field: str, value: Any) -> str | None:
@@ -271,6 +178,6 @@ def _value(field: str, value: Any) -> str | None:
         return _stripped(field, value)
     if value is None:
         return None
-    if type(value) is _Number and field != "text":
+    if type(value) is Number and field != "text":
         return str(value)
     raise InvalidRecord(f"The {field} is not a string: correct it, or map the {field} to another key.")

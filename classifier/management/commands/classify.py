@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.ingest.readers import ticket_records
+from classifier.ingest.readers import formats, ticket_records
 from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.management.label_line import label_line
 from classifier.management.notices import warn_of_fallback_model
@@ -25,9 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "file", nargs="?", default="-", help="plain lines, CSV, JSON lines or a spreadsheet; - reads standard input"
         )
-        parser.add_argument(
-            "--format", choices=[str(format) for format in ticket_records.Format], help="detected by default"
-        )
+        parser.add_argument("--format", choices=[str(format) for format in formats.Format], help="detected by default")
         parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     def handle(self, *args: Any, file: str, format: str | None, json: bool, **options: Any) -> None:
@@ -49,7 +47,7 @@ class Command(BaseCommand):
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:
-            chosen = ticket_records.Format(format) if format else ticket_records.sniff_format(name, _head(stream))
+            chosen = formats.Format(format) if format else formats.sniff_format(name, _head(stream))
             for record in ticket_records.TicketReader(stream, format=chosen):
                 if isinstance(record, ticket_records.RejectedRecord):
                     self.stderr.write(self.style.ERROR(f"{name}, record {record.number}: {record.reason}"))

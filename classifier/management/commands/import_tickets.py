@@ -9,15 +9,16 @@ from tqdm import tqdm
 
 from classifier.ingest.file_import import ImportCounts, import_records
 from classifier.ingest.readers.columns import COLUMNS
+from classifier.ingest.readers.formats import Format, sniff_format
 from classifier.ingest.readers.text_lines import UnreadableFile
-from classifier.ingest.readers.ticket_records import Format, RejectedRecord, TicketReader, TicketRecord, sniff_format
+from classifier.ingest.readers.ticket_records import RejectedRecord, TicketReader, TicketRecord
 from classifier.management.notices import warn_of_fallback_model
 from classifier.text import excerpt
 
 
 class Command(BaseCommand):
     help = (
-        "Import tickets from CSV, JSON lines or a spreadsheet. Each is stored once per source and external ID, so "
+        "Import tickets from CSV, JSON or a spreadsheet. Each is stored once per source and external ID, so "
         "repeats are safe."
     )
 

@@ -16,13 +16,13 @@ _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
 """Characters that occur in binary files, but not in a line of column names."""
 
 
-def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
-    """Yield the rows of a CSV file whose first line names the columns; encoding and delimiter are detected.
+def rows(text: TextLines) -> Iterator[Mapping[str, Any] | InvalidRecord]:
+    """Yield the rows of a CSV file whose first line names the columns; the delimiter is detected.
 
     Raises UnreadableFile, and UnreadableDataset if the first line is unusable or the file is truncated.
     """
     try:
-        yield from _rows(csv_table(iter(TextLines(stream))))
+        yield from _rows(csv_table(iter(text)))
     except DamagedFile as cut:
         raise UnreadableDataset(str(cut)) from cut
 

@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from review.datasets import importing, reading
-from review.datasets.importing import UnknownLabel
+from review.datasets import importing
+from review.datasets.importing import ImportReport, UnknownLabel
 from review.datasets.parsing import usual_columns
-from review.datasets.reading import UnreadableDataset
+from review.datasets.reading import RecordReader, UnreadableDataset
 
 
 class Command(BaseCommand):
@@ -30,26 +30,38 @@ class Command(BaseCommand):
             metavar='"OLD=NEW"',
             help="map a name in the file to the full name of a label; may be repeated",
         )
+        parser.add_argument("--encoding", help="of a text file; detected by default")
         parser.add_argument("--dry-run", action="store_true", help="show the result without saving anything")
 
     def handle(
-        self, *args: Any, file: Any, map: list[tuple[str, str]], label: list[tuple[str, str]], dry_run: bool, **_: Any
+        self,
+        *args: Any,
+        file: Any,
+        map: list[tuple[str, str]],
+        label: list[tuple[str, str]],
+        encoding: str | None,
+        dry_run: bool,
+        **_: Any,
     ) -> None:
         with file:
             try:
-                columns = usual_columns(reading.column_names(file, file.name)) | dict(map)
+                columns = usual_columns(RecordReader(file, file.name, {}, encoding).sample().names) | dict(map)
                 self.stdout.write("columns: " + ", ".join(f"{name}={column}" for name, column in columns.items()))
-                records = reading.read(file, file.name, dict(map))
+                records = RecordReader(file, file.name, dict(map), encoding)
                 report = importing.import_labels(records, dry_run=dry_run, labels=dict(label))
             except UnreadableDataset as error:
                 raise CommandError(f"{file.name}: {error}") from error
             except UnknownLabel as error:
                 raise CommandError(str(error)) from error
+        if records.encoding:
+            self.stdout.write(f"encoding: {records.encoding} (--encoding takes another)")
+        self._print(report, "would be added" if dry_run else "added")
+
+    def _print(self, report: ImportReport, verb: str) -> None:
         for rejected in report.rejections:
             self.stderr.write(f"record {rejected.number}: {rejected.reason}")
         if report.rejected > len(report.rejections):
             self.stderr.write(f"and {report.rejected - len(report.rejections):,} more")
-        verb = "would be added" if dry_run else "added"
         self.stdout.write(
             f"{report.read:,} records: {report.added:,} {verb}, {report.known:,} known already, "
             f"{report.rejected:,} rejected"

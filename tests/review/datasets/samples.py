@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from classifier.contract.prompt import contract_for
 from classifier.contract.types import Contract, Option
 from review.datasets.formats.registry import FORMATS
-from review.datasets.reading import read
+from review.datasets.reading import RecordReader
 from review.datasets.record import LabelInfo, Manifest, Record, Rejected
 
 CATEGORIES = ("Billing", "Billing > Invoice", "=SUM(A1)", "'-5 %", 'Ärger, "laut"')
@@ -107,4 +107,4 @@ def exported(records: Sequence[Record], format: str, **values: Any) -> bytes:
 
 
 def loaded(data: bytes, name: str = "", mapping: Mapping[str, str] = {}) -> list[Record | Rejected]:
-    return list(read(io.BytesIO(data), name, mapping))
+    return list(RecordReader(io.BytesIO(data), name, mapping))

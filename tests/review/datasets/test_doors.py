@@ -16,7 +16,7 @@ from classifier.taxonomy import label_changes
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
 from review.datasets.importing import import_labels
-from review.datasets.reading import read
+from review.datasets.reading import RecordReader
 from review.datasets.record import Record
 from review.gold import gold_labels, snapshots
 from review.models import DuplicateGroup, GoldLabel, Snapshot, SnapshotItem
@@ -52,7 +52,7 @@ def export(tmp_path: Path, format: str, **options: Any) -> Path:
 
 def bring(*rows: dict[str, Any]) -> None:
     lines = [json.dumps({"category": "Account", "sentiment": "Neutral", **row}) for row in rows]
-    report = import_labels(read(BytesIO("\n".join(lines).encode()), "x.jsonl"))
+    report = import_labels(RecordReader(BytesIO("\n".join(lines).encode()), "x.jsonl"))
     assert report.added == len(rows)
 
 
@@ -155,7 +155,9 @@ def test_records_erased_since_the_snapshot_are_left_out_and_counted(tmp_path: Pa
     erasure.erase(Ticket.objects.filter(text=TEXTS[2]), masks=True)
     for format in FORMATS:
         path = export(tmp_path, format, snapshot=snapshot.short)
-        records = [record for record in read(BytesIO(path.read_bytes()), path.name) if isinstance(record, Record)]
+        records = [
+            record for record in RecordReader(BytesIO(path.read_bytes()), path.name) if isinstance(record, Record)
+        ]
         masked = "Write to [email], [card]"
         assert sorted(record.text for record in records) == sorted([TEXTS[0], TEXTS[1], masked, TEXTS[3]])
         assert {record.key for record in records} == {GoldLabel.digest_of(record.text) for record in records}
@@ -277,7 +279,7 @@ ONE_AXIS = [
 @pytest.mark.parametrize("format", [name for name in FORMATS if name != "openai"])
 def test_a_label_of_one_axis_is_kept_through_export_and_import(tmp_path: Path, format: str) -> None:
     configure_review(benchmark_share=0)
-    import_labels(read(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
+    import_labels(RecordReader(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
     path = export(tmp_path, format)
     before = list(exporting.snapshot_records(snapshots.create_snapshot()))
     assert sorted((record.category, record.sentiment) for record in before) == [
@@ -291,7 +293,7 @@ def test_a_label_of_one_axis_is_kept_through_export_and_import(tmp_path: Path, f
 
 
 def test_chat_examples_leave_out_labels_of_one_axis(tmp_path: Path) -> None:
-    import_labels(read(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
+    import_labels(RecordReader(BytesIO("\n".join(map(json.dumps, ONE_AXIS)).encode()), "x.jsonl"))
     path = export(tmp_path, "openai")
     assert len(path.read_text().splitlines()) == 1
     assert json.loads((tmp_path / f"{path.name}.manifest.json").read_text())["records"] == 1
@@ -300,7 +302,7 @@ def test_chat_examples_leave_out_labels_of_one_axis(tmp_path: Path) -> None:
 def test_a_file_of_the_other_axis_completes_a_label() -> None:
     text = {"text": "The invoice of March is wrong"}
     rows = [text | {"category": "Billing"}, text | {"sentiment": "Negative"}, text | {"sentiment": "Positive"}]
-    reports = [import_labels(read(BytesIO(json.dumps(row).encode()), "x.jsonl")) for row in rows]
+    reports = [import_labels(RecordReader(BytesIO(json.dumps(row).encode()), "x.jsonl")) for row in rows]
     assert [(report.added, report.known, report.rejected) for report in reports] == [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
     assert "Billing | Negative" in reports[-1].rejections[0].reason
     assert GoldLabel.objects.get().label == "Billing | Negative"
@@ -361,11 +363,11 @@ def test_a_known_text_keeps_its_label_and_is_imported_once() -> None:
         {"text": "new", "category": "Account", "sentiment": "Neutral"},
     ]
     content = "\n".join(map(json.dumps, lines)).encode()
-    report = import_labels(read(BytesIO(content), "x.jsonl"))
+    report = import_labels(RecordReader(BytesIO(content), "x.jsonl"))
     assert (report.added, report.known, report.rejected) == (1, 2, 2)
     assert GoldLabel.objects.get(text="new").category.name == "Billing"
     assert GoldLabel.objects.get(text=TEXTS[0]).category.name == "Account"
-    again = import_labels(read(BytesIO(content), "x.jsonl"))
+    again = import_labels(RecordReader(BytesIO(content), "x.jsonl"))
     assert again.added == 0
 
 
@@ -375,6 +377,6 @@ def test_a_side_is_kept_unless_a_near_duplicate_is_on_the_other() -> None:
     first = {"text": text, "category": "Technical", "sentiment": "Neutral", "side": "benchmark"}
     second = first | {"text": text + "!", "side": "training"}
     third = first | {"text": "Refund me now, I have been charged two times", "side": "training"}
-    import_labels(read(BytesIO("\n".join(map(json.dumps, [first, second, third])).encode()), "x.jsonl"))
+    import_labels(RecordReader(BytesIO("\n".join(map(json.dumps, [first, second, third])).encode()), "x.jsonl"))
     sides = {label.text: label.side for label in GoldLabel.objects.all()}
     assert sides == {first["text"]: "benchmark", second["text"]: "benchmark", third["text"]: "training"}

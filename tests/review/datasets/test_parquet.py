@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from review.datasets.formats import hf, labels
-from review.datasets.reading import UnreadableDataset, read
+from review.datasets.reading import RecordReader, UnreadableDataset
 from review.datasets.record import Record
 from tests.review.datasets.samples import CATEGORIES, SENTIMENTS, elsewhere, exported, loaded, make, manifest_of
 
@@ -188,7 +188,7 @@ def test_a_text_repeated_millions_of_times_takes_little_memory() -> None:
     file = io.BytesIO()
     pq.write_table(pa.table({"text": texts, "category": labels, "sentiment": labels}), file, store_schema=False)
     before = pa.total_allocated_bytes()
-    rows = read(file, "x.parquet")
+    rows = iter(RecordReader(file, "x.parquet"))
     for _ in range(1_000):
         assert isinstance(next(rows), Record)
     assert pa.total_allocated_bytes() - before < 50_000_000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from classifier.text import LONGEST_TICKET
 from review.datasets.formats.registry import FORMATS
-from review.datasets.reading import UnreadableDataset, read
+from review.datasets.reading import RecordReader, UnreadableDataset
 from review.datasets.record import Record, Rejected
 from tests.review.datasets.samples import elsewhere, exported, loaded, make
 from tests.workbooks import workbook
@@ -201,10 +201,9 @@ def test_a_spreadsheet_is_read_as_its_table() -> None:
         ("a.json", b'[{"text": "Hi"} {"text": "Ho"}]', "',' is expected before"),
         ("a.json", b"[" + b"[" * 100_000, "recursion"),
         ("a.json", b'[{"text": "' + b"x" * 9_000_000 + b'"}]', "more than 8,388,608 characters"),
-        ("a.json", b'["\xff"]', "not utf-8"),
-        ("a.json.gz", packed(json.dumps([plain()] * 99).encode())[:-9], "damaged"),
-        ("a.jsonl.gz", packed(json_lines(*[plain()] * 99))[:-9], "damaged"),
-        ("a.csv.gz", packed(b"text,category,sentiment\nHi,Billing,neutral\n")[:-9], "damaged"),
+        ("a.json.gz", packed(json.dumps([plain()] * 99).encode())[:-9], "ends early"),
+        ("a.jsonl.gz", packed(json_lines(*[plain()] * 99))[:-9], "ends early"),
+        ("a.csv.gz", packed(b"text,category,sentiment\nHi,Billing,neutral\n")[:-9], "ends early"),
         ("a.csv", b"text,text,category,sentiment\nHi,Hi,Billing,neutral\n", "more than once"),
         ("a.csv", b"Dear all,\nwhat is this?\n", "No column is known"),
         ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00" * 20, ""),
@@ -223,7 +222,7 @@ def test_an_unreadable_file_is_refused_with_advice(name: str, data: bytes, messa
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_stream_is_left_open(format: str) -> None:
     stream = io.BytesIO(exported([make()], format))
-    assert len(list(read(stream, ""))) == 1
+    assert len(list(RecordReader(stream, ""))) == 1
     assert not stream.closed
 
 
@@ -233,7 +232,7 @@ def test_a_pipe_is_refused() -> None:
             return False
 
     with pytest.raises(UnreadableDataset, match="rewound"):
-        list(read(Pipe(b"x"), "a.csv"))
+        list(RecordReader(Pipe(b"x"), "a.csv"))
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", ""])
@@ -258,7 +257,7 @@ def test_large_files_are_read_in_bounded_memory(format: str) -> None:
     data = exported([make(f"{number} " + "word " * 40_000) for number in range(150)], format)
     tracemalloc.start()
     try:
-        assert sum(isinstance(row, Record) for row in read(io.BytesIO(data), "")) == 150
+        assert sum(isinstance(row, Record) for row in RecordReader(io.BytesIO(data), "")) == 150
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
@@ -268,7 +267,7 @@ def test_a_compressed_bomb_takes_no_memory() -> None:
     bomb = gzip.compress(b'{"text": "' + b"x" * 50_000_000 + b'"}\n' + json_lines(plain()), 1)
     tracemalloc.start()
     try:
-        rejected, record = read(io.BytesIO(bomb), "a.jsonl")
+        rejected, record = RecordReader(io.BytesIO(bomb), "a.jsonl")
         assert tracemalloc.get_traced_memory()[1] < 30_000_000
     finally:
         tracemalloc.stop()
