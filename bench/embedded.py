@@ -9,13 +9,14 @@ from bench.harness import fresh_installation, messages, resident_mb, table
 
 def main(tickets: int, rounds: int) -> None:
     fresh_installation()
-    from classifier.embeddings import encoder
+    from classifier.embeddings import encoders
+    from classifier.embeddings.sources import MINILM
     from classifier.models import Ticket
     from classifier.pipeline import runner
 
     # Texts of their own for each round: vectors that are stored or remembered would cost nothing.
     every = messages(tickets * rounds)
-    bare = encoder.load()
+    bare = encoders.load_onnx(MINILM)
     list(bare.encode_pieces(every[:64]))
     rows = []
     for first in range(0, len(every), tickets):

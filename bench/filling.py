@@ -195,8 +195,7 @@ def _catch_up(cursor: Any) -> None:
 
 
 def _encoder() -> str:
-    from django.conf import settings
 
-    from classifier.embeddings.encoder_files import encoder_digest
+    from classifier.embeddings.sources import encoder_sources
 
-    return encoder_digest(settings.ENCODER_FILE)
+    return encoder_sources()[0].name

@@ -72,11 +72,11 @@ class Shared:
 
 def bare(texts: list[str], seconds: float = 10.0) -> float:
     """Texts a second that the encoder alone gives vectors for, in this process."""
-    from django.conf import settings
 
-    from classifier.embeddings import encoder
+    from classifier.embeddings import encoders
+    from classifier.embeddings.sources import encoder_sources
 
-    model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
+    model = encoders.load_onnx(encoder_sources()[0])
     begun, done = time.perf_counter(), 0
     while time.perf_counter() - begun < seconds:
         # As pieces, for vectors of texts are remembered.

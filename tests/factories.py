@@ -3,11 +3,10 @@
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
 from django.contrib.auth.models import Group, User
 
 from classifier.embeddings import vector_store
-from classifier.embeddings.encoder_files import encoder_digest
+from classifier.embeddings.sources import encoder_sources
 from classifier.learning.vector_space import Floats
 from classifier.models import (
     Category,
@@ -158,7 +157,7 @@ def make_example(
 def make_vector(text: str, values: Floats) -> Vector:
     """A stored embedding of the text."""
     stored = values.astype("float16").tobytes()
-    return Vector.objects.create(digest=text_digest(text), encoder=encoder_digest(settings.ENCODER_FILE), values=stored)
+    return Vector.objects.create(digest=text_digest(text), encoder=encoder_sources()[0].name, values=stored)
 
 
 def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:

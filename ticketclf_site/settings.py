@@ -197,9 +197,10 @@ TASKS = {"default": {"BACKEND": f"ticketclf_site.processes.{_ENGINE}.Backend", "
 WORKER_THREADS = env_int("TICKETCLF_WORKER_THREADS", 4, minimum=1)
 WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, minimum=1)
 
-# Files that replace the packaged encoder and tokenizer.
+# Files that replace the packaged English encoder and its tokenizer, and the languages that the encoder knows.
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
+ENCODER_LANGUAGES = env_list("TICKETCLF_ENCODER_LANGUAGES", [])
 
 CSRF_FAILURE_VIEW = "ticketclf_site.sign_in.form_recovery.csrf_failure"
 LOGIN_URL = "login"

@@ -4,12 +4,11 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from django.conf import settings
 from django.db.models import Max
 
 from classifier.database.batches import chunked
-from classifier.embeddings.encoder_files import encoder_digest
 from classifier.embeddings.readable import readable
+from classifier.embeddings.sources import encoder_sources
 from classifier.learning.vector_space import WIDTH, Floats
 from classifier.leases import leases
 from classifier.models import Encoding, Ticket, Vector
@@ -35,7 +34,7 @@ def embeddings_for(texts: Sequence[str]) -> Floats:
 
 def stored_embeddings(digests: Sequence[str]) -> dict[str, Floats]:
     """The stored embeddings of these texts, by digest."""
-    name = encoder_digest(settings.ENCODER_FILE)
+    name = encoder_sources()[0].name
     embeddings: dict[str, Floats] = {}
     for part in chunked(set(digests), CHUNK):
         rows = Vector.objects.filter(digest__in=part, encoder=name).values_list("digest", "values")
@@ -47,7 +46,7 @@ def embed_new_tickets(seconds: float = SECONDS) -> None:
     """Embed tickets that have arrived since the last run, for so many seconds. Only one process at a time does it; if
     it dies, the next continues.
     """
-    encoder = encoder_digest(settings.ENCODER_FILE)
+    encoder = encoder_sources()[0].name
     Encoding.objects.get_or_create(encoder=encoder)
     with leases.hold(Encoding.objects.filter(encoder=encoder)) as held:
         for progress in held:
@@ -69,15 +68,15 @@ def is_behind() -> bool:
     """Whether tickets wait for embeddings; False while tickets wait for labels, which come first."""
     if Ticket.objects.waiting().exists():
         return False
-    until = Encoding.objects.filter(encoder=encoder_digest(settings.ENCODER_FILE)).values_list("until", flat=True)
+    until = Encoding.objects.filter(encoder=encoder_sources()[0].name).values_list("until", flat=True)
     latest = Ticket.objects.aggregate(latest=Max("pk"))["latest"] or 0
     return latest > (until.first() or 0)
 
 
 def _encoded(texts: dict[str, str]) -> dict[str, Floats]:
-    from classifier.embeddings import encoder  # whose runtime most processes never need
+    from classifier.embeddings import encoders  # whose runtime most processes never need
 
-    model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
+    model = encoders.load(encoder_sources()[0])
     halved = model.encode([readable(text) for text in texts.values()]).astype(np.float16)
     Vector.objects.bulk_create(
         [

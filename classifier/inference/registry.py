@@ -9,10 +9,9 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-
 from classifier.contract.types import Classifier, ClassifierError, Dialect, FailureKind, ProviderFault
 from classifier.embeddings import nearest_examples
+from classifier.embeddings.sources import CorruptEncoder, EncoderSource, encoder_sources
 from classifier.inference.backends.remote_model import RemoteModel
 from classifier.models import LanguageModel, Provider, SpecialistVersion
 from classifier.models.language_models import Learning
@@ -32,7 +31,7 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
     if language_model.provider.kind == Provider.Kind.EMBEDDED:
         loaded, words = _live_version(language_model), language_model.learning == Learning.WORDS
         with _building:
-            return _embedded(settings.ENCODER_FILE, settings.TOKENIZER_FILE, loaded, words)
+            return _embedded(tuple(encoder_sources()), loaded, words)
     model, parameters = _remote_model(language_model), json.dumps(language_model.parameters(), sort_keys=True)
     with _building:
         if language_model.provider.kind == Provider.Kind.DECISIONS:
@@ -73,12 +72,11 @@ def _load_version(version_pk: int, _sha256: str) -> "LoadedVersion":
 
 # The untrained model, and two versions with their words-only models.
 @lru_cache(maxsize=5)
-def _embedded(encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | None", words: bool) -> Classifier:
-    from classifier.embeddings.encoder_files import CorruptEncoder
+def _embedded(sources: tuple[EncoderSource, ...], loaded: "LoadedVersion | None", words: bool) -> Classifier:
     from classifier.inference.backends.embedded import EmbeddedClassifier
 
     try:
-        return EmbeddedClassifier(encoder_file, tokenizer_file, loaded=loaded, words=words)
+        return EmbeddedClassifier(sources, loaded=loaded, words=words)
     except CorruptEncoder as error:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
 

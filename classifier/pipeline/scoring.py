@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from django.conf import settings
 
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
+from classifier.embeddings.sources import encoder_sources
 from classifier.learning.vector_space import Floats
 from classifier.models import ContractVersion, Prediction, Score, Scorer, SpecialistVersion, Ticket
 from classifier.models.language_models import Learning
@@ -91,7 +91,7 @@ def specialist_predictor(version_pk: int | None) -> SpecialistPredictor:
         learned = SpecialistWeights.untrained()
     else:
         learned = SpecialistVersion.objects.get(pk=version_pk).load_weights_or_untrained()
-    return SpecialistPredictor(settings.ENCODER_FILE, settings.TOKENIZER_FILE, learned)
+    return SpecialistPredictor(encoder_sources(), learned)
 
 
 def _places(options: Sequence[Option], keys: Mapping[str, int]) -> dict[int, int]:

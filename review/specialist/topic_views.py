@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.contract.types import Option
-from classifier.embeddings.encoder_files import CorruptEncoder
+from classifier.embeddings.sources import CorruptEncoder
 from classifier.models import DraftLabel, Ticket
 from classifier.models.contract import EmptyTaxonomy
 from classifier.taxonomy import drafts, label_changes

@@ -15,13 +15,15 @@ import numpy as np
 
 from classifier.contract.types import Answer, Contract, Evidence, IndexedResult, Option, Question, Usage
 from classifier.database.batches import chunked
-from classifier.embeddings import encoder
-from classifier.embeddings.encoder import Encoded, Encoder, Floats
+from classifier.embeddings import encoders
+from classifier.embeddings.onnx_encoder import Encoded
 from classifier.embeddings.readable import LONGEST_TEXT, readable
+from classifier.embeddings.sources import PACKAGED, EncoderSource
 from classifier.inference.backends import explanations
 from classifier.inference.backends.specialist_predictor import offered_labels
 from classifier.learning.heads import BoundHead
 from classifier.learning.language_detection import is_foreign
+from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 
 if TYPE_CHECKING:
@@ -59,13 +61,12 @@ class BoundHeads(NamedTuple):
 class EmbeddedClassifier:
     def __init__(
         self,
-        model_file: str = "",
-        tokenizer_file: str = "",
+        sources: Sequence[EncoderSource] = PACKAGED,
         *,
         loaded: LoadedVersion | None = None,
         words: bool = False,
     ) -> None:
-        self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
+        self._encoder = encoders.load_onnx(sources[0])
         self._loaded = loaded or LoadedVersion.nothing()
         self._words = words
         self._heads = lru_cache(maxsize=8)(self._bind)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.contract.answer import LONGEST_REASONING
-from classifier.embeddings.encoder import Encoded, Floats
+from classifier.embeddings.onnx_encoder import Encoded
 from classifier.learning.heads import BoundHead
+from classifier.learning.vector_space import Floats
 
 MOST_WORDS = 2
 MOST_SPANS = 8

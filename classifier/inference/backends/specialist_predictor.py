@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.contract.types import Contract
-from classifier.embeddings import encoder
-from classifier.embeddings.encoder import Encoder, Floats
+from classifier.embeddings import encoders
+from classifier.embeddings.onnx_encoder import OnnxEncoder
 from classifier.embeddings.readable import readable
+from classifier.embeddings.sources import EncoderSource
 from classifier.learning.heads import BoundHead, OfferedLabel
 from classifier.learning.language_detection import is_foreign
 from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 
 
@@ -39,8 +41,8 @@ class SpecialistPredictions(NamedTuple):
 class SpecialistPredictor:
     """A frozen specialist version; its predictions depend only on text and contract."""
 
-    def __init__(self, model_file: str, tokenizer_file: str, learned: SpecialistWeights) -> None:
-        self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
+    def __init__(self, sources: Sequence[EncoderSource], learned: SpecialistWeights) -> None:
+        self._encoder = encoders.load_onnx(sources[0])
         self._learned = learned
         self._bound = lru_cache(maxsize=8)(self._bind)
 
@@ -63,7 +65,7 @@ class SpecialistPredictor:
         return BoundHead(self._learned.category, category), BoundHead(self._learned.sentiment, sentiment)
 
 
-def offered_labels(encoder: Encoder, contract: Contract) -> tuple[list[OfferedLabel], list[OfferedLabel]]:
+def offered_labels(encoder: OnnxEncoder, contract: Contract) -> tuple[list[OfferedLabel], list[OfferedLabel]]:
     """The contract's categories and sentiments with their prototypes."""
     categories, sentiments = (
         [OfferedLabel(option.keys, prototype(encoder.encode(label_texts(option)))) for option in options]

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.embeddings.encoder_files import CorruptEncoder
+from classifier.embeddings.sources import CorruptEncoder
 from classifier.models.contract import EmptyTaxonomy
 from review.specialist import training
 

@@ -10,8 +10,9 @@ import pytest
 
 from classifier.contract import prompt
 from classifier.contract.types import Answer, ClassifierError, Contract, Option, Question
-from classifier.embeddings import encoder
+from classifier.embeddings import encoders
 from classifier.embeddings.readable import readable
+from classifier.embeddings.sources import MINILM, USE, EncoderSource
 from classifier.inference import registry
 from classifier.inference.backends import explanations
 from classifier.inference.backends.embedded import EmbeddedClassifier
@@ -78,23 +79,34 @@ def test_markup_addresses_and_handles_are_not_read() -> None:
     )
 
 
-def test_vectors_have_length_one() -> None:
-    vectors = encoder.load().encode(["one", "two words", "three of them"])
-    assert vectors.shape == (3, 384)
+@pytest.mark.parametrize(("source", "width"), [(MINILM, 384), (USE, 512)])
+def test_vectors_have_length_one(source: EncoderSource, width: int) -> None:
+    encoder = encoders.load(source)
+    vectors = encoder.encode(["one", "two words", "three of them", "one"])
+    assert encoder.name == source.name
+    assert encoder.encode([]).shape == (0, width)
+    assert vectors.shape == (4, width)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_threads_that_start_together_share_one_encoder() -> None:
-    encoder._load.cache_clear()
+    encoders._load.cache_clear()
     together = threading.Barrier(2)
 
-    def load(_thread: int) -> encoder.Encoder:
+    def load(_thread: int) -> encoders.Encoder:
         together.wait()
-        return encoder.load()
+        return encoders.load(MINILM)
 
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(load, range(2))
     assert first is second
+
+
+@pytest.mark.django_db
+def test_a_text_means_the_same_in_two_languages() -> None:
+    texts = ["I want my money back", "Ich will mein Geld zurück", "我想退款", "The server is down"]
+    english, *others, unlike = encoders.load(USE).encode(texts)
+    assert min(float(english @ other) for other in others) > float(english @ unlike) + 0.2
 
 
 @pytest.mark.django_db

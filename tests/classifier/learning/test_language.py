@@ -1,6 +1,7 @@
 import pytest
 
-from classifier.embeddings import encoder
+from classifier.embeddings import encoders
+from classifier.embeddings.sources import MINILM
 from classifier.learning.language_detection import is_foreign
 
 pytestmark = pytest.mark.once
@@ -26,7 +27,7 @@ FOREIGN = [
 
 
 def pieces(text: str) -> list[tuple[int, int]]:
-    ((_index, encoded),) = encoder.load().encode_pieces([text])
+    ((_index, encoded),) = encoders.load_onnx(MINILM).encode_pieces([text])
     return encoded.offsets
 
 

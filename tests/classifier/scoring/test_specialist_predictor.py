@@ -7,7 +7,8 @@ import pytest
 
 from classifier.contract import prompt
 from classifier.contract.types import Answer, Contract, Option, Question
-from classifier.embeddings import encoder
+from classifier.embeddings import encoders
+from classifier.embeddings.sources import MINILM, PACKAGED
 from classifier.inference.backends import specialist_predictor
 from classifier.inference.backends.embedded import EmbeddedClassifier, LoadedVersion
 from classifier.learning.heads import Head, OfferedLabel
@@ -44,7 +45,7 @@ SUBJECTS = [
 def learned() -> SpecialistWeights:
     """Trained on categories only, with eight texts each."""
     texts = [f"Hello, a question about the {subject} again" for subjects in SUBJECTS for subject in subjects]
-    labels, read = np.repeat([1, 2, 3], 8), encoder.load()
+    labels, read = np.repeat([1, 2, 3], 8), encoders.load(MINILM)
     examples = Examples(
         keys=np.arange(1, 25),
         texts=texts,
@@ -62,7 +63,7 @@ def learned() -> SpecialistWeights:
 
 @lru_cache(maxsize=2)
 def frozen(*, taught: bool) -> specialist_predictor.SpecialistPredictor:
-    return specialist_predictor.SpecialistPredictor("", "", learned() if taught else SpecialistWeights.untrained())
+    return specialist_predictor.SpecialistPredictor(PACKAGED, learned() if taught else SpecialistWeights.untrained())
 
 
 def asked(
@@ -133,7 +134,7 @@ def test_closeness_is_measured_to_the_nearest_category() -> None:
 
 def test_closeness_uses_the_trained_centre() -> None:
     """All messages have something in common, which the centre removes."""
-    text, read, axis = "Lovely weather at sea", encoder.load(), learned().category
+    text, read, axis = "Lovely weather at sea", encoders.load(MINILM), learned().category
     known = np.stack([prototype(read.encode(label_texts(option))) for option in CATEGORIES])
     known = unit(centred(known, axis.centre) + axis.sums)
     closest = (centred(read.encode([text]), axis.centre) @ known.T).max()

@@ -6,10 +6,9 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from django.conf import settings
 from django.contrib.auth.models import User
 
-from classifier.embeddings.encoder_files import encoder_digest
+from classifier.embeddings.sources import encoder_sources
 from classifier.learning.vector_space import WIDTH
 from classifier.models import ContractVersion, Epoch, Gate, GateMode, Prediction, Score, Ticket, Vector
 from classifier.models.specialist import text_digest
@@ -71,7 +70,7 @@ def arrive(*values: float, agrees: bool = True, alike: str = "", **prediction_va
 
 def _embed(tickets: Sequence[Ticket], alike: str) -> None:
     """Store embeddings at random, since a sentence with another number in it is alike to a real encoder."""
-    encoder = encoder_digest(settings.ENCODER_FILE)
+    encoder = encoder_sources()[0].name
     Vector.objects.bulk_create(
         Vector(digest=text_digest(ticket.text), encoder=encoder, values=_embedding(alike or ticket.text))
         for ticket in tickets

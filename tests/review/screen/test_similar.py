@@ -223,7 +223,7 @@ def test_a_text_without_an_embedding_has_no_similar_tickets_and_is_not_encoded(
     make_vector(make_example("Solved before.").text, axis(1))
     assignment = open_assignment(agent_client, near=[])
     monkeypatch.setattr("classifier.embeddings.vector_store.embeddings_for", None)
-    monkeypatch.setattr("classifier.embeddings.encoder.load", None)
+    monkeypatch.setattr("classifier.embeddings.encoders.load", None)
     assert similar(agent_client, assignment).strip() == ""
     assert "No similar solved tickets." in agent_client.get(address(assignment)).content.decode()
 
