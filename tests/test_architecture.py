@@ -97,7 +97,6 @@ ORDER = {
 PURE = [
     "classifier.contract",
     "classifier.database.batches",
-    "classifier.inference.backends.circuit_breaker",
     "classifier.inference.backends.logprobs",
     "classifier.inference.pseudonyms",
     "classifier.ingest.mail_body",

@@ -196,8 +196,8 @@ class ClassifierError(Exception):
 class ProviderFault(ClassifierError):
     """The provider answers nobody, so the ticket is not to blame and can wait until somebody mends it.
 
-    `kind` is NO_KEY, UNAUTHORIZED, PAYMENT_REQUIRED, QUOTA, MODEL_GONE or UNREACHABLE; `words` is what the provider
-    itself says, on one line, empty if it says nothing.
+    `kind` is NO_KEY, UNAUTHORIZED, PAYMENT_REQUIRED, QUOTA, MODEL_GONE or UNREACHABLE, or how even a harmless
+    request failed; `words` is what the provider itself says, on one line, empty if it says nothing.
     """
 
     def __init__(

@@ -7,6 +7,14 @@ from classifier.contract.types import FailureKind
 from classifier.models.language_models import LanguageModel
 from classifier.models.ticket import MessageField
 
+_CONCERNS_PROVIDER = {
+    FailureKind.NO_KEY,
+    FailureKind.UNAUTHORIZED,
+    FailureKind.PAYMENT_REQUIRED,
+    FailureKind.QUOTA,
+    FailureKind.UNREACHABLE,
+}
+
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def due(self) -> "PauseQuerySet":
@@ -17,7 +25,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 class Pause(models.Model):
     """Begins with a fault of the provider and ends once a probe is answered.
 
-    A lost model pauses alone; whatever else is wrong pauses all of the provider's models.
+    What is wrong with the provider's account or address pauses all of its models; anything else pauses one model.
     """
 
     language_model = models.OneToOneField(LanguageModel, models.CASCADE, related_name="+")
@@ -38,6 +46,6 @@ class Pause(models.Model):
 
     def stops(self, language_model: LanguageModel) -> bool:
         """Whether this model is not asked now."""
-        if self.kind == FailureKind.MODEL_GONE:
-            return self.language_model_id == language_model.pk
-        return self.language_model.provider_id == language_model.provider_id
+        if self.kind in _CONCERNS_PROVIDER:
+            return self.language_model.provider_id == language_model.provider_id
+        return self.language_model_id == language_model.pk

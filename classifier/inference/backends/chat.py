@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from classifier.contract import prompt
@@ -80,9 +81,14 @@ class ChatClassifier(RemoteClassifier):
         known, tries = self._dialect, TRIES
         dialect = first_dialect(known)
         while True:
-            request = request_in(dialect, conversation, contract, self._parameters, logprobs=self._logprobs)
+            request, harmless = (
+                self._request(dialect, conversation, contract),
+                partial(self._harmless, dialect, contract),
+            )
             try:
-                completion, usage = await self._endpoint.complete(known_faults=known_faults, tries=tries, **request)
+                completion, usage = await self._endpoint.complete(
+                    known_faults=known_faults, harmless=harmless, tries=tries, **request
+                )
             except ClassifierError as error:
                 simpler = simpler_dialect(dialect, known, error, request)
                 if simpler is None:
@@ -92,6 +98,15 @@ class ChatClassifier(RemoteClassifier):
             else:
                 # Only now is it certain what was refused: a refusal may quote a ticket that names a feature.
                 return completion, replace(usage, dialect=self._remember(dialect))
+
+    def _request(self, dialect: Dialect, conversation: Any, contract: Contract) -> dict[str, Any]:
+        return request_in(dialect, conversation, contract, self._parameters, logprobs=self._logprobs)
+
+    def _harmless(self, dialect: Dialect, contract: Contract) -> dict[str, Any]:
+        """A request that an endpoint which works can answer: about a plain text, in a dialect that is not in doubt."""
+        if self._dialect.json_mode == JsonMode.UNKNOWN:
+            dialect = replace(dialect, json_mode=JsonMode.NONE)
+        return self._request(dialect, prompt.messages(contract, prompt.HARMLESS_TEXT), contract)
 
     def _remember(self, dialect: Dialect) -> Dialect:
         """Ask in this dialect from now on; a known JSON mode stays. Several requests may get here at once."""

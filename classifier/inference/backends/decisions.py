@@ -4,6 +4,8 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from classifier.contract import prompt
 from classifier.contract.answer import LONGEST_REASONING, names
@@ -32,8 +34,8 @@ class DecisionsClassifier(RemoteClassifier):
         text = prompt.shorten(question.text)
         decision, usage = await self._endpoint.decide(
             known_faults=self._endpoint.faults,
-            input=json.dumps(text, ensure_ascii=False),
-            questions=prompt.questions(contract),
+            harmless=partial(_request, prompt.HARMLESS_TEXT, contract),
+            **_request(text, contract),
         )
         usage = replace(usage, shortened=text != question.text)
         try:
@@ -41,6 +43,10 @@ class DecisionsClassifier(RemoteClassifier):
         except ClassifierError as error:
             error.usage = usage
             raise
+
+
+def _request(text: str, contract: Contract) -> dict[str, Any]:
+    return {"input": json.dumps(text, ensure_ascii=False), "questions": prompt.questions(contract)}
 
 
 def _answer(decision: Decision, contract: Contract) -> Answer:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from classifier.contract.types import ClassifierError, Contract, Dialect, FailureKind, Feature, JsonMode
+from classifier.contract.types import ClassifierError, Contract, Dialect, FailureKind, Feature, JsonMode, ProviderFault
 
 _SIMPLER = {JsonMode.SCHEMA: JsonMode.OBJECT, JsonMode.OBJECT: JsonMode.NONE}
 _LAST_MODE = {JsonMode.UNKNOWN: JsonMode.NONE, JsonMode.SCHEMA: JsonMode.OBJECT}
@@ -47,8 +47,8 @@ def simpler_dialect(
                 return replace(tried, unsupported=tried.unsupported | {feature})
         last = _LAST_MODE.get(known.json_mode)
     else:
-        detects = error.kind == FailureKind.SERVER_ERROR and known.json_mode == JsonMode.UNKNOWN
-        last = JsonMode.OBJECT if detects else None
+        fails_here = error.kind == FailureKind.SERVER_ERROR and not isinstance(error, ProviderFault)
+        last = JsonMode.OBJECT if fails_here and known.json_mode == JsonMode.UNKNOWN else None
     if last in (None, tried.json_mode):
         return None
     return replace(tried, json_mode=_SIMPLER[tried.json_mode])

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from classifier.contract.types import ProviderFault
+from classifier.contract.types import ClassifierError, ProviderFault
 
 WARM_SECONDS = 60.0
 """After an answer, requests go side by side for this long."""
@@ -28,6 +28,11 @@ class HeadStart:
         """How many faults there have been; a request remembers the number when it begins to wait."""
         return self._faults
 
+    def check(self, faults: int) -> None:
+        """Raise ProviderFault again if there was one since there had been `faults`."""
+        if (fault := self._fault) and self._faults > faults:
+            raise ProviderFault(str(fault), kind=fault.kind, words=fault.words, retry_after=fault.retry_after)
+
     @asynccontextmanager
     async def turn(self, faults: int) -> AsyncIterator[None]:
         """A request's turn, which may come after that of the one ahead.
@@ -38,8 +43,7 @@ class HeadStart:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LONGEST_WAIT):
                     await self._ahead.wait()
-        if self._fault and self._faults > faults:
-            raise ProviderFault(str(self._fault), kind=self._fault.kind, words=self._fault.words)
+        self.check(faults)
         goes_ahead = self._ahead = self._ahead or asyncio.Event()
         try:
             yield
@@ -47,8 +51,9 @@ class HeadStart:
         except ProviderFault as fault:
             self._fault, self._faults, self._warm_until = fault, self._faults + 1, 0.0
             raise
-        except Exception:
-            self._warm_until = time.monotonic() + WARM_SECONDS
+        except ClassifierError as error:
+            if error.permanent:
+                self._warm_until = time.monotonic() + WARM_SECONDS
             raise
         finally:
             goes_ahead.set()

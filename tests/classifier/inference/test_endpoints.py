@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.contract.types import Answer, ClassifierError, FailureKind, ProviderFault
 from classifier.inference.ask_models import ask
 from classifier.models import ContractVersion, LanguageModel
 from tests.conftest import UseServer
@@ -208,8 +208,8 @@ def test_an_endpoint_that_is_down_is_not_taken_for_one_without_schemas(
     monkeypatch.setattr("classifier.inference.backends.endpoint.FIRST_PAUSE", 0.0)
     with OpenAIServer([error(503)]) as server:
         language_model = primary(server)
-        asked(language_model)
-        assert len(server.requests) == 5
+        assert isinstance(asked(language_model), ProviderFault)
+        assert len(server.requests) == 4
     language_model.refresh_from_db()
     assert language_model.json_mode == "unknown"
 

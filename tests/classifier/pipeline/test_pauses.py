@@ -11,39 +11,18 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
-from classifier import tasks
 from classifier.models import Failure, Gate, LanguageModel, Pause, Provider, Ticket, Verdict
 from classifier.pipeline import runner
 from tests.api.caller import Caller
-from tests.background import queued
+from tests.classifier.pipeline.provider import Account, work
 from tests.conftest import UseServer
 from tests.factories import make_language_model, make_ticket
-from tests.servers import OpenAIServer, Reply, Request, answer, error
+from tests.servers import OpenAIServer, Reply, answer, error
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 EMPTY = error(402, "Insufficient Balance")
 INBOX = reverse("classifier:inbox")
-
-
-class Account:
-    """Replies of a provider whose balance can be topped up."""
-
-    def __init__(self) -> None:
-        self.reply: Reply = EMPTY
-
-    def __call__(self, request: Request) -> Reply:
-        return self.reply
-
-
-def work() -> None:
-    """Sweep and classify, as a worker does, with every probe due."""
-    Pause.objects.update(probe_at=Now())
-    tasks.sweep()
-    if queued(tasks.probe_paused_models.module_path):
-        tasks.probe_paused_models.func()
-    while runner.classify_next_batch():
-        pass
 
 
 def doctor() -> str:
@@ -58,7 +37,7 @@ def test_tickets_wait_for_a_top_up_and_are_then_classified_by_themselves(
 ) -> None:
     for number in range(30):
         make_ticket(f"number {number}")
-    account = Account()
+    account = Account(EMPTY)
     with OpenAIServer(account) as server:
         primary(server, max_in_flight=8)
         while runner.classify_next_batch():
@@ -100,14 +79,16 @@ def test_probes_come_at_growing_intervals(primary: UseServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [error(401), error(403), error(404), error(429, code="insufficient_quota"), None], ids=str
+    "fault",
+    [error(401), error(403), error(404), error(429, code="insufficient_quota"), "no-such-host.invalid", "127.0.0.1:9"],
+    ids=str,
 )
-def test_any_fault_of_the_provider_holds_no_ticket(primary: UseServer, fault: Reply | None) -> None:
+def test_any_fault_of_the_provider_holds_no_ticket(primary: UseServer, fault: Reply | str) -> None:
     ticket = make_ticket()
-    with OpenAIServer([fault or answer()]) as server:
+    with OpenAIServer([fault if isinstance(fault, Reply) else answer()]) as server:
         language_model = primary(server)
-        if fault is None:
-            Provider.objects.filter(pk=language_model.provider_id).update(base_url="http://no-such-host.invalid/v1")
+        if isinstance(fault, str):
+            Provider.objects.filter(pk=language_model.provider_id).update(base_url=f"http://{fault}/v1")
         runner.classify_next_batch()
     ticket.refresh_from_db()
     assert (ticket.state, ticket.attempts, Pause.objects.count()) == (Ticket.State.NEW, 0, 1)
