@@ -26,6 +26,7 @@ class Got:
 class Reply:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
     hangs: bool = False
     drips: bool = False
     cut: bool = False
@@ -83,6 +84,7 @@ class Receiver:
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(reply.body)
 
             do_GET = do_POST = do_PUT = _answer
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from classifier.admin.editing import EditAdmin, EditForm
+from classifier.admin.taxonomy_files import TaxonomyFiles
 from classifier.contract import prompt
 from classifier.models import ContractVersion, Draft, DraftLabel
 from classifier.models.contract import EmptyTaxonomy
@@ -154,7 +155,7 @@ def _is_open(draft: Draft | None) -> bool:
 
 
 @admin.register(Draft)
-class DraftAdmin(EditAdmin):
+class DraftAdmin(TaxonomyFiles, EditAdmin):
     """Drafts copy the current taxonomy; they are edited, measured and published. Published drafts are read-only."""
 
     form = DraftForm

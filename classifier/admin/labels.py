@@ -27,6 +27,7 @@ class MergeForm(forms.Form):
 class LabelAdmin(HistoryAdmin):
     """Labels in use are retired or merged, never deleted."""
 
+    change_list_template = "admin/classifier/label_list.html"
     search_fields = ("name", "description")
     list_filter = ("retired",)
     # Retiring and merging have rules that only the actions enforce.

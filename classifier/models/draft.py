@@ -73,6 +73,14 @@ class DraftLabel(models.Model):
     examples = models.TextField(_("examples"), blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)
     dropped = models.BooleanField(_("dropped"), default=False)
+    merge_into = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="Of a dropped label: the one that what refers to it moves to.",
+    )
     base = models.JSONField(
         default=dict, editable=False, help_text="The label's values when the draft began; empty for a new label."
     )

@@ -120,7 +120,7 @@ class LabelWithShortcut(Label):
 
     def free_shortcut(self) -> int | None:
         """This label's own shortcut if no other active label has it, else the first free one (one query)."""
-        others = type(self)._default_manager.filter(retired=False).exclude(pk=self.pk)
+        others = type(self)._default_manager.filter(retired=False, shortcut__isnull=False).exclude(pk=self.pk)
         taken = {*others.values_list("shortcut", flat=True), None}
         wanted = (self.shortcut, *range(1, self.MOST_SHORTCUTS + 1))
         return next((number for number in wanted if number not in taken), None)
@@ -188,8 +188,14 @@ class Category(LabelWithShortcut):
         return self.full_name or self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        super().save(*args, **kwargs)
-        self.full_name = _update_full_names().get(self.pk, self.name)
+        if self._state.adding:
+            # No other's full name changes, so there is no need to read all, which takes long for many new ones.
+            above = Category.objects.filter(pk=self.parent_id).values_list("full_name", flat=True)
+            self.full_name = SEPARATOR.join((*above, self.name))
+            super().save(*args, **kwargs)
+        else:
+            super().save(*args, **kwargs)
+            self.full_name = _update_full_names().get(self.pk, self.name)
 
     def clean(self) -> None:
         super().clean()

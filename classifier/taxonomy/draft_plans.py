@@ -1,6 +1,6 @@
 """Compares a draft with the taxonomy and instructions it started from and with the current ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -49,13 +49,15 @@ def full_names(states: States) -> dict[int, str]:
     return paths(ordered)
 
 
-def differences(before: States, after: States) -> Iterator[str]:
-    """A sentence for each change from one to the other."""
+def differences(before: States, after: States, merges: Mapping[int, int] = {}) -> Iterator[str]:
+    """A sentence for each change from one to the other. `merges` gives the successors of merged labels."""
     old, new = full_names(before), full_names(after)
     for pk in (*new, *(pk for pk in old if pk not in after)):
         names = {"label": old.get(pk, ""), "new": new.get(pk, "")}
         if pk not in before:
             yield _("%(new)s is added.") % names
+        elif merges.get(pk) in after:
+            yield _("%(label)s is merged into %(into)s.") % {"label": old[pk], "into": new.get(merges[pk], "")}
         elif pk not in after:
             yield _("%(label)s is retired.") % names
         else:
@@ -82,6 +84,9 @@ class LabelPlan:
     def __init__(self, rows: Sequence[DraftLabel], labels: Sequence[AnyLabel]) -> None:
         self.rows = {_key(row): row for row in rows}
         keys = {row.pk: key for key, row in self.rows.items()}
+        self.merges = {
+            key: keys[row.merge_into_id] for key, row in self.rows.items() if row.dropped and row.merge_into_id
+        }
         self.began: States = {}
         self.drafted: States = {}
         for key, row in self.rows.items():
@@ -97,7 +102,7 @@ class LabelPlan:
         self.names = full_names(self.drafted)
 
     def changes(self) -> Iterator[str]:
-        return differences(self.began, self.drafted)
+        return differences(self.began, self.drafted, self.merges)
 
     def changed_since(self) -> Iterator[str]:
         return differences(self.began, self.now)
@@ -115,6 +120,10 @@ class LabelPlan:
         return [key for key in reversed(full_names(self.began)) if key not in self.drafted]
 
     def problems(self) -> Iterator[str]:
+        for key, into in self.merges.items():
+            if into not in self.drafted:
+                names = {"label": self.rows[key].name, "into": self.rows[into].name}
+                yield _("%(label)s can't be merged into %(into)s, which is dropped.") % names
         for key, row in self.rows.items():
             children = ", ".join(label.name for label in self.drafted.values() if label.parent_id == key)
             if children and key not in self.drafted:

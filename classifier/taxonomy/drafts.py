@@ -21,12 +21,12 @@ from classifier.contract import prompt
 from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import label_snapshot
-from classifier.models.taxonomy import SEPARATOR, paths
+from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
 from classifier.taxonomy.draft_plans import LabelPlan, Plan, custom_instructions
 from classifier.taxonomy.label_changes import AnyLabel
 
-LONGEST_REASON, LONGEST_NAME = 100, 80
+LONGEST_REASON = 100
 
 
 @transaction.atomic
@@ -34,21 +34,6 @@ def create(name: str, by: User | None) -> Draft:
     """Create a draft of the current taxonomy and instructions. Raises EmptyTaxonomy."""
     draft = Draft(name=name, created_by=by)
     store_with_copy(draft)
-    return draft
-
-
-@transaction.atomic
-def create_with(name: str, by: User | None, categories: Iterable[str], sentiments: Iterable[str]) -> Draft:
-    """Create a draft of the current taxonomy and these new labels, by full name. Raises EmptyTaxonomy."""
-    draft = create(free_name(name), by)
-    for full_name in categories:
-        above: DraftLabel | None = None
-        for part in map(str.strip, full_name.split(SEPARATOR.strip())):
-            above, _created = draft.labels.get_or_create(
-                axis=DraftLabel.Axis.CATEGORY, parent=above, name=part[:LONGEST_NAME], dropped=False
-            )
-    for sentiment in sentiments:
-        draft.labels.get_or_create(axis=DraftLabel.Axis.SENTIMENT, name=sentiment[:LONGEST_NAME], dropped=False)
     return draft
 
 
@@ -134,10 +119,20 @@ def summary(draft: Draft) -> Summary:
 def publish(draft: Draft, by: User | None) -> Draft:
     """Publish the draft. Publishing again changes nothing. Raises like `contract_for`."""
     draft = Draft.objects.select_for_update().get(pk=draft.pk)
-    if draft.published_at:
-        return draft
+    if not draft.published_at:
+        lock_taxonomy()
+        publish_locked(draft, by)
+    return draft
+
+
+def lock_taxonomy() -> None:
+    """Let no one else change labels or instructions until the transaction ends."""
     for model in (Category, Sentiment, Gate):
         list(model._default_manager.select_for_update().order_by("pk").values_list("pk"))
+
+
+def publish_locked(draft: Draft, by: User | None) -> None:
+    """Publish the draft, in a transaction that has locked the taxonomy. Raises like `contract_for`."""
     plan = _checked_plan(draft)
     draft.outcome = plan.changes()
     writer = _Writer(by, _("published with the draft %s") % draft)
@@ -147,7 +142,6 @@ def publish(draft: Draft, by: User | None) -> Draft:
         writer.set_instructions(plan.instructions)
     draft.published_at = timezone.now()
     draft.save(update_fields=["published_at", "outcome"])
-    return draft
 
 
 def _checked_plan(draft: Draft) -> Plan:
@@ -177,7 +171,8 @@ class _Writer:
             elif names := edited.get(key):
                 self._change(labels[key], {name: values[name] for name in {"name", *names}})
         for key in dropped:
-            self._retire(labels[key])
+            into = plan.merges.get(key)
+            self._retire(labels[key], model._default_manager.get(pk=keys.get(into, into)) if into else None)
 
     def _put_names_aside(self, model: type[AnyLabel], pks: Iterable[int]) -> None:
         """Rename labels temporarily, because they may swap names, which are unique. No real name contains this sign."""
@@ -197,8 +192,11 @@ class _Writer:
             setattr(label, name, value)
         self._signed(label).save(update_fields=list(values))
 
-    def _retire(self, label: AnyLabel) -> None:
-        label_changes.retire_locked(self._signed(label))
+    def _retire(self, label: AnyLabel, into: AnyLabel | None) -> None:
+        if into:
+            label_changes.merge_locked(self._signed(label), into)
+        else:
+            label_changes.retire_locked(self._signed(label))
         type(label)._default_manager.filter(pk=label.pk).update(name=label.name)
 
     def set_instructions(self, instructions: str) -> None:

@@ -24,8 +24,12 @@ def merge(source: AnyLabel, into: AnyLabel) -> None:
     Raises ValidationError if the labels cannot be merged.
     """
     source, into = _locked(source, into)
-    if source.merged_into_id == into.pk:
-        return
+    if source.merged_into_id != into.pk:
+        merge_locked(source, into)
+
+
+def merge_locked(source: AnyLabel, into: AnyLabel) -> None:
+    """Merge a label, in a transaction that has locked all labels of its axis. Raises ValidationError."""
     _check_mergeable(source, into)
     for relation in _references(type(source)):
         # A draft may contain both labels; it detects changes itself.

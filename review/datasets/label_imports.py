@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from classifier.leases import leases
 from classifier.models import Draft
-from classifier.taxonomy import drafts
+from classifier.taxonomy import importing as taxonomy_import
+from classifier.taxonomy.files.entries import EntryList
 from review.datasets import importing
 from review.datasets.importing import ImportReport, UnknownLabel
 from review.datasets.reading import RecordReader, UnreadableDataset
@@ -56,13 +57,16 @@ def run_again(
     return bool(again.update(**chosen, state=State.RUNNING, read=0, report={}, error=""))
 
 
-def draft_unknown_labels(label_import: LabelImport, by: User) -> Draft:
-    """Create a draft of the taxonomy with the labels of the file that it lacks. Raises EmptyTaxonomy."""
-    unknown: dict[str, list[str]] = {"category": [], "sentiment": []}
+def draft_unknown_labels(label_import: LabelImport, by: User) -> tuple[Draft | None, list[str]]:
+    """Create a draft of the taxonomy with the labels of the file that it lacks, unless it has them by now.
+
+    Returns the problems of those that can't be labels, too. Raises EmptyTaxonomy.
+    """
+    entries = EntryList()
     for axis, name, _number in label_import.report.get("unknown", ()):
-        unknown[axis].append(name)
-    name = _("Labels of %s") % label_import.name
-    return drafts.create_with(name, by, unknown["category"], unknown["sentiment"])
+        entries.add(f"“{name[:100]}”", {"axis": axis, "name": name})
+    draft = taxonomy_import.create_draft(entries.usable, _("Labels of %s") % label_import.name, by)
+    return draft, entries.problems
 
 
 def run(pk: int) -> None:

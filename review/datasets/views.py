@@ -149,11 +149,14 @@ def draft_unknown_labels(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Create a draft of the taxonomy with the labels that it lacks."""
     shown = get_object_or_404(LabelImport, pk=pk)
     try:
-        draft = label_imports.draft_unknown_labels(shown, request.user)
+        draft, problems = label_imports.draft_unknown_labels(shown, request.user)
     except EmptyTaxonomy as error:
-        messages.error(request, str(error))
-        return redirect(shown)
-    return redirect("admin:classifier_draft_change", draft.pk)
+        draft, problems = None, [str(error)]
+    for problem in problems:
+        messages.error(request, problem)
+    if not draft and not problems:
+        messages.info(request, _("The taxonomy has all of these labels now. Read the file again."))
+    return redirect("admin:classifier_draft_change", draft.pk) if draft else redirect(shown)
 
 
 def _overview(

@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import ContractVersion, LanguageModel, Ticket
+from classifier.taxonomy import importing
+from classifier.taxonomy.files import reading
 from review.benchmark import execution, runs
 from review.gold import snapshots
 from review.models import AccuracyTarget, Assignment, Certificate, Decision, Run
@@ -77,6 +79,8 @@ def test_taxonomy_and_models_are_listed_without_addresses_or_keys(lead_api: Call
     taxonomy = lead_api.get("/taxonomy").json()
     assert taxonomy["version"] == ContractVersion.objects.current().digest
     assert "Billing" in [category["name"] for category in taxonomy["categories"]]
+    labels = reading.read(json.dumps(taxonomy).encode(), "taxonomy.json")
+    assert importing.create_draft(labels, "again", None, complete=True) is None
     answer = lead_api.get("/models")
     assert answer.json()["answering"] == LanguageModel.objects.zero_shot().name
     assert len(answer.json()["items"]) == LanguageModel.objects.count()

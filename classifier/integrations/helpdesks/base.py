@@ -45,9 +45,10 @@ class ApiAccess:
     token: str
 
     def request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Request:
+        """A request with a JSON body, unless it is None."""
         return Request(  # noqa: S310 - the SSRF guard checks it
             self.base_url.rstrip("/") + path,
-            json.dumps(body).encode(),
+            None if body is None else json.dumps(body).encode(),
             {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "ticketclf", **headers},
             method=method,
         )
@@ -64,6 +65,12 @@ class HelpDeskAdapter(Protocol):
 
     def update_request(self, access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
         """The request that sets only these fields of a ticket."""
+
+    def options_request(self, access: ApiAccess, field: str) -> Request:
+        """The request for the definition of a drop-down field."""
+
+    def parse_options(self, payload: Any, field: str) -> list[tuple[str, ...]]:
+        """The options in its response, each with those above it; none if there is no such field."""
 
 
 def equal_constant_time(given: str, expected: str) -> bool:
@@ -107,6 +114,16 @@ def required_text_at(payload: Any, *names: str) -> str:
     if value := text_at(payload, *names):
         return value
     raise NotAnEvent(f"{'.'.join(names)} is missing")
+
+
+def listed(items: Any) -> list[Any]:
+    """The items of a list; none of anything else."""
+    return items if isinstance(items, list) else []
+
+
+def item_with(items: Any, name: str, value: str) -> Any:
+    """The first object of a list with this text under a key; None if there is none."""
+    return next((item for item in listed(items) if text_at(item, name) == value), None)
 
 
 def basic_auth(user: str, password: str) -> str:

@@ -3,6 +3,7 @@
 https://www.chatwoot.com/hc/user-guide/articles/1677693021-how-to-use-webhooks
 https://developers.chatwoot.com/api-reference/webhooks/add-a-webhook (the secret, and what is signed with it)
 https://developers.chatwoot.com/api-reference/conversations/update-custom-attributes
+https://developers.chatwoot.com/api-reference/custom-attributes/list-all-custom-attributes-in-an-account
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from classifier.integrations.helpdesks.base import (
     equal_constant_time,
     hmac_digest,
     is_recent,
+    item_with,
+    listed,
     parse_time,
     quote_segment,
     required_text_at,
@@ -60,3 +63,17 @@ def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str
         {"custom_attributes": dict(fields), "merge": True},
         {"api_access_token": access.token},
     )
+
+
+def options_request(access: ApiAccess, field: str) -> Request:
+    return access.request(
+        "GET",
+        f"/api/v1/accounts/{quote_segment(access.account)}/custom_attribute_definitions?attribute_model=0",
+        None,
+        {"api_access_token": access.token},
+    )
+
+
+def parse_options(payload: Any, field: str) -> list[tuple[str, ...]]:
+    options = value_at(item_with(payload, "attribute_key", field), "attribute_values")
+    return [(str(option),) for option in listed(options)]

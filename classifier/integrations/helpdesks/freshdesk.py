@@ -4,9 +4,10 @@ Freshdesk does not sign webhooks. It sends basic authentication with any user na
 
 https://support.freshdesk.com/support/solutions/articles/132589-using-webhooks-in-automation-rules
 https://developers.freshdesk.com/api/#update_ticket
+https://developers.freshdesk.com/api/#list_all_ticket_fields
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.request import Request
 
@@ -17,6 +18,7 @@ from classifier.integrations.helpdesks.base import (
     basic_auth,
     basic_auth_password,
     equal_constant_time,
+    item_with,
     parse_time,
     quote_segment,
     required_text_at,
@@ -51,3 +53,19 @@ def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str
         {"custom_fields": dict(fields)},
         {"Authorization": basic_auth(access.token, "X")},
     )
+
+
+def options_request(access: ApiAccess, field: str) -> Request:
+    return access.request("GET", "/api/v2/ticket_fields", None, {"Authorization": basic_auth(access.token, "X")})
+
+
+def parse_options(payload: Any, field: str) -> list[tuple[str, ...]]:
+    return list(_options(value_at(item_with(payload, "name", field), "choices"), ()))
+
+
+def _options(choices: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Nested fields have an object of choices at each level but the last, which has a list."""
+    for choice in choices if isinstance(choices, list | dict) else []:
+        option = (*above, str(choice))
+        yield option
+        yield from _options(choices[choice] if isinstance(choices, dict) else None, option)

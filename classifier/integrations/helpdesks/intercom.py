@@ -3,6 +3,7 @@
 https://developers.intercom.com/docs/references/webhooks/webhook-models
 https://developers.intercom.com/docs/webhooks/setting-up-webhooks (signed notifications)
 https://developers.intercom.com/docs/references/2.11/rest-api/api.intercom.io/conversations/updateconversation
+https://developers.intercom.com/docs/references/2.11/rest-api/api.intercom.io/data-attributes/lisdataattributes
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from classifier.integrations.helpdesks.base import (
     ApiAccess,
     InboundMessage,
     is_signed_by_hub,
+    item_with,
+    listed,
     parse_time,
     quote_segment,
     required_text_at,
@@ -54,3 +57,19 @@ def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str
         {"custom_attributes": dict(fields)},
         {"Authorization": f"Bearer {access.token}", "Intercom-Version": VERSION},
     )
+
+
+def options_request(access: ApiAccess, field: str) -> Request:
+    return access.request(
+        "GET",
+        "/data_attributes?model=conversation",
+        None,
+        {"Authorization": f"Bearer {access.token}", "Intercom-Version": VERSION},
+    )
+
+
+def parse_options(payload: Any, field: str) -> list[tuple[str, ...]]:
+    """Later versions of the API list objects with a label or value."""
+    attribute = item_with(value_at(payload, "data"), "name", field)
+    options = listed(value_at(attribute, "options")) or listed(value_at(attribute, "list_options"))
+    return [(text_at(option, "label") or text_at(option, "value") or str(option),) for option in options]

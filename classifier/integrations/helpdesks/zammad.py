@@ -2,9 +2,10 @@
 
 https://admin-docs.zammad.org/en/latest/manage/webhook/payload.html
 https://docs.zammad.org/en/latest/api/ticket/index.html
+https://docs.zammad.org/en/latest/api/object.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.request import Request
 
@@ -12,6 +13,8 @@ from classifier.integrations.helpdesks.base import (
     ApiAccess,
     InboundMessage,
     is_signed_by_hub,
+    item_with,
+    listed,
     parse_time,
     quote_segment,
     required_text_at,
@@ -48,3 +51,24 @@ def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str
         dict(fields),
         {"Authorization": f"Token token={access.token}"},
     )
+
+
+def options_request(access: ApiAccess, field: str) -> Request:
+    return access.request(
+        "GET", "/api/v1/object_manager_attributes", None, {"Authorization": f"Token token={access.token}"}
+    )
+
+
+def parse_options(payload: Any, field: str) -> list[tuple[str, ...]]:
+    of_tickets = [attribute for attribute in listed(payload) if text_at(attribute, "object") == "Ticket"]
+    return list(_options(value_at(item_with(of_tickets, "name", field), "data_option", "options"), ()))
+
+
+def _options(options: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """An object of names by value, or a list of objects that may have children."""
+    if isinstance(options, Mapping):
+        yield from ((*above, str(name)) for name in options.values())
+    for option in listed(options):
+        path = (*above, text_at(option, "name"))
+        yield path
+        yield from _options(value_at(option, "children"), path)

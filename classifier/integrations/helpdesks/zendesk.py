@@ -3,6 +3,7 @@
 https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
 https://developer.zendesk.com/documentation/webhooks/verifying/
 https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#update-ticket
+https://developer.zendesk.com/api-reference/ticketing/tickets/ticket_fields/#show-ticket-field
 """
 
 import base64
@@ -17,10 +18,12 @@ from classifier.integrations.helpdesks.base import (
     equal_constant_time,
     hmac_digest,
     is_recent,
+    listed,
     parse_time,
     quote_segment,
     required_text_at,
     text_at,
+    value_at,
 )
 
 CREATED = "zen:event-type:ticket.created"
@@ -54,3 +57,18 @@ def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str
         {"ticket": {"custom_fields": values}},
         {"Authorization": basic_auth(f"{access.account}/token", access.token)},
     )
+
+
+def options_request(access: ApiAccess, field: str) -> Request:
+    return access.request(
+        "GET",
+        f"/api/v2/ticket_fields/{quote_segment(field)}.json",
+        None,
+        {"Authorization": basic_auth(f"{access.account}/token", access.token)},
+    )
+
+
+def parse_options(payload: Any, field: str) -> list[tuple[str, ...]]:
+    """Zendesk nests options by "::" in their names."""
+    options = value_at(payload, "ticket_field", "custom_field_options")
+    return [tuple(text_at(option, "name").split("::")) for option in listed(options)]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
+from classifier.ingest.readers.formulas import unescape_formula
 from classifier.ingest.readers.tables import Table, csv_table, sheet_table
 from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, TextLines
 from review.datasets.files.errors import UnreadableDataset
-from review.datasets.formats.csv_columns import unescape_formula
 from review.datasets.formats.labels import COLUMNS
 from review.datasets.parsing import LABEL_COLUMNS
 

@@ -1,33 +1,13 @@
-"""Write CSV (RFC 4180) for spreadsheets and data frames. Pure.
-
-Spreadsheets run cells that begin like a formula, and ticket texts are untrusted. Such cells are escaped with an
-apostrophe, even if they already begin with apostrophes, so that reading always removes exactly one. Full-width signs,
-tabs and line ends count too (OWASP, "CSV Injection").
-"""
+"""Write CSV (RFC 4180) for spreadsheets and data frames. Pure."""
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 
+from classifier.ingest.readers.formulas import escape_formula
 from review.datasets.formats.batching import in_batches
 from review.datasets.formats.labels import COLUMNS, table_rows
 from review.datasets.record import Manifest, Record
-
-_BEGINNINGS = re.escape("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-# Where a spreadsheet takes semicolons for delimiters, a cell may begin after each.
-_FORMULA = re.compile(f"(^|;[ \"]*)('*[{_BEGINNINGS}])")
-_ESCAPED = re.compile(f"(^|;[ \"]*)'('*[{_BEGINNINGS}])")
-
-
-def escape_formula(cell: object) -> object:
-    """Put an apostrophe before each part of a string that a spreadsheet would run as a formula."""
-    return _FORMULA.sub(r"\1'\2", cell) if isinstance(cell, str) else cell
-
-
-def unescape_formula(cell: str) -> str:
-    """Undo `escape_formula`."""
-    return _ESCAPED.sub(r"\1\2", cell) if "'" in cell else cell
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from review.datasets.formats.csv_columns import escape_formula, unescape_formula
+from classifier.ingest.readers.formulas import escape_formula, unescape_formula
 from review.datasets.formats.labels import COLUMNS
 from tests.review.datasets.samples import elsewhere, exported, loaded, make
 

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import Category, Sentiment
-from classifier.taxonomy import drafts, label_changes
+from classifier.taxonomy import drafts, importing, label_changes
+from classifier.taxonomy.files import reading
 from tests.factories import make_ticket, send_to_review
 from tests.review.screen_client import SCREEN, category
 
@@ -65,8 +66,9 @@ def test_merging_a_category_moves_no_key(reviewer: Client) -> None:
 
 
 def test_a_published_draft_moves_no_key_and_its_new_labels_take_the_keys_of_dropped_ones(reviewer: Client) -> None:
-    draft = drafts.create_with("Sales", None, ["Sales", "Billing > Refunds"], ["Angry"])
-    draft.labels.filter(category=category("Account")).update(dropped=True)
+    file = "axis,name,retired\n,Sales,\n,Billing > Refunds,\n,Account,yes\nsentiment,Angry,\n"
+    draft = importing.create_draft(reading.read(file.encode(), "labels.csv"), "Sales", None)
+    assert draft
     drafts.publish(draft, None)
     assert keys(reviewer) == SHIPPED | {"3": "Billing > Refunds", "5": "Sales"}
     assert keys(reviewer, "sentiment")["r"] == "Angry"
