@@ -25,6 +25,9 @@ from classifier.models.contract import EmptyTaxonomy
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import drafts
 
+MOST_EDITABLE = 200
+"""Labels of a draft that one form shows: it lists all of them as parents in each row."""
+
 PUBLISHING = tuple(f"classifier.change_{name}" for name in ("draft", "category", "sentiment", "gate"))
 
 
@@ -150,6 +153,10 @@ class SentimentInline(DraftLabelInline):
     verbose_name, verbose_name_plural = _("sentiment"), _("sentiments")
 
 
+def _is_too_large(draft: Draft) -> bool:
+    return draft.labels.count() > MOST_EDITABLE
+
+
 def _is_open(draft: Draft | None) -> bool:
     return draft is None or draft.published_at is None
 
@@ -173,7 +180,7 @@ class DraftAdmin(TaxonomyFiles, EditAdmin):
         return ("created_by", "created_at", "published_at")
 
     def get_inlines(self, request: HttpRequest, obj: Draft | None) -> tuple[Any, ...]:
-        return self.inlines if obj else ()
+        return self.inlines if obj and not _is_too_large(obj) else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Draft | None = None) -> bool:
         return bool(super().has_change_permission(request, obj)) and _is_open(obj)
@@ -244,6 +251,7 @@ class DraftAdmin(TaxonomyFiles, EditAdmin):
         return {
             "summary": drafts.summary(draft),
             "built_in": prompt.INSTRUCTIONS,
+            "too_large": _is_too_large(draft),
             "publishes": _is_open(draft) and request.user.has_perms(PUBLISHING),
             "restarts": self.has_add_permission(request),
         }

@@ -190,7 +190,7 @@ class Category(LabelWithShortcut):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self._state.adding:
             # No other's full name changes, so there is no need to read all, which takes long for many new ones.
-            above = Category.objects.filter(pk=self.parent_id).values_list("full_name", flat=True)
+            above = Category.objects.filter(pk=self.parent_id or 0).values_list("full_name", flat=True)
             self.full_name = SEPARATOR.join((*above, self.name))
             super().save(*args, **kwargs)
         else:

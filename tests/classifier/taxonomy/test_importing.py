@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from classifier.admin.drafts import MOST_EDITABLE
 from classifier.integrations.helpdesks import field_options
 from classifier.models import Category, ContractVersion, Draft, HelpDesk, Sentiment
 from classifier.taxonomy import drafts, importing
@@ -165,6 +165,14 @@ def test_500_options_are_imported_at_once(django_assert_max_num_queries: Any) ->
     assert category("Billing").shortcut == 1
 
 
+def test_a_draft_too_large_for_a_form_is_shown_and_published_without_one(admin_client: Client) -> None:
+    lines = "\n".join(f"Option {number}" for number in range(MOST_EDITABLE))
+    page = admin_client.post(PAGE, {"lines": lines}, follow=True).content.decode()
+    assert "too many to edit here" in page
+    assert "Option 7 is added." in page
+    assert "<select" not in page.split("Change draft")[1]
+
+
 # The page
 
 
@@ -289,7 +297,7 @@ PAYLOADS: dict[str, tuple[str, str, Any, list[tuple[str, ...]]]] = {
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HelpDesk]:
+def desk(monkeypatch: pytest.MonkeyPatch) -> HelpDesk:
     monkeypatch.setenv("HELPDESK_TOKEN", "the-token")
     return HelpDesk(name="Ours", slug="ours", account="7", token_env="HELPDESK_TOKEN", secret_env="HELPDESK_SECRET")
 

@@ -13,7 +13,6 @@ from classifier.taxonomy.files.writing import FORMATS
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-REFUNDS = {"path": ("Billing", "Refunds"), "description": "Money back."}
 CSV = """Label;Description;Examples;Axis
 Billing > Refunds;Money back.;"I want it back
 Where is it?";
@@ -51,7 +50,12 @@ def problems(content: str | bytes, name: str = "labels.txt") -> str:
 @pytest.mark.parametrize(("name", "content"), [("a.csv", CSV), ("a.YML", YAML), ("a.json", JSON)])
 def test_each_format_says_the_same_of_labels(name: str, content: str) -> None:
     refunds, angry = [entry for entry in read(content, name) if entry.path != ("Billing",)]
-    assert refunds == LabelEntry(axis="category", examples="I want it back\nWhere is it?", **REFUNDS)
+    assert refunds == LabelEntry(
+        axis="category",
+        path=("Billing", "Refunds"),
+        description="Money back.",
+        examples="I want it back\nWhere is it?",
+    )
     assert angry == LabelEntry(axis="sentiment", path=("Angry",))
 
 
