@@ -9,6 +9,8 @@ from classifier.embeddings import vector_store
 from classifier.embeddings.sources import encoder_sources
 from classifier.learning.vector_space import Floats
 from classifier.models import (
+    Attribute,
+    AttributeOption,
     Category,
     ContractVersion,
     Example,
@@ -48,6 +50,14 @@ def make_language_model(server: OpenAIServer, *, name: str, family: str, **value
     provider_values = {key: values.pop(key) for key in ("api_key_env", "daily_budget") if key in values}
     provider = Provider.objects.create(name=f"{name}'s", base_url=server.base_url, **provider_values)
     return LanguageModel.objects.create(provider=provider, name=name, family=family, **{"timeout": 5.0} | values)
+
+
+def make_attribute(key: str, kind: str, *options: str, **values: Any) -> Attribute:
+    """An attribute named like its key, with these options."""
+    attribute = Attribute.objects.create(key=key, kind=kind, **{"name": key.capitalize()} | values)
+    for name in options:
+        AttributeOption.objects.create(attribute=attribute, name=name)
+    return attribute
 
 
 def make_prediction(ticket: Ticket, **values: Any) -> Prediction:

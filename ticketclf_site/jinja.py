@@ -10,7 +10,7 @@ from django.utils.translation import get_language, gettext
 from jinja2 import Environment
 
 from classifier import form_recovery
-from classifier.models.taxonomy import SEPARATOR
+from classifier.contract.types import SEPARATOR
 from classifier.templatetags.highlighting import marked
 
 

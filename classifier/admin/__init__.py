@@ -2,8 +2,28 @@
 
 from django.contrib import admin
 
-from classifier.admin import api_keys, drafts, integrations, labels, language_models, scoring, specialist, tickets
+from classifier.admin import (
+    api_keys,
+    attributes,
+    drafts,
+    integrations,
+    labels,
+    language_models,
+    scoring,
+    specialist,
+    tickets,
+)
 
-__all__ = ["api_keys", "drafts", "integrations", "labels", "language_models", "scoring", "specialist", "tickets"]
+__all__ = [
+    "api_keys",
+    "attributes",
+    "drafts",
+    "integrations",
+    "labels",
+    "language_models",
+    "scoring",
+    "specialist",
+    "tickets",
+]
 
 admin.site.site_header = admin.site.site_title = "ticketclf"

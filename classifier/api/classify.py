@@ -10,17 +10,17 @@ from pydantic import Field, model_validator
 from classifier.api.authentication import ApiRequest, requires
 from classifier.api.fields import RequestSchema, TicketIn, TicketText
 from classifier.api.idempotency import PARAMETER, idempotent
-from classifier.api.payloads import TEXT_CONFLICT, StoredTicket, stored_ticket
+from classifier.api.payloads import TEXT_CONFLICT, AttributesOut, StoredTicket, stored_ticket
 from classifier.api.problems import Problem
 from classifier.ingest import storing
 from classifier.ingest.storing import TextConflict
-from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, Verdict
+from classifier.models import ContractVersion, Gate, Reason, Ticket
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import sync_classification
 from classifier.pipeline.sync_classification import DeadlineExceeded, QueueFull
 from classifier.pipeline.unstored import PrimaryPaused
-from classifier.pipeline.verdict_summary import verdict_summary
+from classifier.pipeline.verdict_summary import verdict_summaries
 
 router = Router(tags=["Classify"])
 
@@ -65,6 +65,7 @@ class SecondOpinion(Schema):
     sentiment: str
     confidence: float
     reasoning: str
+    attributes: AttributesOut
     model: str
 
 
@@ -79,6 +80,7 @@ class Classification(Schema):
     sentiment: str | None = None
     confidence: float | None = None
     reasoning: str | None = None
+    attributes: AttributesOut | None = None
     review_flag: bool | None = None
     review_reason: str | None = Field(None, description=_REASONS)
     fallback_review: SecondOpinion | None = None
@@ -135,8 +137,7 @@ def _classify_without_storing(body: ClassifyIn, gate: Gate, version: ContractVer
         raise Problem(503, busy, slug="busy", headers={"Retry-After": "1"}) from None
     except PrimaryPaused as paused:
         raise Problem(503, str(paused), slug="model-paused", headers={"Retry-After": "15"}) from None
-    names = Category.objects.paths()
-    return [verdict_summary(verdict, names) for verdict in verdicts]
+    return verdict_summaries(verdicts)
 
 
 def _store(tickets: Sequence[TicketIn]) -> list[storing.IngestResult]:
@@ -149,16 +150,7 @@ def _store(tickets: Sequence[TicketIn]) -> list[storing.IngestResult]:
 
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
     """The current state of these tickets (four queries)."""
-    names = Category.objects.paths()
-    tickets = {
-        ticket.pk: ticket for ticket in with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks)
-    }
-    return [
-        {"ticket": stored_ticket(tickets[pk])} | _summary(current_verdict(tickets[pk]), names)
-        for pk in pks
-        if pk in tickets
-    ]
-
-
-def _summary(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:
-    return verdict_summary(verdict, names) if verdict else {}
+    tickets = with_current_verdicts(Ticket.objects.all()).defer("text").in_bulk(pks)
+    stored = [tickets[pk] for pk in pks if pk in tickets]
+    summaries = verdict_summaries([current_verdict(ticket) for ticket in stored])
+    return [{"ticket": stored_ticket(ticket)} | summary for ticket, summary in zip(stored, summaries, strict=True)]

@@ -2,20 +2,28 @@
 the gate decided.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.urls import reverse
 from ninja import Schema
+from pydantic import Field
 
 from classifier.models import Category, Prediction, Ticket
 from classifier.models.ticket import TicketQuerySet
 from classifier.models.verdict import with_current_verdicts
-from classifier.tickets.effective_label import effective_label
+from classifier.tickets.attribute_values import AttributeReader
+from classifier.tickets.effective_label import effective_label, shown_attributes
 
 TEXT_CONFLICT = "A ticket with this source and external id exists with a different text."
 _EXCERPT = 120
+
+
+AttributesOut = Annotated[
+    dict[str, bool | str | list[str]],
+    Field(description="Answers by the attribute's key; GET /taxonomy lists attributes and their options."),
+]
 
 
 class LabelOut(Schema):
@@ -27,6 +35,7 @@ class LabelOut(Schema):
     sentiment: str
     by: str
     confidence: float | None = None
+    attributes: AttributesOut
 
 
 class TicketSummary(Schema):
@@ -58,6 +67,7 @@ class PredictionOut(Schema):
     sentiment: str
     confidence: float
     reasoning: str
+    attributes: AttributesOut
     latency_ms: float
     created_at: datetime
 
@@ -90,16 +100,17 @@ def for_list(tickets: TicketQuerySet) -> TicketQuerySet:
 
 
 def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
-    names = Category.objects.paths()
-    return [_summary(ticket, names) | {"excerpt": ticket.excerpt(_EXCERPT)} for ticket in tickets]
+    names, reader = Category.objects.paths(), AttributeReader(map(shown_attributes, tickets))
+    return [_summary(ticket, names, reader) | {"excerpt": ticket.excerpt(_EXCERPT)} for ticket in tickets]
 
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:
-    return _summary(ticket, Category.objects.paths()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
+    [summary] = ticket_summaries([ticket])
+    return summary | {"text": ticket.text}
 
 
-def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
-    names = Category.objects.paths()
+def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+    names, reader = Category.objects.paths(), AttributeReader(prediction.attributes for prediction in predictions)
     return [
         {
             "id": prediction.pk,
@@ -108,6 +119,7 @@ def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
             "sentiment": prediction.sentiment.name,
             "confidence": round(prediction.confidence, 4),
             "reasoning": prediction.reasoning,
+            "attributes": reader.typed(prediction.attributes),
             "latency_ms": round(prediction.latency_ms, 1),
             "created_at": prediction.created_at,
         }
@@ -115,16 +127,21 @@ def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
+def _summary(ticket: Ticket, names: dict[int, str], reader: AttributeReader) -> dict[str, Any]:
     fields = ("customer", "channel", "language", "received_at", "due_at", "sealed")
-    return stored_ticket(ticket) | {"label": _label(ticket, names)} | {name: getattr(ticket, name) for name in fields}
+    values = {name: getattr(ticket, name) for name in fields}
+    return stored_ticket(ticket) | {"label": _label(ticket, names, reader)} | values
 
 
-def _label(ticket: Ticket, names: dict[int, str]) -> dict[str, Any] | None:
+def _label(ticket: Ticket, names: dict[int, str], reader: AttributeReader) -> dict[str, Any] | None:
     label = effective_label(ticket)
     if label is None:
         return None
-    values = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    values = {
+        "category": names[label.category.pk],
+        "sentiment": label.sentiment.name,
+        "attributes": reader.typed(label.attributes),
+    }
     if label.prediction is None:
         return values | {"by": "people"}
     return values | {"by": "model", "confidence": round(label.prediction.confidence, 4)}

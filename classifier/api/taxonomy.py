@@ -19,12 +19,28 @@ class LabelOption(Schema):
     examples: list[str]
 
 
+class AttributeOut(Schema):
+    """`kind`: "one_of" or "several_of" its options, "yes_no", or "text", which matches the pattern if there is one.
+    `categories` are those it is asked of, with those below them; of all if there are none.
+    """
+
+    key: str
+    name: str
+    description: str
+    kind: str
+    options: list[LabelOption]
+    is_scale: bool
+    pattern: str
+    categories: list[str]
+
+
 class TaxonomyOut(Schema):
     """`version` is the SHA-256 of the prompt version, which contains the taxonomy."""
 
     version: str
     categories: list[LabelOption]
     sentiments: list[LabelOption]
+    attributes: list[AttributeOut]
 
 
 class ModelOut(Schema):
@@ -54,10 +70,10 @@ class ModelsOut(Schema):
     **requires(Scope.TAXONOMY_READ, "classifier.view_ticket"),
 )
 def read_taxonomy(request: ApiRequest) -> Any:
-    """The active categories and sentiments, with their descriptions and examples."""
+    """The active categories, sentiments and attributes, with their descriptions and examples."""
     version = ContractVersion.objects.current()
-    terms = version.terms
-    return {"version": version.digest, "categories": terms.categories, "sentiments": terms.sentiments}
+    axes = {axis: getattr(version.terms, axis) for axis in ("categories", "sentiments", "attributes")}
+    return {"version": version.digest} | axes
 
 
 @router.get(

@@ -132,7 +132,7 @@ def list_predictions(request: ApiRequest, pk: int) -> Any:
     if ticket.sealed:
         return {"sealed": True, "items": []}
     latest = ticket.predictions.select_related("language_model", "sentiment").order_by("-pk")[:100]
-    return {"sealed": False, "items": predictions_out(reversed(latest))}
+    return {"sealed": False, "items": predictions_out(list(reversed(latest)))}
 
 
 def _parse(row: Any) -> TicketIn | list[dict[str, str]]:

@@ -2,10 +2,11 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from classifier.contract import attributes
+from classifier.contract.options import matching_name, names
 from classifier.contract.types import Answer, Contract, FailureKind, Option
 from classifier.text import storable
 
@@ -29,35 +30,26 @@ class InvalidAnswer(Exception):
 
 def checked(values: Mapping[str, Any], contract: Contract) -> Answer:
     """The answer that these values give, under the contract's keys. Raises InvalidAnswer."""
+    category = _label("category", values["category"], contract.categories)
+    usable, unusable = attributes.usable_values(values.get(attributes.KEY), contract.attributes, category)
     return Answer(
-        category=_label("category", values["category"], contract.categories),
+        category=category,
         sentiment=_label("sentiment", values["sentiment"], contract.sentiments),
         confidence=_confidence(values.get("confidence")),
         reasoning=_reasoning(values.get("reasoning")),
+        attributes=usable,
+        unusable=unusable,
     )
-
-
-def names(options: Sequence[Option]) -> list[str]:
-    """The names of the labels, in order."""
-    return [option.name for option in options]
 
 
 def _label(key: str, value: Any, options: Sequence[Option]) -> str:
-    offered = names(options)
-    if value in offered:
-        return str(value)
-    if isinstance(value, str):
-        alike = [name for name in offered if _folded(name) == _folded(value)]
-        if len(alike) == 1:
-            return alike[0]
-    raise InvalidAnswer(
-        FailureKind.UNKNOWN_LABEL,
-        f"{_quoted(value)} is not a {key} of the list; take one of it, spelt exactly so.",
-    )
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split()).strip("\"'. ")
+    name = matching_name(value, names(options))
+    if name is None:
+        raise InvalidAnswer(
+            FailureKind.UNKNOWN_LABEL,
+            f"{_quoted(value)} is not a {key} of the list; take one of it, spelt exactly so.",
+        )
+    return name
 
 
 def _confidence(value: Any) -> float:

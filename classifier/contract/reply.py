@@ -7,11 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from classifier.contract.answer import KEYS, InvalidAnswer, checked, names
+from classifier.contract import attributes
+from classifier.contract.answer import KEYS, InvalidAnswer, checked
+from classifier.contract.options import names
 from classifier.contract.types import Answer, Contract, FailureKind
 
 _LONGEST_SEARCHED, _MOST_STARTS = 20_000, 50
 """Characters, without reasoning, in which an object is looked for among other words; and braces that are tried."""
+
+_ATTRIBUTES = re.compile(rf',\s*"{attributes.KEY}"\s*:')
 
 _DEEPEST = 3
 """How many objects may be around the answer."""
@@ -68,9 +72,19 @@ def parse(reply: Reply, contract: Contract, *, shown: Sequence[str] = ()) -> Par
             checked({key: _only(value) for key, value in found.values.items()}, contract), found.literal, repaired=True
         )
     except InvalidAnswer:
+        if head := _without_attributes(reply, contract):
+            return parse(head, contract, shown=shown)._replace(repaired=True)
         if reply.cut_off:
             raise InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.") from None
         raise
+
+
+def _without_attributes(reply: Reply, contract: Contract) -> Reply | None:
+    """The reply up to its attributes, so that what breaks in them costs no label; None if they are not its end."""
+    begins = list(_ATTRIBUTES.finditer(reply.content)) if contract.attributes else []
+    if len(begins) != 1 or reply.content.count('"category"') != 1:
+        return None
+    return Reply(content=reply.content[: begins[0].start()] + "}")
 
 
 def _as_asked(content: str, contract: Contract) -> Answer | None:
@@ -79,7 +93,7 @@ def _as_asked(content: str, contract: Contract) -> Answer | None:
         values = _STRICT.decode(content)
     except (ValueError, RecursionError):
         return None
-    if type(values) is not dict or set(values) != set(KEYS):
+    if type(values) is not dict or set(values) != {*KEYS, *_further(contract)}:
         return None
     exact = (
         values["category"] in names(contract.categories)
@@ -90,6 +104,11 @@ def _as_asked(content: str, contract: Contract) -> Answer | None:
         and values["reasoning"].strip()
     )
     return checked(values, contract) if exact else None
+
+
+def _further(contract: Contract) -> Sequence[str]:
+    """The answer's keys besides KEYS."""
+    return [attributes.KEY] if contract.attributes else []
 
 
 def _candidates(reply: Reply, shown: Sequence[str]) -> list[_Found]:
@@ -222,7 +241,7 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _by_key(values: dict[str, Any]) -> dict[str, Any]:
     """The contract's keys of an object, however their case; all of its keys if it has none of those."""
     pairs = [(key.strip().casefold(), value) for key, value in values.items()]
-    known = [(key, value) for key, value in pairs if key in KEYS]
+    known = [(key, value) for key, value in pairs if key in (*KEYS, attributes.KEY)]
     _refuse_difference(known, dict(known))
     return dict(known) or dict(pairs)
 

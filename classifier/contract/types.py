@@ -1,9 +1,12 @@
 """What a classifier is asked, what it answers, and how it fails. Standard library only."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
+
+SEPARATOR = " > "
+"""Between the names of a category and its parent in a full name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,46 @@ class Option:
     description: str = ""
     examples: tuple[str, ...] = ()
     keys: tuple[int, ...] = ()
+
+
+class AttributeKind(StrEnum):
+    """What an answer to an attribute is: an option, true or false, several options, or a text."""
+
+    ONE_OF = "one_of"
+    YES_NO = "yes_no"
+    SEVERAL_OF = "several_of"
+    TEXT = "text"
+
+
+AttributeValue = str | bool | tuple[str, ...]
+"""An answer to an attribute: options by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeTerms:
+    """An attribute that a classifier is asked about; `key` names it in the answer, `pk` in stored answers.
+
+    `examples` and `counterexamples` are texts for which the answer is yes and no, or values of a text attribute;
+    `categories` are full names: it is asked of these and those below them, of all if there are none.
+    """
+
+    pk: int
+    key: str
+    name: str
+    kind: AttributeKind
+    description: str = ""
+    options: tuple[Option, ...] = ()
+    is_scale: bool = False
+    pattern: str = ""
+    examples: tuple[str, ...] = ()
+    counterexamples: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def is_asked_of(self, category: str) -> bool:
+        """Whether tickets of this category, given by full name, have the attribute."""
+        return not self.categories or any(
+            category == above or category.startswith(f"{above}{SEPARATOR}") for above in self.categories
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +80,7 @@ class Contract:
     system_prompt: str
     answer_schema: dict[str, Any] = field(hash=False)
     digest: str
+    attributes: tuple[AttributeTerms, ...] = ()
 
 
 class JsonMode(StrEnum):
@@ -125,7 +169,7 @@ class Answer:
     """A valid answer: label names from the contract, `confidence` in [0, 1], and one sentence of reasoning.
 
     `version` is the specialist version that answered, if one did; `probabilities` are known where the model gives one
-    for every label.
+    for every label. `attributes` are the usable answers by key, `unusable` the keys of those that could not be used.
     """
 
     category: str
@@ -137,6 +181,8 @@ class Answer:
     version: int | None = None
     logprobs: LogProbs = LogProbs()
     probabilities: LabelDistributions | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    unusable: tuple[str, ...] = ()
 
 
 class FailureKind(StrEnum):

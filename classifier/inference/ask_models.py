@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
+from classifier.contract.attributes import without_misfits
 from classifier.contract.types import Answer, ClassifierError, FailureKind, IndexedResult, ProviderFault, Question
 from classifier.database.batches import chunked
 from classifier.inference import budget, few_shot, pseudonyms, registry
@@ -53,13 +54,17 @@ class ResultStream:
                     self._language_model.remember(result.usage.dialect)
                     if isinstance(result, ProviderFault):
                         self.fault = result
-                yield group
+                yield [(place, self._fitting(result)) for place, result in group]
                 if self._until and time.monotonic() > self._until:
                     return
             if self._unaffordable:
                 yield [(place, _over_budget(self._language_model)) for place in self._unaffordable]
         finally:
             self._reservation.close()
+
+    def _fitting(self, result: Answer | ClassifierError) -> Answer | ClassifierError:
+        asked = self._version.terms.attributes
+        return without_misfits(result, asked) if asked and isinstance(result, Answer) else result
 
     def _answers(self) -> Iterator[list[IndexedResult]]:
         try:

@@ -55,7 +55,11 @@ class Pseudonyms:
     def unmasked(self, result: Answer | ClassifierError) -> Answer | ClassifierError:
         """The result with placeholders replaced by the original data."""
         if isinstance(result, Answer):
-            return replace(result, reasoning=self.restore(result.reasoning))
+            attributes = {
+                key: self.restore(value) if isinstance(value, str) else value
+                for key, value in result.attributes.items()
+            }
+            return replace(result, reasoning=self.restore(result.reasoning), attributes=attributes)
         result.reply = self.restore(result.reply)
         return result
 

@@ -2,6 +2,7 @@
 
 from classifier.models.api_keys import ApiKey, RateLimitCounter, StoredReply
 from classifier.models.arrival import Arrival as Arrival
+from classifier.models.attributes import Attribute, AttributeOption
 from classifier.models.audit_draw import AuditDraw
 from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel

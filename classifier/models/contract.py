@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from classifier.contract import prompt, types
+from classifier.models import asked_attributes
 from classifier.models.taxonomy import Category, Sentiment, paths
 
 
@@ -25,8 +26,8 @@ class Labels(NamedTuple):
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
     def current(self) -> "ContractVersion":
-        """The contract for the current taxonomy and instructions, stored if it is new (six queries). Raises
-        EmptyTaxonomy.
+        """The contract for the current taxonomy and instructions, stored if it is new (seven queries, and three more if
+        there are attributes). Raises EmptyTaxonomy.
         """
         category_names = paths(categories := list(Category.objects.active()))
         sentiments = list(Sentiment.objects.active())
@@ -44,9 +45,23 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
     def get_or_create_for(
         self, categories: "Sequence[KeyedOption]", sentiments: "Sequence[KeyedOption]", *, instructions: str = ""
     ) -> "ContractVersion":
-        """The contract that offers these labels, stored if it is new. Labels of a draft may have no key yet."""
-        terms = prompt.contract_for(_known(Category, categories), _known(Sentiment, sentiments), instructions)
-        options = {"categories": _stored(categories), "sentiments": _stored(sentiments), "instructions": instructions}
+        """The contract that offers these labels and the active attributes, stored if it is new. Labels of a draft may
+        have no key yet.
+        """
+        attributes = asked_attributes.current({pk: option.name for pk, option in categories if pk})
+        terms = prompt.contract_for(
+            _known(Category, categories),
+            _known(Sentiment, sentiments),
+            instructions,
+            asked_attributes.terms(attributes),
+        )
+        options: dict[str, Any] = {
+            "categories": _stored(categories),
+            "sentiments": _stored(sentiments),
+            "instructions": instructions,
+        }
+        if attributes:
+            options["attributes"] = attributes
         version, _created = self.get_or_create(
             digest=terms.digest,
             defaults={"system_prompt": terms.system_prompt, "answer_schema": terms.answer_schema, "options": options},
@@ -88,7 +103,10 @@ class ContractVersion(models.Model):
             raise ValueError(f"Contract {self} has only its wording, so models can't be asked under it.")
         categories, sentiments = _restored(self.options["categories"]), _restored(self.options["sentiments"])
         self.terms = prompt.contract_for(
-            _known(Category, categories), _known(Sentiment, sentiments), self.options["instructions"]
+            _known(Category, categories),
+            _known(Sentiment, sentiments),
+            self.options["instructions"],
+            asked_attributes.terms(self.options.get("attributes", [])),
         )
         self.labels = Labels(_keys(categories), _keys(sentiments))
         return self

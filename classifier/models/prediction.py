@@ -54,6 +54,12 @@ class Prediction(ModelCall):
     probabilities = models.JSONField(
         default=dict, help_text="By axis, the model's probability of each label by its key; empty if it gives none."
     )
+    attributes = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="By attribute's key: an option's key or several, true or false, or a text.",
+    )
+    unusable = models.JSONField(default=list, db_default=[], help_text="Keys of attributes with an unusable answer.")
     near = models.JSONField(default=list, help_text="Keys of the nearest labelled examples.")
     version = models.ForeignKey(
         SpecialistVersion,

@@ -9,9 +9,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.contract.types import Option
-
-SEPARATOR = " > "
+from classifier.contract.types import SEPARATOR, Option
 
 
 def _no_separator(name: str) -> None:
@@ -84,8 +82,12 @@ class Label(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new label without a position goes last, so that no other's key moves."""
         if self._state.adding and not self.position:
-            self.position = next_position(type(self)._default_manager.all())
+            self.position = next_position(self.siblings())
         super().save(*args, **kwargs)
+
+    def siblings(self) -> "models.QuerySet[Any]":
+        """All labels of the same axis, this one too."""
+        return type(self)._default_manager.all()
 
     def option(self, name: str) -> Option:
         """The label as models see it, under its full `name`."""

@@ -18,8 +18,10 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.dispatch import Signal
 from django.utils import timezone
 
+from classifier.contract.types import AttributeKind
 from classifier.database.batches import chunked
 from classifier.models import (
+    Attribute,
     AuditDraw,
     Erasure,
     Event,
@@ -144,11 +146,27 @@ def redact_columns(rows: QuerySet[Any], redaction: Redaction, *names: str) -> No
     redaction.count(kind, len(masked))
 
 
+def redact_attributes(rows: QuerySet[Any], redaction: Redaction) -> None:
+    """Redact texts among the answers to attributes: erased, they are removed."""
+    of_text = {str(pk) for pk in Attribute.objects.filter(kind=AttributeKind.TEXT).values_list("pk", flat=True)}
+    if not of_text:
+        return
+    changed = []
+    for row in rows.exclude(attributes={}).only("pk", "attributes"):
+        texts = {key: value for key, value in row.attributes.items() if key in of_text}
+        if texts:
+            redacted = {key: redaction.redacted(value) for key, value in texts.items()} if redaction.masks else {}
+            row.attributes = {k: v for k, v in row.attributes.items() if k not in texts} | redacted
+            changed.append(row)
+    rows.model._base_manager.bulk_update(changed, ["attributes"], batch_size=CHUNK)
+
+
 def _redact_answers(tickets: Sequence[Ticket], redaction: Redaction) -> None:
     """Redact what models answered, since it quotes the text."""
     predictions = Prediction.objects.filter(ticket__in=tickets)
     redact_columns(predictions, redaction, "reasoning")
     predictions.exclude(words=[]).update(words=[])
+    redact_attributes(predictions, redaction)
     redact_columns(Failure.objects.filter(ticket__in=tickets), redaction, "detail", "reply")
     events = list(Event.objects.filter(ticket__in=tickets))
     for event in events:

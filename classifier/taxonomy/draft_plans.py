@@ -12,7 +12,8 @@ from classifier.models import Category, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy, KeyedOption
 from classifier.models.draft import label_snapshot, normalized_text
 from classifier.models.taxonomy import paths
-from classifier.taxonomy.label_changes import AnyLabel
+
+AnyLabel = Category | Sentiment
 
 
 def custom_instructions(instructions: str) -> str:

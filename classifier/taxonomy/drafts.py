@@ -23,8 +23,7 @@ from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import label_snapshot
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
-from classifier.taxonomy.draft_plans import LabelPlan, Plan, custom_instructions
-from classifier.taxonomy.label_changes import AnyLabel
+from classifier.taxonomy.draft_plans import AnyLabel, LabelPlan, Plan, custom_instructions
 
 LONGEST_REASON = 100
 
@@ -86,7 +85,7 @@ def contract_for(draft: Draft) -> ContractVersion:
     plan, in_force = _checked_plan(draft), ContractVersion.objects.current()
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]
-    if prompt.contract_for(*options, plan.instructions).digest == in_force.digest:
+    if prompt.contract_for(*options, plan.instructions, in_force.terms.attributes).digest == in_force.digest:
         # The prompt is identical, so keep the contract in use with its keys.
         return in_force
     return ContractVersion.objects.get_or_create_for(categories, sentiments, instructions=plan.instructions)

@@ -10,10 +10,11 @@ from simple_history.models import HistoricalChanges
 from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from classifier import tasks
-from classifier.models import Category, DraftLabel, Sentiment, Ticket
+from classifier.models import Attribute, AttributeOption, Category, DraftLabel, Sentiment, Ticket
+from classifier.models.taxonomy import LabelWithShortcut
 from classifier.models.ticket import TicketQuerySet, state_changed
 
-AnyLabel = Category | Sentiment
+AnyLabel = Category | Sentiment | AttributeOption
 CHUNK = 5_000
 
 
@@ -43,6 +44,10 @@ def merge_locked(source: AnyLabel, into: AnyLabel) -> None:
 def _move(relation: models.ManyToOneRel, source: AnyLabel, into: AnyLabel) -> None:
     model, name = relation.related_model, relation.field.name
     rows = model._base_manager.filter(**{name: source})
+    if model is Attribute.categories.through and isinstance(into, Category):
+        # An attribute may be asked of both.
+        both = model._base_manager.filter(category=into).values_list("attribute", flat=True)
+        rows.filter(attribute__in=list(both)).delete()
     if not hasattr(model._meta, "simple_history_manager_attribute"):
         rows.update(**{name: into})
         return
@@ -104,9 +109,12 @@ def restore(label: AnyLabel) -> None:
     if isinstance(label, Category) and label.parent and label.parent.retired:
         above = {"label": label, "parent": label.parent}
         raise ValidationError(_("%(parent)s, the parent of %(label)s, is retired; restore it first.") % above)
-    label.retired, label.shortcut = False, label.free_shortcut()
+    label.retired, changed = False, ["retired"]
+    if isinstance(label, LabelWithShortcut):
+        label.shortcut = label.free_shortcut()
+        changed.append("shortcut")
     label.clean()
-    label.save(update_fields=["retired", "shortcut"])
+    label.save(update_fields=changed)
 
 
 def is_in_use(label: AnyLabel) -> bool:
@@ -158,12 +166,14 @@ def _reopen(pks: list[int]) -> int:
 
 def _locked(*labels: AnyLabel) -> list[Any]:
     """Reload the labels and lock all labels of their axis, because \"last active\" depends on every row."""
-    rows = type(labels[0])._default_manager.select_for_update().order_by("pk").in_bulk()
+    rows = labels[0].siblings().select_for_update().order_by("pk").in_bulk()
+    if strangers := [label for label in labels if label.pk not in rows]:
+        raise ValidationError(_("%s belongs to another attribute.") % strangers[0])
     return [rows[label.pk] for label in labels]
 
 
 def _is_last(label: AnyLabel) -> bool:
-    return not type(label)._default_manager.filter(retired=False).exclude(pk=label.pk).exists()
+    return not label.siblings().filter(retired=False).exclude(pk=label.pk).exists()
 
 
 def _references(model: type[AnyLabel]) -> Iterator[models.ManyToOneRel]:

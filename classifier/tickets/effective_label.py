@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from classifier.models import Category, Prediction, Sentiment, Ticket
+from classifier.models.attributes import StoredAnswers
 from classifier.models.verdict import current_verdict
 
 
@@ -12,6 +13,10 @@ class EffectiveLabel(NamedTuple):
     category: Category
     sentiment: Sentiment
     prediction: Prediction | None = None
+
+    @property
+    def attributes(self) -> StoredAnswers:
+        return self.prediction.attributes if self.prediction else {}
 
 
 def effective_label(ticket: Ticket) -> EffectiveLabel | None:
@@ -25,3 +30,9 @@ def effective_label(ticket: Ticket) -> EffectiveLabel | None:
         return EffectiveLabel(ticket.category, ticket.sentiment)
     prediction = verdict.prediction if (verdict := current_verdict(ticket)) else None
     return EffectiveLabel(prediction.category, prediction.sentiment, prediction) if prediction else None
+
+
+def shown_attributes(ticket: Ticket) -> StoredAnswers:
+    """The stored answers to attributes that currently apply to a ticket; empty if there are none or it is sealed."""
+    label = effective_label(ticket)
+    return label.attributes if label else {}

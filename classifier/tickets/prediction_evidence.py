@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 from classifier.models import Example, Prediction, Ticket
 from classifier.models.verdict import current_verdict
 from classifier.tickets import highlighting
+from classifier.tickets.attribute_values import AttributeReader, NamedAnswer
 
 
 class Evidence(NamedTuple):
     words: list[str]
     near: list[Ticket]
     """Nearest first; only their keys are loaded."""
+    attributes: list[NamedAnswer]
 
 
 def highlighted_prediction(ticket: Ticket) -> Prediction | None:
@@ -21,16 +23,22 @@ def highlighted_prediction(ticket: Ticket) -> Prediction | None:
     return None if hidden or verdict is None else verdict.prediction
 
 
-def events_with_evidence(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Evidence | None]]:
+def events_with_evidence(
+    ticket: Ticket, events: Sequence[tuple[str, Any]], reader: AttributeReader
+) -> list[tuple[str, Any, Evidence | None]]:
     """Each event of the ticket's history; predictions come with their evidence (one query for all)."""
     keys = {key for kind, event in events if kind == "prediction" for key in event.near}
     near = _tickets(keys, ticket) if keys else {}
-    return [(kind, event, _evidence(event, ticket, near) if kind == "prediction" else None) for kind, event in events]
+    return [
+        (kind, event, _evidence(event, ticket, near, reader) if kind == "prediction" else None)
+        for kind, event in events
+    ]
 
 
-def _evidence(prediction: Prediction, ticket: Ticket, near: dict[int, int]) -> Evidence:
+def _evidence(prediction: Prediction, ticket: Ticket, near: dict[int, int], reader: AttributeReader) -> Evidence:
     tickets = dict.fromkeys(near[key] for key in prediction.near if key in near)
-    return Evidence(highlighting.highlighted_words(ticket.text, prediction.words), [Ticket(pk=pk) for pk in tickets])
+    words = highlighting.highlighted_words(ticket.text, prediction.words)
+    return Evidence(words, [Ticket(pk=pk) for pk in tickets], reader.answers(prediction.attributes))
 
 
 def _tickets(keys: Iterable[int], but_not: Ticket) -> dict[int, int]:

@@ -24,6 +24,8 @@ from classifier.models.ticket import TicketPage
 from classifier.models.verdict import with_current_verdicts
 from classifier.pipeline import verdict_explanation
 from classifier.tickets import prediction_evidence
+from classifier.tickets.attribute_values import AttributeReader
+from classifier.tickets.effective_label import shown_attributes
 from classifier.tickets.status import TicketStatus, visible_history
 from classifier.web.forms import TicketForm
 
@@ -101,6 +103,8 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     message = getattr(ticket, "whole_message", None)
     whole = "whole" in request.GET or len(ticket.text) <= SHOWN_CHARACTERS
     events = visible_history(ticket)
+    answered = [event.attributes for kind, event in events if kind == "prediction"]
+    reader = AttributeReader([shown_attributes(ticket), *answered])
     explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
     context = {
         "ticket": ticket,
@@ -109,7 +113,8 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "left_out": 0 if whole else len(ticket.text) - SHOWN_CHARACTERS,
         "whole_message": message.text if message and whole else message and message.text[:SHOWN_CHARACTERS],
         "highlighted": prediction_evidence.highlighted_prediction(ticket),
-        "history": prediction_evidence.events_with_evidence(ticket, events),
+        "attributes": reader.answers(shown_attributes(ticket)),
+        "history": prediction_evidence.events_with_evidence(ticket, events, reader),
         "why": verdict_explanation.explain_verdict(ticket) if explains else None,
         "undone": {event.undoes_id for kind, event in events if kind == "decision"},
     }

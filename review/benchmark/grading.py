@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from classifier.contract.types import SEPARATOR
 from classifier.models import Category, Sentiment
 from classifier.models.contract import Labels
-from classifier.models.taxonomy import SEPARATOR
 
 
 class Grader:

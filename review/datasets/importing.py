@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from classifier.contract.types import SEPARATOR
 from classifier.database.batches import chunked
 from classifier.ingest.readers.columns import quoted_list
 from classifier.models import Category, Sentiment
-from classifier.models.taxonomy import SEPARATOR
 from review.datasets.record import Record, Rejected
 from review.gold import gold_labels
 from review.models import GoldLabel

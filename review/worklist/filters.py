@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_filters import CharFilter, ChoiceFilter, FilterSet, ModelChoiceFilter, NumberFilter
 
+from classifier.contract.types import SEPARATOR
 from classifier.database import search
 from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
-from classifier.models.taxonomy import SEPARATOR
 from classifier.text import key_from
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet

@@ -110,6 +110,7 @@ def test_a_tickets_effective_label_is_returned(lead_api: Caller) -> None:
         "sentiment": prediction.sentiment.name,
         "by": "model",
         "confidence": 0.9,
+        "attributes": {},
     }
     assert read["label"] == label
     (listed,) = lead_api.get(f"/tickets/{prediction.ticket_id}/predictions").json()["items"]

@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from classifier.contract import prompt
-from classifier.contract.answer import LONGEST_REASONING, names
+from classifier.contract import attributes, prompt
+from classifier.contract.answer import LONGEST_REASONING
+from classifier.contract.options import names
 from classifier.contract.types import (
     Answer,
+    AttributeValue,
     ClassifierError,
     Contract,
     FailureKind,
@@ -39,7 +41,7 @@ class DecisionsClassifier(RemoteClassifier):
         )
         usage = replace(usage, shortened=text != question.text)
         try:
-            return replace(_answer(decision, contract), usage=usage)
+            return replace(_answer(decision, contract, text), usage=usage)
         except ClassifierError as error:
             error.usage = usage
             raise
@@ -49,7 +51,7 @@ def _request(text: str, contract: Contract) -> dict[str, Any]:
     return {"input": json.dumps(text, ensure_ascii=False), "questions": prompt.questions(contract)}
 
 
-def _answer(decision: Decision, contract: Contract) -> Answer:
+def _answer(decision: Decision, contract: Contract, text: str) -> Answer:
     categories = _probabilities("category", decision, contract.categories)
     sentiments = _probabilities("sentiment", decision, contract.sentiments)
     category, sentiment = max(categories, key=categories.__getitem__), max(sentiments, key=sentiments.__getitem__)
@@ -60,7 +62,27 @@ def _answer(decision: Decision, contract: Contract) -> Answer:
         reasoning=f"{_ranking(categories)} {_ranking(sentiments)}"[:LONGEST_REASONING],
         logprobs=LogProbs(category=_log(categories[category]), sentiment=_log(sentiments[sentiment])),
         probabilities=LabelDistributions(categories, sentiments),
+        **_attributes(decision, contract, category, text),
     )
+
+
+def _attributes(decision: Decision, contract: Contract, category: str, text: str) -> dict[str, Any]:
+    """The likeliest answers to attributes and, by pattern, texts; refused and unknown ones are unusable."""
+    usable: dict[str, AttributeValue] = {}
+    unusable: list[str] = []
+    for attribute in contract.attributes:
+        if not attribute.is_asked_of(category):
+            continue
+        if choices := names(attributes.question_choices(attribute)):
+            shares = decision.get(attribute.key) or {}
+            best = max(shares, key=shares.__getitem__, default="")
+            if best in choices:
+                usable[attribute.key] = attributes.chosen_value(attribute, best)
+            else:
+                unusable.append(attribute.key)
+        elif copied := attributes.text_by_pattern(attribute, text):
+            usable[attribute.key] = copied
+    return {"attributes": usable, "unusable": tuple(unusable)}
 
 
 def _probabilities(axis: str, decision: Decision, options: Sequence[Option]) -> dict[str, float]:

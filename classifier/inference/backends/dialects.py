@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from classifier.contract.attributes import answer_tokens
 from classifier.contract.types import ClassifierError, Contract, Dialect, FailureKind, Feature, JsonMode, ProviderFault
 
 _SIMPLER = {JsonMode.SCHEMA: JsonMode.OBJECT, JsonMode.OBJECT: JsonMode.NONE}
@@ -64,6 +65,8 @@ def request_in(
 ) -> dict[str, Any]:
     """The SDK's arguments for a request in this dialect."""
     unsupported, wanted = dialect.unsupported, dict(parameters)
+    if "max_tokens" in wanted:
+        wanted["max_tokens"] += answer_tokens(contract.attributes)
     if Feature.TEMPERATURE in unsupported:
         wanted.pop("temperature", None)
     if Feature.MAX_TOKENS in unsupported and "max_tokens" in wanted:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from classifier.embeddings.onnx_encoder import Encoded
 from classifier.embeddings.readable import LONGEST_TEXT, readable
 from classifier.embeddings.sources import PACKAGED, EncoderSource
 from classifier.inference.backends import explanations
+from classifier.inference.backends.embedded_attributes import AttributeModel
 from classifier.inference.backends.specialist_predictor import offered_labels
 from classifier.learning.heads import BoundHead
 from classifier.learning.language_detection import is_foreign
@@ -51,11 +53,14 @@ class LoadedVersion:
 
 
 class BoundHeads(NamedTuple):
-    """The trained heads bound to a contract's labels, and prototypes of the categories of shape (labels, WIDTH)."""
+    """The trained heads bound to a contract's labels, prototypes of the categories of shape (labels, WIDTH), and what
+    answers its attributes.
+    """
 
     category: BoundHead
     sentiment: BoundHead
     prototypes: Floats
+    attributes: AttributeModel
 
 
 class EmbeddedClassifier:
@@ -88,15 +93,13 @@ class EmbeddedClassifier:
 
     def _answers(self, texts: Sequence[str], contract: Contract, heads: BoundHeads) -> list[Answer]:
         read = [readable(text) for text in texts]
-        pieces: list[Encoded | None] = [None] * len(texts)
-        for index, piece in self._encoder.encode_pieces(read):
-            pieces[index] = piece
-        encoded = [piece for piece in pieces if piece]
+        encoded = [piece for _index, piece in sorted(self._encoder.encode_pieces(read), key=itemgetter(0))]
         vectors = np.stack([piece.vector for piece in encoded])
         categories = self._probabilities(heads.category, vectors, texts)
         sentiments = self._probabilities(heads.sentiment, vectors, texts)
         near = self._near(vectors)
         known = self._is_known(heads, vectors, near)
+        attributes = heads.attributes.answers(texts, vectors, categories.argmax(axis=1))
         answers = []
         for row, (text, plain, piece) in enumerate(zip(texts, read, encoded, strict=True)):
             category = self._explained_label(heads.category, contract.categories, categories[row], text, plain, piece)
@@ -112,6 +115,7 @@ class EmbeddedClassifier:
                     reasoning=explanations.sentence(category, sentiment, unfamiliar),
                     evidence=Evidence(word_spans=words, nearest=tuple(neighbour.key for neighbour in near[row])),
                     version=self._loaded.version,
+                    attributes=attributes[row],
                 )
             )
         return answers
@@ -154,7 +158,8 @@ class EmbeddedClassifier:
         categories, sentiments = offered_labels(self._encoder, contract)
         category = BoundHead(self._loaded.learned.category, categories)
         prototypes = category.centred(np.stack([label.prototype for label in categories]))
-        return BoundHeads(category, BoundHead(self._loaded.learned.sentiment, sentiments), prototypes)
+        sentiment = BoundHead(self._loaded.learned.sentiment, sentiments)
+        return BoundHeads(category, sentiment, prototypes, AttributeModel(self._encoder, contract))
 
 
 def _unfamiliarity(plain: str, piece: Encoded, *, known: bool) -> explanations.Unfamiliar | None:

@@ -12,10 +12,10 @@ from classifier.ingest.readers import formats, ticket_records
 from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.management.label_line import label_line
 from classifier.management.notices import warn_of_fallback_model
-from classifier.models import Category, ContractVersion, Gate, Verdict
+from classifier.models import ContractVersion, Gate, Verdict
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import unstored
-from classifier.pipeline.verdict_summary import verdict_summary
+from classifier.pipeline.verdict_summary import verdict_summaries
 
 
 class Command(BaseCommand):
@@ -37,13 +37,12 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             texts = self._texts(_opened(file, stack), file, format)
             while batch := list(islice(texts, settings.active_primary().batch_size)):
-                names = Category.objects.paths()
                 try:
                     verdicts = unstored.classify_texts(batch, settings, version)
                 except unstored.PrimaryPaused as error:
                     raise CommandError(str(error)) from error
-                for verdict in verdicts:
-                    self._print(verdict, verdict_summary(verdict, names), as_json=json)
+                for verdict, summary in zip(verdicts, verdict_summaries(verdicts), strict=True):
+                    self._print(verdict, summary, as_json=json)
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:

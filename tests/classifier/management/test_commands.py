@@ -191,6 +191,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
         "sentiment": "Negative",
         "confidence": 0.2,
         "reasoning": "It says that something broke.",
+        "attributes": {},
         "review_flag": True,
         "review_reason": "disagreement",
         "fallback_review": {
@@ -198,6 +199,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
             "sentiment": "Negative",
             "confidence": 0.93,
             "reasoning": "It says that something broke.",
+            "attributes": {},
             "model": "second",
         },
         "model": "first",
