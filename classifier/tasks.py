@@ -13,11 +13,12 @@ from classifier.api import stored_replies
 from classifier.background import Priority, enqueue_if, enqueue_once, run_parts
 from classifier.embeddings import vector_store
 from classifier.inference import pauses
-from classifier.ingest import mailboxes
+from classifier.ingest import mailboxes, ticket_imports, uploads
 from classifier.integrations import outbox
 from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import delivery
 from classifier.models import Mailbox, Pause, Ticket
+from classifier.models.file_import import TicketImport
 from classifier.pipeline import runner
 from classifier.privacy import erasure
 
@@ -58,6 +59,12 @@ def fetch_mail() -> None:
 
 
 @task(priority=Priority.LOW)
+def run_ticket_import(pk: int) -> None:
+    """Read an uploaded file of tickets, and store them unless it is a dry run."""
+    ticket_imports.run(pk)
+
+
+@task(priority=Priority.LOW)
 def erase_expired() -> None:
     """Erase tickets whose retention period has ended, for a while."""
     if erasure.erase_expired(settings.RETENTION_DAYS):
@@ -90,4 +97,10 @@ _LEFT_WORK: list[tuple[Callable[[], bool], Task[[], None]]] = [
 def sweep() -> None:
     """Pick up work that a dead process or lost task left behind."""
     run_parts(partial(enqueue_if, *left_work) for left_work in _LEFT_WORK)
+    run_parts([_resume_ticket_imports, partial(uploads.delete_abandoned, TicketImport.objects.all())])
     run_parts([delivery.delete_old, stored_replies.delete_expired, partial(tallies.update_tallies, tallies.SOURCES)])
+
+
+def _resume_ticket_imports() -> None:
+    for import_pk in TicketImport.objects.waiting().values_list("pk", flat=True):
+        enqueue_once(run_ticket_import, import_pk)

@@ -3,11 +3,11 @@
 from functools import partial
 
 from classifier.background import enqueue_if, enqueue_once, run_parts
+from classifier.ingest import uploads
 from classifier.models import Epoch, GateMode
 from classifier.tallies import update_tallies
 from review.benchmark.tasks import run_benchmark
 from review.certification.tasks import run_certification_soon
-from review.datasets import label_imports
 from review.datasets.tasks import run_label_import
 from review.gold import gold_labels
 from review.models import LabelImport, Run
@@ -26,7 +26,7 @@ def sweep() -> None:
             _certify,
             _resume_runs,
             _resume_label_imports,
-            label_imports.delete_abandoned,
+            partial(uploads.delete_abandoned, LabelImport.objects.all()),
             partial(update_tallies, tallies.SOURCES),
         ]
     )

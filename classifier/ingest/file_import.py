@@ -1,9 +1,8 @@
-"""Imports files of tickets in chunks; rejected records go to a separate file with the reason."""
+"""Imports files of tickets in chunks; rejected records are handed over with the reason."""
 
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -15,9 +14,9 @@ from classifier.models import Ticket
 
 CHUNK = 1_000
 _LENGTHS = {
-    field.name: field.max_length
-    for field in Ticket._meta.concrete_fields
-    if field.name in ("external_id", "customer", "channel", "language") and field.max_length
+    column.name: column.max_length
+    for column in Ticket._meta.concrete_fields
+    if column.name in ("external_id", "customer", "channel", "language") and column.max_length
 }
 _CONFLICT = "A ticket with this id exists with another text. Give this one another id, or take its text with --update."
 _CLASSIFIED = "A ticket with this id exists with another text and has been classified. Give this one another id."
@@ -35,84 +34,90 @@ class ImportCounts:
     rejected: int = 0
     undated: int = 0
 
+    def as_json(self) -> dict[str, int]:
+        return asdict(self)
 
-class RejectsFile(Protocol):
-    """Where rejected records are written, one JSON object per line."""
 
-    def write(self, line: str, /) -> object: ...
+class Rejected(NamedTuple):
+    """A rejected record: its number in the file, the reason, and what is known of it."""
+
+    number: int
+    reason: str
+    raw: str | Mapping[str, str | None]
 
 
 class InvalidValue(Exception):
     """A value that a ticket cannot have; the message says how to fix it."""
 
 
-def import_records(
-    source: str,
-    records: Iterable[TicketRecord | RejectedRecord],
-    rejects: RejectsFile,
-    *,
-    required: Collection[str] = (),
-    update: bool = False,
-) -> Iterator[ImportCounts]:
-    """Store the records in chunks; yields the counts after each chunk is committed.
+@dataclass(frozen=True, slots=True)
+class RecordImport:
+    """How the records of a file become tickets of `source`; each rejected one is handed to `reject`.
 
     A date that can't be read rejects its record only if its field is `required`. With `update`, a ticket that exists
-    with another text and has not been classified takes the new text; otherwise the record is rejected.
+    with another text and has not been classified takes the new text; otherwise the record is rejected. With `dry_run`
+    nothing is stored. With an `id_prefix`, records without an id get one, so that a repeat doesn't store them again.
     """
-    counts = ImportCounts()
-    for chunk in chunked(records, CHUNK):
-        rows: list[tuple[TicketRecord, dict[str, Any]]] = []
-        for record in chunk:
-            try:
-                if isinstance(record, RejectedRecord):
-                    raise InvalidValue(record.reason)
-                rows.append((record, _ticket_values(record, source, required, counts)))
-            except InvalidValue as error:
-                _reject(record, str(error), rejects, counts)
-        _store(rows, rejects, counts, update=update)
-        yield counts
 
+    source: str
+    reject: Callable[[Rejected], object]
+    required: Collection[str] = ()
+    update: bool = False
+    dry_run: bool = False
+    id_prefix: str = ""
+    _counts: ImportCounts = field(default_factory=ImportCounts)
 
-def _store(
-    rows: list[tuple[TicketRecord, dict[str, Any]]], rejects: RejectsFile, counts: ImportCounts, *, update: bool
-) -> None:
-    results = storing.store([values for _record, values in rows])
-    for (record, values), result in zip(rows, results, strict=True):
-        if result.created:
-            counts.stored += 1
-        elif result.same_text:
-            counts.existing += 1
-        elif update and storing.replace_text(result.ticket, values["text"]):
-            counts.updated += 1
-        else:
-            _reject(record, _CLASSIFIED if update else _CONFLICT, rejects, counts)
+    def run(self, records: Iterable[TicketRecord | RejectedRecord]) -> Iterator[ImportCounts]:
+        """Store the records in chunks; yields the counts after each chunk is committed."""
+        for chunk in chunked(records, CHUNK):
+            rows: list[tuple[TicketRecord, dict[str, Any]]] = []
+            for record in chunk:
+                try:
+                    if isinstance(record, RejectedRecord):
+                        raise InvalidValue(record.reason)
+                    rows.append((record, self._ticket_values(record)))
+                except InvalidValue as error:
+                    self._reject(record, str(error))
+            self._store(rows)
+            yield self._counts
 
+    def _store(self, rows: list[tuple[TicketRecord, dict[str, Any]]]) -> None:
+        results = (storing.preview if self.dry_run else storing.store)([values for _record, values in rows])
+        for (record, values), result in zip(rows, results, strict=True):
+            if result.created:
+                self._counts.stored += 1
+            elif result.same_text:
+                self._counts.existing += 1
+            elif self.update and (self.dry_run or storing.replace_text(result.ticket, values["text"])):
+                self._counts.updated += 1
+            else:
+                self._reject(record, _CLASSIFIED if self.update else _CONFLICT)
 
-def _reject(record: TicketRecord | RejectedRecord, reason: str, rejects: RejectsFile, counts: ImportCounts) -> None:
-    raw = record.raw if isinstance(record, RejectedRecord) else record.values
-    rejects.write(json.dumps({"record": record.number, "reason": reason, "raw": raw}, ensure_ascii=False) + "\n")
-    counts.rejected += 1
+    def _reject(self, record: TicketRecord | RejectedRecord, reason: str) -> None:
+        raw = record.raw if isinstance(record, RejectedRecord) else record.values
+        self.reject(Rejected(record.number, reason, raw))
+        self._counts.rejected += 1
 
-
-def _ticket_values(
-    record: TicketRecord, source: str, required: Collection[str], counts: ImportCounts
-) -> dict[str, Any]:
-    """Keyword arguments of a Ticket. Raises InvalidValue."""
-    values = record.values
-    ticket: dict[str, Any] = {"source": source, "text": values["text"]}
-    ticket["external_id"] = _checked("external_id", values.get("external_id"))
-    for name in ("customer", "channel", "language"):
-        ticket[name] = _checked(name, values.get(name)) or ""
-    for name in ("received_at", "due_at"):
-        value = values.get(name)
-        moment = parse_moment(value, timezone.get_current_timezone()) if value else None
-        if moment and (name == "due_at" or is_plausible(moment)):
-            ticket[name] = moment
-        elif value and name in required:
-            raise InvalidValue(f"{name} {value!r} is not a date that can be read; write it as 2026-01-31T14:05:00Z.")
-        elif value:
-            counts.undated += 1
-    return ticket
+    def _ticket_values(self, record: TicketRecord) -> dict[str, Any]:
+        """Keyword arguments of a Ticket. Raises InvalidValue."""
+        values = record.values
+        ticket: dict[str, Any] = {"source": self.source, "text": values["text"]}
+        number = f"{self.id_prefix}{record.number}" if self.id_prefix else None
+        ticket["external_id"] = _checked("external_id", values.get("external_id")) or number
+        for name in ("customer", "channel", "language"):
+            ticket[name] = _checked(name, values.get(name)) or ""
+        for name in ("received_at", "due_at"):
+            value = values.get(name)
+            moment = parse_moment(value, timezone.get_current_timezone()) if value else None
+            if moment and (name == "due_at" or is_plausible(moment)):
+                ticket[name] = moment
+            elif value and name in self.required:
+                raise InvalidValue(
+                    f"{name} {value!r} is not a date that can be read; write it as 2026-01-31T14:05:00Z."
+                )
+            elif value:
+                self._counts.undated += 1
+        return ticket
 
 
 def _checked(name: str, value: str | None) -> str | None:

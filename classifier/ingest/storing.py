@@ -66,27 +66,33 @@ def _store(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
     state: dict[str, Any] = {"bulk": not claimed and len(rows) > INTERACTIVE_MAX}
     if claimed:
         state |= leases.granted() | {"attempts": 1}
+    results = preview(rows, **state)
+    if claimed and (conflicts := [index for index, result in enumerate(results) if not result.same_text]):
+        raise TextConflict(conflicts)
+    new = [result.ticket for result in results if result.created]
+    wholes = [
+        WholeMessage(ticket=result.ticket, text=row["whole_message"])
+        for row, result in zip(rows, results, strict=True)
+        if result.created and row.get("whole_message")
+    ]
+    # Always in the same order, so that two writers of the same tickets cannot deadlock.
+    Ticket.objects.bulk_create(sorted(new, key=lambda ticket: (ticket.source, ticket.external_id or "")))
+    WholeMessage.objects.bulk_create(wholes)
+    return results
+
+
+def preview(rows: Sequence[dict[str, Any]], **state: Any) -> list[IngestResult]:
+    """What storing these rows would give; `state` is what new tickets have beside (one query)."""
     tickets = _existing(rows)
-    new: list[Ticket] = []
-    wholes: list[WholeMessage] = []
     results = []
     for row in rows:
         key, text = (row["source"], row.get("external_id")), storable(row["text"])
         existing = tickets.get(key) if key[1] else None
-        whole = row.get("whole_message", "")
         fields = {name: value for name, value in row.items() if name != "whole_message"}
         ticket = existing or Ticket(**fields | state | {"text": text})
-        if not existing:
-            new.append(ticket)
-            wholes += [WholeMessage(ticket=ticket, text=whole)] if whole else []
-            if key[1]:
-                tickets[key] = ticket
+        if key[1]:
+            tickets.setdefault(key, ticket)
         results.append(IngestResult(ticket, created=not existing, same_text=ticket.text == text))
-    if claimed and (conflicts := [index for index, result in enumerate(results) if not result.same_text]):
-        raise TextConflict(conflicts)
-    # Always in the same order, so that two writers of the same tickets cannot deadlock.
-    Ticket.objects.bulk_create(sorted(new, key=lambda ticket: (ticket.source, ticket.external_id or "")))
-    WholeMessage.objects.bulk_create(wholes)
     return results
 
 

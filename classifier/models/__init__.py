@@ -8,6 +8,7 @@ from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel
 from classifier.models.epoch import Epoch
 from classifier.models.erasure import Erasure
+from classifier.models.file_import import TicketImport, TicketImportPart
 from classifier.models.gate import Criterion, Gate, GateMode
 from classifier.models.helpdesk import HelpDesk, WriteBack
 from classifier.models.language_models import LanguageModel, Provider, Spend

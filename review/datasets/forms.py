@@ -4,19 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment
+from classifier.web.upload_forms import FileField, FileReadingForm
 from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
 from review.datasets.parsing import usual_columns
 from review.datasets.record import Record
 from review.models import GoldLabel, LabelImport, Side
 
-MAX_UPLOAD_BYTES = 200 * 1024 * 1024
-"""Larger files must be imported with the command."""
 _FIELD_NAMES = {
     "text": _("text"),
     "category": _("category"),
@@ -96,33 +93,19 @@ class ExportForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    file = forms.FileField(
-        label=_("file"),
+    file = FileField(
         help_text=_(
             "An export from here or from Label Studio, or any table or JSON lines. First you see what is read."
         ),
     )
 
-    def clean_file(self) -> UploadedFile[bytes]:
-        file: UploadedFile[bytes] = self.cleaned_data["file"]
-        if (file.size or 0) > MAX_UPLOAD_BYTES:
-            megabytes = MAX_UPLOAD_BYTES // 1024**2
-            message = gettext("The file is larger than %d MB. Import it with manage.py import_dataset.")
-            raise forms.ValidationError(message % megabytes)
-        return file
 
-
-class ReadingForm(forms.Form):
+class ReadingForm(FileReadingForm):
     """How an uploaded file is read: the column of each field, and the label that each unknown name means."""
 
     def __init__(self, label_import: LabelImport, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(data)
-        columns = [("", _("none")), *((name, name) for name in label_import.names)]
-        taken = usual_columns(label_import.names) | label_import.columns
-        for field in COLUMN_FIELDS:
-            self.fields[field] = forms.ChoiceField(
-                label=_FIELD_NAMES[field], choices=columns, required=False, initial=taken.get(field, "")
-            )
+        usual = usual_columns(label_import.names)
+        super().__init__(label_import, {field: _FIELD_NAMES[field] for field in COLUMN_FIELDS}, usual, data)
         self._names = list(
             label_import.labels | {name: "" for _axis, name, _number in label_import.report.get("unknown", ())}
         )
@@ -134,10 +117,6 @@ class ReadingForm(forms.Form):
             )
 
     @property
-    def columns(self) -> dict[str, str]:
-        return {field: self.cleaned_data[field] for field in COLUMN_FIELDS}
-
-    @property
-    def labels(self) -> dict[str, str]:
-        chosen = {name: self.cleaned_data[f"label-{number}"] for number, name in enumerate(self._names)}
-        return {name: label for name, label in chosen.items() if label}
+    def chosen(self) -> dict[str, Any]:
+        labels = {name: self.cleaned_data[f"label-{number}"] for number, name in enumerate(self._names)}
+        return super().chosen | {"labels": {name: label for name, label in labels.items() if label}}

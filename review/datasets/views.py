@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from classifier.ingest import uploads
 from classifier.models.contract import EmptyTaxonomy
 from review.datasets import exporting, label_imports
 from review.datasets.formats import labelstudio
@@ -125,8 +126,8 @@ def label_import(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     if request.htmx and shown.state != LabelImport.State.RUNNING:
         return HttpResponse(headers={"HX-Refresh": "true"})
     form = ReadingForm(shown) if shown.parts.exists() else None
-    template = "review/datasets/_import_progress.html" if request.htmx else "review/datasets/label_import.html"
-    return render(request, template, {"import": shown, "form": form})
+    template = "classifier/_import_progress.html" if request.htmx else "review/datasets/label_import.html"
+    return render(request, template, {"import": shown, "form": form, "sample": form and form.sample})
 
 
 @require_POST
@@ -136,9 +137,10 @@ def read_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(LabelImport, pk=pk)
     form = ReadingForm(shown, request.POST)
     if not form.is_valid():
-        return render(request, "review/datasets/label_import.html", {"import": shown, "form": form}, status=422)
+        context = {"import": shown, "form": form, "sample": form.sample}
+        return render(request, "review/datasets/label_import.html", context, status=422)
     dry_run = "import" not in request.POST
-    if label_imports.run_again(shown, columns=form.columns, labels=form.labels, dry_run=dry_run):
+    if uploads.run_again(shown, **form.chosen, dry_run=dry_run):
         run_label_import.enqueue(shown.pk)
     return redirect(shown)
 

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from playwright.sync_api import Page, expect
 
+from classifier.ingest import ticket_imports
 from classifier.models import Category, ContractVersion, DraftLabel, LanguageModel, Ticket
 from review.benchmark import execution, runs
 from review.benchmark.runs import Entry
@@ -71,6 +73,9 @@ def all_pages(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str
     decisions.decide(second, ben, Label(technical, sentiment), key=uuid4())
     configure_review(blind_share=1)
     (blind,) = send_to_review(make_ticket("Nobody says what this is."))
+    file = SimpleUploadedFile("theirs.csv", f"Nr,Message,{'x' * 60}\n7,{HOSTILE * 5},\n8,,\n".encode())
+    uploaded = ticket_imports.store(file, lea, "import")
+    ticket_imports.run(uploaded.pk)
     ended, under_way = benchmark_runs()
     contender = ended.contenders.get()
     make_label_issue(make_gold(HOSTILE + " again"), "Account")
@@ -102,6 +107,7 @@ def all_pages(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str
         "topic": f"/review/emerging-topics/{topic.pk}/",
         "draft of a topic": f"/review/emerging-topics/drafted/{new.pk}/",
         "confusable categories": "/review/confusable-categories/",
+        "import of tickets": uploaded.get_absolute_url(),
         "datasets": "/review/datasets/",
         "snapshot": ended.snapshot.get_absolute_url(),
         "nothing there": "/nothing/",

@@ -26,6 +26,7 @@ from classifier.models import (
     LanguageModel,
     Mailbox,
     Ticket,
+    TicketImport,
     Webhook,
     WriteBack,
 )
@@ -145,6 +146,7 @@ def test_app_pages_keep_to_the_policy(furnished: None, admin_page: Page, console
         "review:similar": [assignment.pk],
         "review:label_issue": [make_label_issue(make_gold(), "Account").pk],
         "review:label_import": [LabelImport.objects.create(name="labels.csv", size=1, state="finished").pk],
+        "classifier:ticket_import": [TicketImport.objects.create(name="tickets.csv", size=1, state="finished").pk],
         "review:topic": [topic.pk],
         "review:drafted_category": [new.pk],
         "review:benchmark_run": [contender.run_id],

@@ -17,7 +17,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.utilities import Error, RequestEntityTooLarge
 
-from review.datasets.forms import MAX_UPLOAD_BYTES
+from classifier.ingest.uploads import MAX_BYTES as MAX_UPLOAD_BYTES
 
 HEADER_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 32_768
 """A request's headers have to arrive within this time, and its body at this rate."""

@@ -5,7 +5,7 @@ What a list holds is numbered by its place, other objects by their line.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
@@ -32,7 +32,7 @@ class Number(str):
 _JSON = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
 
 
-def json_records(pieces: Iterator[str], is_record: Callable[[Iterable[str]], bool]) -> Records:
+def json_records(pieces: Iterator[str], is_record: Callable[[Collection[str]], bool]) -> Records:
     """Each object with its number, the line it is on or its place in the list, and how the file writes it.
 
     A file that is one object holds the records in a list; `is_record` says by the keys of an object whether it is one.
@@ -134,7 +134,7 @@ def _item(value: Value) -> Mapping[str, Any] | InvalidRecord:
     return value.value
 
 
-def _listed(text: JsonText, is_record: Callable[[Iterable[str]], bool]) -> Records:
+def _listed(text: JsonText, is_record: Callable[[Collection[str]], bool]) -> Records:
     keys, chosen, numbers = list[str](), "", count(1)
     for key in text.object():
         keys.append(key)

@@ -66,6 +66,15 @@ def sheet_table(stream: BinaryIO) -> Table:
     return _table(header, ((number, "\t".join(cells), cells) for number, cells in rest))
 
 
+def named_cells(table: Table) -> Iterator[dict[str, str] | InvalidRecord]:
+    """The records by the names of the columns; of those with the same name the first counts."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(table.names):
+        places.setdefault(name, place)
+    for _number, _raw, cells in table.records:
+        yield cells if isinstance(cells, InvalidRecord) else {name: cells[at] for name, at in places.items()}
+
+
 def _table(header: list[str], records: Iterable[tuple[int, str, Cells]]) -> Table:
     names = [name.strip() for name in header]
     return Table(names, _checked(names, records))

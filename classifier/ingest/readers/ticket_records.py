@@ -3,7 +3,7 @@
 Unreadable records are yielded with the reason, and reading continues.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
@@ -11,7 +11,8 @@ from classifier.ingest.message_text import plain_text
 from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, quoted_list, ticket_columns
 from classifier.ingest.readers.formats import Format
 from classifier.ingest.readers.json_records import Number, json_records, numbered_lines
-from classifier.ingest.readers.tables import Table, csv_table, sheet_table
+from classifier.ingest.readers.sample import Sample, take_sample
+from classifier.ingest.readers.tables import Table, csv_table, named_cells, sheet_table
 from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, TextLines, UnreadableFile
 from classifier.text import LONGEST_TICKET, storable
 
@@ -89,6 +90,28 @@ class TicketReader:
         except DamagedFile as cut:
             yield _rejection(cut.number, str(cut), cut.raw)
 
+    def sample(self) -> Sample:
+        """The first records of a file that can be rewound, whatever their columns. Raises UnreadableFile."""
+        try:
+            return take_sample(self._raw(self._has_text))._replace(encoding=self.encoding)
+        except UnreadableFile:
+            if self._format is not Format.JSON:
+                raise
+        self._stream.seek(0)
+        return take_sample(self._raw(lambda keys: len(keys) > 1))._replace(encoding=self.encoding)
+
+    def _raw(self, is_record: Callable[[Collection[str]], bool]) -> Iterator[Mapping[str, Any] | InvalidRecord]:
+        match self._format:
+            case Format.LINES:
+                for _number, _raw, line in numbered_lines(self._lines):
+                    yield line if isinstance(line, InvalidRecord) else {"text": line}
+            case Format.JSON:
+                yield from (record for _number, _raw, record in json_records(self._lines.pieces(), is_record))
+            case Format.CSV:
+                yield from named_cells(csv_table(iter(self._lines), self._delimiter))
+            case Format.SHEET:
+                yield from named_cells(sheet_table(self._stream))
+
     def _rows(self, table: Table) -> Iterator[TicketRecord | RejectedRecord]:
         if not table.names:
             return
@@ -114,7 +137,7 @@ class TicketReader:
             cut.number = max(cut.number, number + 1)
             raise
 
-    def _has_text(self, keys: Iterable[str]) -> bool:
+    def _has_text(self, keys: Collection[str]) -> bool:
         try:
             return bool(ticket_columns(list(keys), {"text": self._mapping["text"]} if "text" in self._mapping else {}))
         except InvalidRecord:

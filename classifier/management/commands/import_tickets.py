@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from classifier.ingest.file_import import ImportCounts, import_records
+from classifier.ingest.file_import import ImportCounts, RecordImport, Rejected
 from classifier.ingest.readers.columns import COLUMNS
 from classifier.ingest.readers.formats import Format, sniff_format
 from classifier.ingest.readers.text_lines import UnreadableFile
@@ -52,9 +53,10 @@ class Command(BaseCommand):
                 if options["dry_run"]:
                     self._preview(records)
                     return
-                aside = stack.enter_context(_LazyFile(rejects))
+                aside = stack.enter_context(_RejectsFile(rejects))
                 bar = stack.enter_context(tqdm(total=file.stat().st_size, unit="B", unit_scale=True, disable=None))
-                for counts in import_records(source, records, aside, required=mapping, update=options["update"]):
+                record_import = RecordImport(source, aside.add, required=mapping, update=options["update"])
+                for counts in record_import.run(records):
                     bar.update(stream.tell() - bar.n)
                     bar.set_postfix(stored=counts.stored, rejected=counts.rejected)
         except OSError as error:
@@ -101,23 +103,24 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))
 
 
-class _LazyFile:
-    """A file that is created at the first write."""
+class _RejectsFile:
+    """A file of rejected records, one JSON object per line; created at the first one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: TextIO | None = None
 
-    def __enter__(self) -> "_LazyFile":
+    def __enter__(self) -> "_RejectsFile":
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self._file:
             self._file.close()
 
-    def write(self, line: str) -> None:
+    def add(self, rejected: Rejected) -> None:
         self._file = self._file or self._path.open("w", encoding="utf-8", errors="replace")
-        self._file.write(line)
+        number, reason, raw = rejected
+        self._file.write(json.dumps({"record": number, "reason": reason, "raw": raw}, ensure_ascii=False) + "\n")
 
 
 def _reader(stream: BinaryIO, file: Path, mapping: dict[str, str], options: dict[str, Any]) -> TicketReader:

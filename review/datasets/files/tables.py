@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from classifier.ingest.readers.columns import InvalidRecord, quoted_list
 from classifier.ingest.readers.formulas import unescape_formula
-from classifier.ingest.readers.tables import Table, csv_table, sheet_table
+from classifier.ingest.readers.tables import Table, csv_table, named_cells, sheet_table
 from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, TextLines
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats.labels import COLUMNS
@@ -42,11 +42,8 @@ def _rows(table: Table) -> Iterator[Mapping[str, Any] | InvalidRecord]:
         )
     # Only our own exports have escaped formulas.
     ours = set(COLUMNS) <= set(names)
-    places: dict[str, int] = {}
-    for place, name in enumerate(names):
-        places.setdefault(name, place)
-    for _number, _raw, cells in table.records:
-        if isinstance(cells, InvalidRecord):
-            yield cells
+    for cells in named_cells(table):
+        if ours and not isinstance(cells, InvalidRecord):
+            yield {name: unescape_formula(cell) for name, cell in cells.items()}
         else:
-            yield {name: unescape_formula(cells[at]) if ours else cells[at] for name, at in places.items()}
+            yield cells

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.ingest import uploads
 from classifier.leases import leases
 from classifier.models import Category, Draft, Sentiment, Ticket
 from classifier.privacy import erasure
@@ -206,6 +207,19 @@ def test_every_column_and_label_can_be_chosen(lead_client: Client) -> None:
     assert refused.status_code == 422
 
 
+def test_the_first_rows_are_shown_in_the_encoding_that_is_chosen(lead_client: Client) -> None:
+    theirs = SimpleUploadedFile("theirs.csv", "Body,category\nСчёт неверный,Billing\n".encode("cp1251"))
+    uploaded = read(lead_client, theirs, encoding="koi8-r", **MAPPED | {"sentiment": ""})
+    assert uploaded.rows == [["Счёт неверный".encode("cp1251").decode("koi8-r"), "Billing"]]
+    url = reverse("review:read_again", args=[uploaded.pk])
+    lead_client.post(url, {"encoding": "", **MAPPED, "sentiment": "", "import": ""})
+    assert "<b>Text</b><br><bdi>Body</bdi>" in page_of(lead_client, uploaded)
+    label_imports.run(uploaded.pk)
+    assert GoldLabel.objects.get().text == "Счёт неверный"
+    uploaded.refresh_from_db()
+    assert (uploaded.decoded_as.lower(), uploaded.rows) == ("windows-1251", [])
+
+
 def test_unknown_labels_are_drafted(lead_client: Client, admin_client: Client) -> None:
     theirs = "text,category,sentiment\nIt broke,Sales > Trial,Furious\nHello,Billing > Refunds,Neutral\n"
     uploaded = read(lead_client, upload(theirs))
@@ -260,7 +274,7 @@ def test_an_uploaded_file_is_deleted_after_a_day(lead_client: Client) -> None:
     uploaded = read(lead_client, upload(THEIRS))
     sweep.sweep()
     assert uploaded.parts.exists()
-    LabelImport.objects.update(created_at=timezone.now() - label_imports.KEPT)
+    LabelImport.objects.update(created_at=timezone.now() - uploads.KEPT)
     sweep.sweep()
     assert not uploaded.parts.exists()
     assert "How the file is read" not in page_of(lead_client, uploaded)
