@@ -16,7 +16,7 @@ class Replay:
     def __init__(self, file: Path, axis: str, test_share: float) -> None:
         from classifier.embeddings import vector_store
         from classifier.models import Sentiment
-        from review.specialist.training_data import offered_labels
+        from review.specialist.training_data import offered_labels, offered_sentiments
 
         with gzip.open(file, "rt") as lines:
             rows = [json.loads(line) for line in lines]
@@ -33,7 +33,8 @@ class Replay:
             ]
         )
         sentiments = {sentiment.name: sentiment for sentiment in Sentiment.objects.all()}
-        self.offered = offered_labels(self._options(axis, names, sentiments))
+        offered = offered_labels if axis == "category" else offered_sentiments
+        self.offered = offered(self._options(axis, names, sentiments))
 
     @staticmethod
     def _options(axis: str, names: list[str], sentiments: dict[str, Any]) -> list[Any]:

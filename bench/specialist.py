@@ -69,7 +69,7 @@ def _label(file: Path, most: int) -> None:
     from classifier.models import Category, ContractVersion, Sentiment
     from review.gold import gold_labels
     from review.models import GoldLabel, Side
-    from review.specialist.training_data import offered_labels
+    from review.specialist.training_data import offered_sentiments
 
     with gzip.open(file, "rt") as lines:
         rows = [row for row in map(json.loads, lines) if row["category"] and row.get("split") != "test"][:most]
@@ -77,7 +77,7 @@ def _label(file: Path, most: int) -> None:
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
     categories = {category.name: category for category in Category.objects.active()}
     texts = [row["text"] for row in rows]
-    sentiment_head = BoundHead(Head.untrained(), offered_labels(ContractVersion.objects.current().terms.sentiments))
+    sentiment_head = BoundHead(Head.untrained(), offered_sentiments(ContractVersion.objects.current().terms.sentiments))
     predicted = sentiment_head.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {

@@ -17,11 +17,40 @@ from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, unit
 from classifier.learning.word_features import WordModel
 
 
+class Starter(NamedTuple):
+    """What is known of a label before it has examples: its scores are `SHARPNESS * vectors @ direction + bias`."""
+
+    direction: Floats
+    bias: float
+
+
 class OfferedLabel(NamedTuple):
-    """A current label: the keys it was ever learned under, and its prototype of shape (WIDTH,)."""
+    """A current label: the keys it was ever learned under, and its prototype of shape (WIDTH,). A starter takes the
+    prototype's place, and examples only correct it.
+    """
 
     keys: tuple[int, ...]
     prototype: Floats
+    starter: Starter | None = None
+
+
+class Bases(NamedTuple):
+    """What examples correct: each label's centred prototype, and its starter's direction, zero where it has none. Both
+    of shape (labels, WIDTH).
+    """
+
+    prototypes: Floats
+    starters: Floats
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[OfferedLabel], centre: Floats) -> "Bases":
+        starters = [label.starter.direction if label.starter else np.zeros_like(centre) for label in labels]
+        return cls(centred(np.stack([label.prototype for label in labels]), centre), np.stack(starters))
+
+    def directions(self, sums: Floats) -> Floats:
+        """The starters, and for other labels the prototypes shifted by the sums of their examples."""
+        started = self.starters.any(axis=1, keepdims=True)
+        return np.asarray(np.where(started, self.starters, unit(self.prototypes + sums)), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +83,15 @@ class HeldOutRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """`keys` are the trained labels; `sums`, of shape (labels, WIDTH), the sums of their examples."""
+    """`keys` are the trained labels; `sums`, of shape (labels, WIDTH), the sums of their examples; `starters`, of the
+    same shape, the directions that they started from, zero where a label had none.
+    """
 
     recipe: Recipe
     centre: Floats
     keys: Ints
     sums: Floats
+    starters: Floats
     correction: Correction
     words: WordModel
     temperature: float
@@ -78,7 +110,8 @@ class Head:
             centre=np.zeros(WIDTH, np.float32),
             keys=none,
             sums=np.zeros((0, WIDTH), np.float32),
-            correction=Correction.none(0),
+            starters=np.zeros((0, WIDTH), np.float32),
+            correction=Correction.none(0, WIDTH),
             words=WordModel.none(),
             temperature=1.0,
             words_temperature=1.0,
@@ -106,11 +139,13 @@ class BoundHead:
         self._owners = np.array([number for number, _place in columns])
         self._places = np.array([place for _number, place in columns])
         known = self._places != UNTRAINED_LABEL
-        prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), head.centre)
-        sums = np.where(known[:, None], head.sums[self._places] if len(head.sums) else 0.0, 0.0)
-        self.prototypes = unit(prototypes + sums)
+        labels = [offered[owner] for owner in self._owners]
+        bases, sums = Bases.of_labels(labels, head.centre), np.zeros((len(labels), WIDTH), np.float32)
+        sums[known], bases.starters[known] = head.sums[self._places[known]], head.starters[self._places[known]]
+        self.prototypes = bases.directions(sums)
         self.directions = np.asarray(SHARPNESS * self.prototypes, np.float32)
-        self._bias = np.zeros(len(columns), np.float32)
+        self._bias = np.array([label.starter.bias if label.starter else 0.0 for label in labels], np.float32)
+        self._bias[known] = 0.0
         if head.recipe.corrected:
             self.directions[known] += head.correction.weights[self._places[known]]
             self._bias[known] = head.correction.bias[self._places[known]]

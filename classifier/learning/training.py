@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from classifier.learning import linear, word_features
 from classifier.learning.calibration import fit_isotonic_steps, fit_temperature, softmax
-from classifier.learning.heads import Head, HeldOutRecord, OfferedLabel, Recipe
+from classifier.learning.heads import Bases, Head, HeldOutRecord, OfferedLabel, Recipe
 from classifier.learning.linear import PRIORS, SHARPNESS, Correction
-from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean, unit
+from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
 from classifier.learning.word_features import TermCounts, WordModel
 
 FEWEST = 10
@@ -123,13 +123,13 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
         return None
     centre = shrunken_mean(examples.vectors)
     known = TrainingSet(centred(examples.vectors, centre), labels, word_features.count_terms(tuple(examples.texts)))
-    prototypes = centred(np.stack([label.prototype for label in offered]), centre)
-    held_out, starts = _cross_validate(known, examples.groups, prototypes, thorough=thorough)
+    bases = Bases.of_labels(offered, centre)
+    held_out, starts = _cross_validate(known, examples.groups, bases, thorough=thorough)
     choice, truth = _best_recipe(held_out, labels), labels[held_out.rows]
     probabilities = softmax(held_out.scores(choice.recipe, choice.prior), choice.temperature)
     record = _record(examples.part(held_out.rows), probabilities, truth)
     head = replace(
-        _fit_final_head(known, prototypes, choice, starts[choice.prior]),
+        _fit_final_head(known, bases, choice, starts[choice.prior]),
         centre=centre,
         keys=np.array([label.keys[0] for label in offered], np.int64),
         words_temperature=fit_temperature(held_out.by_words, truth, WORDS_LOWEST)[0],
@@ -140,12 +140,12 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
     return Candidate(head=head, probabilities=probabilities, rows=usable[held_out.rows])
 
 
-def _fit_final_head(known: TrainingSet, prototypes: Floats, choice: RecipeChoice, start: Correction | None) -> Head:
+def _fit_final_head(known: TrainingSet, bases: Bases, choice: RecipeChoice, start: Correction | None) -> Head:
     """Fitted to all examples, without any record."""
-    sums = known.sums(len(prototypes))
-    (correction,), word_model = _fit_parts(known, unit(prototypes + sums), {choice.prior: start})
+    sums = known.sums(len(bases.prototypes))
+    (correction,), word_model = _fit_parts(known, bases.directions(sums), {choice.prior: start})
     head = replace(Head.untrained(), recipe=choice.recipe, temperature=choice.temperature)
-    return replace(head, sums=sums, correction=correction, words=word_model)
+    return replace(head, sums=sums, starters=bases.starters, correction=correction, words=word_model)
 
 
 def _record(examples: Examples, probabilities: Floats, labels: Ints) -> HeldOutRecord:
@@ -189,13 +189,13 @@ Starts = dict[float, Correction | None]
 """By prior, the correction to start from."""
 
 
-def _cross_validate(known: TrainingSet, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
+def _cross_validate(known: TrainingSet, groups: Ints, bases: Bases, *, thorough: bool) -> tuple[HeldOut, Starts]:
     """Held-out scores, and the corrections of the last fold."""
     parts: list[HeldOut] = []
     starts: Starts = {}
     for inside, outside in folds(groups, thorough=thorough):
         taught, held_out_part = known.part(inside), known.part(outside)
-        shifted = unit(prototypes + taught.sums(len(prototypes)))
+        shifted = bases.directions(taught.sums(len(bases.prototypes)))
         corrections, word_model = _fit_parts(taught, shifted, dict.fromkeys(PRIORS))
         plain = SHARPNESS * (held_out_part.vectors @ shifted.T)
         corrected = np.stack([plain + held_out_part.vectors @ weights.T + bias for weights, bias in corrections])

@@ -75,6 +75,7 @@ def _arrays(head: Head) -> Arrays:
         "centre": head.centre,
         "keys": head.keys,
         "sums": head.sums,
+        "starters": head.starters,
         "weights": head.correction.weights,
         "bias": head.correction.bias,
         "rarity": head.words.rarity,
@@ -94,19 +95,14 @@ def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Head:
     parts = {part: arrays[f"{name}.{part}"] for part in _arrays(Head.untrained())}
     labels = len(parts["keys"])
     terms = list(facts["terms"])
-    _expect(parts["sums"], (labels, WIDTH))
-    _expect(parts["weights"], (labels, WIDTH))
-    _expect(parts["bias"], (labels,))
-    _expect(parts["word_weights"], (labels, len(terms)))
-    _expect(parts["word_bias"], (labels,))
-    _expect(parts["rarity"], (len(terms),))
-    _expect(parts["centre"], (WIDTH,))
+    _expect_shapes(parts, labels, len(terms))
     word_weights: Floats = parts["word_weights"].astype(np.float32)
     return Head(
         recipe=Recipe(corrected=bool(facts["corrected"]), share_of_words=float(facts["share_of_words"])),
         centre=parts["centre"],
         keys=parts["keys"],
         sums=parts["sums"],
+        starters=parts["starters"],
         correction=Correction(parts["weights"], parts["bias"]),
         words=WordModel(terms, parts["rarity"], word_weights, parts["word_bias"]),
         temperature=float(facts["temperature"]),
@@ -120,6 +116,16 @@ def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Head:
         ),
         seen=parts["seen"],
     )
+
+
+def _expect_shapes(parts: Arrays, labels: int, terms: int) -> None:
+    for part in ("sums", "starters", "weights"):
+        _expect(parts[part], (labels, WIDTH))
+    _expect(parts["bias"], (labels,))
+    _expect(parts["word_weights"], (labels, terms))
+    _expect(parts["word_bias"], (labels,))
+    _expect(parts["rarity"], (terms,))
+    _expect(parts["centre"], (WIDTH,))
 
 
 def _expect(array: npt.NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -8,8 +8,10 @@ import numpy as np
 
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
+from classifier.embeddings.sources import encoder_sources
 from classifier.learning.heads import OfferedLabel
 from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.starters import with_starters
 from classifier.learning.training import Examples
 from classifier.learning.vector_space import WIDTH, Floats, Ints, coverage_weights
 from classifier.models import ContractVersion, Example, Ticket
@@ -69,7 +71,7 @@ def load_training_data() -> TrainingData:
         examples={"category": category, "sentiment": replace(category, labels=_ints(row[5] or 0 for row in rows))},
         offered={
             "category": offered_labels(contract.terms.categories),
-            "sentiment": offered_labels(contract.terms.sentiments),
+            "sentiment": offered_sentiments(contract.terms.sentiments),
         },
         contract=contract,
         digests=[row[1] for row in rows],
@@ -85,6 +87,11 @@ def offered_labels(options: Sequence[Option]) -> list[OfferedLabel]:
         OfferedLabel(option.keys, prototype(np.stack([places[text] for text in of_option])))
         for option, of_option in zip(options, texts, strict=True)
     ]
+
+
+def offered_sentiments(options: Sequence[Option]) -> list[OfferedLabel]:
+    """The same with their starters. Raises CorruptEncoder."""
+    return with_starters(options, offered_labels(options), encoder_sources()[0].name)
 
 
 def _latest_vectors() -> Floats:

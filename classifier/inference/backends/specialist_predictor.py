@@ -14,6 +14,7 @@ from classifier.embeddings.sources import EncoderSource
 from classifier.learning.heads import BoundHead, OfferedLabel
 from classifier.learning.language_detection import is_foreign
 from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.starters import with_starters
 from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 
@@ -66,12 +67,12 @@ class SpecialistPredictor:
 
 
 def offered_labels(encoder: OnnxEncoder, contract: Contract) -> tuple[list[OfferedLabel], list[OfferedLabel]]:
-    """The contract's categories and sentiments with their prototypes."""
+    """The contract's categories with their prototypes, and its sentiments with their starters too."""
     categories, sentiments = (
         [OfferedLabel(option.keys, prototype(encoder.encode(label_texts(option)))) for option in options]
         for options in (contract.categories, contract.sentiments)
     )
-    return categories, sentiments
+    return categories, with_starters(contract.sentiments, sentiments, encoder.name)
 
 
 def _label_probabilities(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:

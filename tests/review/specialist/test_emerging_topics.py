@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from classifier.embeddings import vector_store
 from classifier.learning.heads import Head
 from classifier.learning.linear import Correction
+from classifier.learning.vector_space import WIDTH
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.learning.word_features import WordModel
 from classifier.models import Category, Draft, DraftLabel, Reason, Sentiment, Ticket, Verdict
@@ -341,7 +342,8 @@ def test_the_preview_uses_what_the_live_specialist_has_learned(lead_client: Clie
         Head.untrained(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
         sums=100 * vector_store.embeddings_for(INSURANCE).sum(axis=0, keepdims=True),
-        correction=Correction.none(1),
+        starters=np.zeros((1, WIDTH), np.float32),
+        correction=Correction.none(1, WIDTH),
         words=WordModel([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )
     serve(dump(SpecialistWeights(category=learned, sentiment=Head.untrained(), novelty_threshold=-1.0)))
