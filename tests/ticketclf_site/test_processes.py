@@ -6,12 +6,15 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.installations import Installation, wait_until
+from classifier.pipeline import claims
+from tests.dying_worker import POISON
+from tests.installations import ROOT, Installation, wait_until
 from tests.servers import OpenAIServer, answer
 
 pytestmark = pytest.mark.once
@@ -60,6 +63,37 @@ def test_a_killed_worker_neither_loses_nor_duplicates_tickets(installation: Inst
         stop(worker)
     assert installation.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(120, 120)]
     assert installation.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(120, 120)]
+
+
+EMBEDDED_IS_PRIMARY = (
+    "update classifier_gate set primary_id = (select id from classifier_languagemodel where name = 'embedded-minilm')"
+)
+EMBEDDED_IS_SECOND = (
+    "update classifier_gate set second_opinion_id ="
+    " (select id from classifier_languagemodel where name = 'embedded-minilm')"
+)
+
+
+@pytest.mark.parametrize("change", [EMBEDDED_IS_PRIMARY, EMBEDDED_IS_SECOND], ids=["primary", "second opinion"])
+def test_a_ticket_that_kills_its_workers_takes_no_other_along(
+    installation: Installation, tmp_path: Path, change: str
+) -> None:
+    texts = [POISON if number == 4 else f"Where is invoice {number}?" for number in range(10)]
+    inbox = tmp_path / "ten.jsonl"
+    inbox.write_text("".join(json.dumps({"id": number, "text": text}) + "\n" for number, text in enumerate(texts)))
+    with OpenAIServer([answer(confidence=0.5)]) as server:
+        installation.use(server)
+        installation.query(change)
+        installation.run("import_tickets", str(inbox))
+        output = subprocess.check_output(
+            [sys.executable, "-m", "tests.dying_worker"], env=installation.environment, cwd=ROOT, text=True, timeout=120
+        )
+    died = int(output)
+    assert 1 < died <= claims.MOST_ATTEMPTS + 1
+    assert installation.states().get("new", 0) == 0
+    verdicts = "select t.text from classifier_verdict v join classifier_ticket t on t.id = v.ticket_id where "
+    assert installation.query(f"{verdicts} v.prediction_id is null") == [(POISON,)]
+    assert len(installation.query(f"{verdicts} v.prediction_id is not null")) == 9
 
 
 def test_two_workers_share_the_tickets(installation: Installation, inbox: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ticketclf_site.processes.leaving import leave
 from ticketclf_site.processes.web_server import WebServer
 from ticketclf_site.wsgi import application
 
@@ -27,3 +28,4 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.stop)
         server.run()
+        leave()

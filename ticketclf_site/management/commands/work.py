@@ -7,6 +7,7 @@ from django.db import OperationalError
 
 from classifier.management.notices import warn_of_fallback_model
 from ticketclf_site.processes import worker
+from ticketclf_site.processes.leaving import leave
 
 
 class Command(BaseCommand):
@@ -21,3 +22,4 @@ class Command(BaseCommand):
         with suppress(OperationalError):  # the worker waits for a database that is down
             warn_of_fallback_model(self)
         worker.run(threads)
+        leave()
