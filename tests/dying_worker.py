@@ -48,7 +48,7 @@ def _work() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return answers(model, asked, contract, ahead=ahead)
 
-    EmbeddedClassifier.answers = die  # type: ignore[method-assign]
+    setattr(EmbeddedClassifier, "answers", die)  # noqa: B010 - mypy refuses an assignment to a method
     while runner.classify_next_batch():
         pass
 

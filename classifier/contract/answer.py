@@ -10,7 +10,6 @@ from classifier.contract.options import matching_name, names
 from classifier.contract.types import Answer, Contract, FailureKind, Option
 from classifier.text import storable
 
-KEYS = ("category", "sentiment", "confidence", "reasoning")
 LONGEST_REASONING = 500
 
 _ROUNDING = 1e-6
@@ -18,6 +17,8 @@ _LOWEST_PERCENTAGE = 50
 """A bare number above this and up to 100 can only be per cent; a smaller one may be of any scale."""
 
 _NUMBER = re.compile(r"\+?(\d*[.,]?\d+) ?(%|per ?cent)?", re.ASCII)
+_FRACTION = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?(?:/|out of) ?(5|10|100)", re.ASCII)
+_NUMBERED = re.compile(r"\(?\d{1,3}[.):]\s+(.+)", re.ASCII | re.DOTALL)
 
 
 class InvalidAnswer(Exception):
@@ -43,7 +44,7 @@ def checked(values: Mapping[str, Any], contract: Contract) -> Answer:
 
 
 def _label(key: str, value: Any, options: Sequence[Option]) -> str:
-    name = matching_name(value, names(options))
+    name = matching_name(value, names(options)) or _listed_name(value, options)
     if name is None:
         raise InvalidAnswer(
             FailureKind.UNKNOWN_LABEL,
@@ -52,10 +53,32 @@ def _label(key: str, value: Any, options: Sequence[Option]) -> str:
     return name
 
 
+def _listed_name(value: Any, options: Sequence[Option]) -> str | None:
+    """The only label that this is with its number in a list, or with its description."""
+    if not isinstance(value, str):
+        return None
+    if numbered := _NUMBERED.fullmatch(value.strip()):
+        return matching_name(numbered[1], names(options))
+    bare = _without_signs(value)
+    described = [
+        option.name
+        for option in options
+        if option.description and bare == _without_signs(f"{option.name} {option.description}")
+    ]
+    return described[0] if len(described) == 1 else None
+
+
+def _without_signs(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
 def _confidence(value: Any) -> float:
     number, per_cent = value, False
     if isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
         number, per_cent = float(match[1].replace(",", ".")), bool(match[2])
+    elif isinstance(value, str) and (fraction := _FRACTION.fullmatch(value.strip())):
+        share = float(fraction[1].replace(",", ".")) / int(fraction[2])
+        number = share if share <= 1 else value
     if isinstance(number, int | float) and not isinstance(number, bool):
         if not per_cent and -_ROUNDING <= number <= 1 + _ROUNDING:
             return float(min(max(number, 0), 1))

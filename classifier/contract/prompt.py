@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from classifier.contract import attributes
-from classifier.contract.answer import KEYS, InvalidAnswer
+from classifier.contract.answer import InvalidAnswer
+from classifier.contract.key_names import KEYS
 from classifier.contract.options import line, names
 from classifier.contract.types import AttributeTerms, Contract, FewShotExample, Option
 

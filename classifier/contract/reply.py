@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from classifier.contract import attributes
-from classifier.contract.answer import KEYS, InvalidAnswer, checked
+from classifier.contract import attributes, fields, relaxed_json
+from classifier.contract.answer import InvalidAnswer, checked
+from classifier.contract.key_names import KEYS, known_key
 from classifier.contract.options import names
 from classifier.contract.types import Answer, Contract, FailureKind
 
@@ -116,15 +117,27 @@ def _candidates(reply: Reply, shown: Sequence[str]) -> list[_Found]:
     imitates_marks = any(_THOUGHT_TAG.search(text) or _TOKEN.search(text) for text in shown)
     quotable = imitates_marks or any("{" in text for text in shown)
     alone = quotable or reply.cut_off
-    content = reply.content if imitates_marks else _without_reasoning(reply.content)
+    content = _as_json(reply.content if imitates_marks else _without_reasoning(reply.content), shown)
     found, invalid = _answers(content, alone=alone, quotable=quotable)
     for arguments in reply.tool_arguments:
-        found += _answers(arguments, alone=True, quotable=quotable)[0]
+        found += _answers(_as_json(arguments, shown), alone=True, quotable=quotable)[0]
     if not found and not alone and not reply.content.strip():
-        found = _answers(reply.reasoning, alone=True, quotable=quotable)[0]
+        found = _answers(_as_json(reply.reasoning, shown), alone=True, quotable=quotable)[0]
     if not found:
         raise invalid or InvalidAnswer(FailureKind.BROKEN_JSON, "It holds no JSON object.")
     return found
+
+
+def _as_json(text: str, shown: Sequence[str]) -> str:
+    """The text with objects that aren't quite JSON, or fields, as JSON, unless a quoted ticket could be taken for such
+    a part.
+    """
+    if len(text) <= _LONGEST_SEARCHED and not relaxed_json.may_imitate(shown):
+        if "{" in text:
+            return relaxed_json.rewrite(text)
+        if not fields.may_imitate(shown):
+            return fields.as_object(_unfenced(text))
+    return text
 
 
 def _answers(text: str, *, alone: bool, quotable: bool) -> tuple[list[_Found], InvalidAnswer | None]:
@@ -186,9 +199,7 @@ def _without_reasoning(text: str) -> str:
 
 def _whole(text: str) -> _Found:
     """The object that the text consists of, perhaps in a code fence. Raises InvalidAnswer."""
-    text = text.strip().strip("\ufeff")
-    if len(text) > 6 and text.startswith("```") and text.endswith("```"):
-        text = _LANGUAGE.sub("", text[3:-3], count=1).strip()
+    text = _unfenced(text)
     try:
         value, end = _decoded(text, 0)
     except (ValueError, RecursionError) as error:
@@ -201,6 +212,14 @@ def _whole(text: str) -> _Found:
     if not isinstance(value, dict):
         raise InvalidAnswer(FailureKind.BROKEN_JSON, "It isn't a JSON object.")
     return _Found(value, text)
+
+
+def _unfenced(text: str) -> str:
+    """The text without a code fence around it."""
+    text = text.strip().strip("\ufeff")
+    if len(text) > 6 and text.startswith("```") and text.endswith("```"):
+        text = _LANGUAGE.sub("", text[3:-3], count=1).strip()
+    return text
 
 
 def _objects(text: str) -> Iterator[_Found]:
@@ -239,8 +258,8 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _by_key(values: dict[str, Any]) -> dict[str, Any]:
-    """The contract's keys of an object, however their case; all of its keys if it has none of those."""
-    pairs = [(key.strip().casefold(), value) for key, value in values.items()]
+    """The contract's keys of an object, in any case or language; all of its keys if it has none of those."""
+    pairs = [(known_key(key), value) for key, value in values.items()]
     known = [(key, value) for key, value in pairs if key in (*KEYS, attributes.KEY)]
     _refuse_difference(known, dict(known))
     return dict(known) or dict(pairs)

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier.contract import patterns
-from classifier.contract.answer import KEYS
 from classifier.contract.attributes import KEY
+from classifier.contract.key_names import KEYS
 from classifier.contract.types import AttributeKind
 from classifier.models.taxonomy import Category, Label, next_position
 

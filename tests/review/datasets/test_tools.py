@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from classifier.contract import prompt
-from classifier.contract.answer import KEYS
+from classifier.contract.key_names import KEYS
 from classifier.contract.reply import Reply, parse
 from review.datasets.formats import labelstudio
 from review.datasets.record import Record, Rejected
