@@ -13,7 +13,7 @@ from classifier.ingest.readers.text_lines import detect_encoding
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
 _META = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_CODE_PAGE = re.compile(r"(?:cp|ibm|win|windows|dos|x-cp|ansi)[-_ ]?(\d{3,5})")
+_CODE_PAGE = re.compile(r"(?:x-)?(?:cp|ibm|win|windows|dos|ansi)[-_ ]?(\d{3,5})")
 _ALIASES = {
     "iso-8859-1": "cp1252",  # as browsers read it
     "latin1": "cp1252",
@@ -36,6 +36,7 @@ _ALIASES = {
     "macintosh": "mac_roman",
     "unicode-1-1-utf-7": "utf-7",
 }
+_NO_PROSE = {"text/calendar", "text/css", "text/directory", "text/rtf", "text/vcard", "text/x-amp-html", "text/x-vcard"}
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
 _BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,69}?)\s*$", re.MULTILINE)
 _DEEPEST = 20
@@ -59,7 +60,7 @@ def body_text(message: Message, depth: int = 0) -> str:
         return _joined(*(body_text(part, depth + 1) for part in parts))
     if declared.startswith("multipart/"):
         return _unmarked_parts(message, depth)
-    if not kind.startswith("text/") and declared and not declared.startswith("text"):
+    if kind in _NO_PROSE or (not kind.startswith("text/") and declared and not declared.startswith("text")):
         return ""
     raw = _payload(message)
     if declared.startswith("text/html"):

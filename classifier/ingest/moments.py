@@ -1,11 +1,14 @@
 """Reads the dates that other systems write. Pure."""
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import product
 
 from dateutil import parser
 
 _MAX_AGE, _FAST_CLOCK = timedelta(days=3_650), timedelta(days=1)
+_DOTTED = re.compile(r"\d{1,2}\.\d{1,2}\.\d")
+"""Dates with dots begin with the day wherever people write them."""
 _EPOCH_DIGITS = {10: 1, 13: 1_000}
 # What is missing in a date is filled from these, so that two results show that something is.
 _DEFAULTS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2001, 2, 2, tzinfo=UTC))
@@ -48,8 +51,9 @@ def _parse_iso(text: str) -> datetime | None:
 def _parse_words(text: str) -> datetime | None:
     if len(text) > 100:
         return None
+    orders = (True,) if _DOTTED.match(text) else (True, False)
     read = {
         parser.parse(text, dayfirst=day_first, default=default.replace(tzinfo=None))
-        for day_first, default in product((True, False), _DEFAULTS)
+        for day_first, default in product(orders, _DEFAULTS)
     }
     return read.pop() if len(read) == 1 else None

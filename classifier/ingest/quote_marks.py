@@ -32,10 +32,11 @@ SEPARATOR = re.compile(rf"[-–—_=*\s]{{2,}}(?:{_ORIGINAL})[-–—_=*\s]{{2,}
 
 # "On Mon, 4 May 2026 at 10:00, Help <help@example.com> wrote:"
 _WROTE = (
-    r"\bwrote|\bschrieb(?: .{0,150})?|\ba écrit|\bescribió|\bescreveu|\bha scritto|\bschreef(?: .{0,150})?"
-    r"|geschreven|\bskrev(?: .{0,150})?|\bnapisał(?:\(?a\)?)?|\bpisze|\bnapsal(?:\(?a\)?)?|\bkirjoitti"
-    r"|\bírta(?: .{0,150})?|\b(?:пишет|писал(?:\(?а\)?)?|написал(?:\(?а\)?)?)|\byazdı|\ba scris"
-    r"|写道|寫道|のメール|書きました|작성"
+    r"\bwrote|\bschrieb(?: .{0,150})?|\ba écrit|\bescribió|\bescreveu(?: .{0,150})?|\bha scritto"
+    r"|\bschreef(?: .{0,150})?|geschreven|\bskrev(?: .{0,150})?|\bnapisał(?:\(?a\)?)?|\bpisze|\bnapsal(?:\(?a\)?)?"
+    r"|\bkirjoitti|\bírta(?: .{0,150})?|\b(?:пишет?|писал(?:\(?а\)?)?|написа(?:в|ла|л(?:\(?а\)?)?))|\byazdı"
+    r"|\ba scris|写道|寫道|のメール|書きました|작성|\d年.{0,150}<\S+@\S+>|\bέγραψε|ने लिखा|\bđã viết|\bmenulis"
+    r"|تمت كتابة ما يلي بواسطة .{0,150}|\bكتب|מאת .{0,150}|\bכתב(?:/ה)?"
 )
 INTRO_END = re.compile(rf"(?:{_WROTE})(?: ?[::]| -{{2,}})$", _ANY)
 INTRO_START = re.compile(

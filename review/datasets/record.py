@@ -1,6 +1,7 @@
 """The record (one labelled ticket) and the manifest of a dataset. Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,12 @@ def _word(value: Any) -> str:
 
 def _without_decimal_comma(value: Any) -> Any:
     return value.replace(",", ".") if isinstance(value, str) and value.count(",") == 1 else value
+
+
+def _share(value: Any) -> Any:
+    """Per cent as a share."""
+    text = str(value).strip()
+    return float(text[:-1]) / 100 if re.fullmatch(r"\d{1,3}(\.\d+)? ?%", text) else value
 
 
 def _storable(value: Any) -> Any:
@@ -68,7 +75,7 @@ def _in_utc(value: Any) -> str:
 
 _String = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_storable)]
 _Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_one_label)]
-_Float = Annotated[float, BeforeValidator(_without_decimal_comma)]
+_Float = Annotated[float, BeforeValidator(_share), BeforeValidator(_without_decimal_comma)]
 _Flag = Annotated[bool, BeforeValidator(lambda flag: _SPREADSHEET_FLAGS.get(_word(flag), flag))]
 _Side = Annotated[
     str,

@@ -5,16 +5,37 @@ from collections.abc import Iterable, Mapping, Sequence
 
 # Column names to look for if the mapping names none, in this order; case, spaces, dots and dashes don't matter.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "text": ("text", "message", "body", "description", "content"),
-    "subject": ("subject", "title", "summary"),
-    "external_id": ("external_id", "id", "ticket_id", "issue_key", "ticket_number"),
-    "customer": ("customer", "email", "customer_email", "requester_email", "requester", "reporter", "from"),
-    "channel": ("channel", "via"),
-    "language": ("language", "lang", "locale"),
-    "received_at": ("received_at", "created_at", "created", "created_time", "sim_created_at", "date"),
-    "due_at": ("due_at", "due", "due_date", "due_by_time"),
-    "category": ("category", "label", "intent"),
-    "sentiment": ("sentiment",),
+    "text": (
+        *("text", "message", "body", "description", "content", "ticket_description", "case_description"),
+        *("first_message", "article_body", "text_body", "texto", "texte", "testo", "nachricht", "beschreibung"),
+        *("anliegen", "contenu", "mensaje", "descripción", "mensagem", "descrição", "messaggio", "descrizione"),
+        *("bericht", "omschrijving", "本文", "内容"),
+    ),
+    "subject": (
+        *("subject", "title", "summary", "ticket_subject", "ticket_name", "short_description", "betreff", "titel"),
+        *("objet", "asunto", "assunto", "oggetto", "onderwerp", "件名", "主题"),
+    ),
+    "external_id": (
+        *("external_id", "id", "ticket_id", "issue_key", "key", "ticket_number", "ticket#", "case_number"),
+        *("conversation_id", "number", "ticketnummer", "nummer", "numéro", "número", "numero"),
+    ),
+    "customer": (
+        *("customer", "email", "customer_email", "requester_email", "user_email", "contact_email", "requester"),
+        *("reporter", "from", "caller_id", "kunde", "client", "cliente", "klant"),
+    ),
+    "channel": ("channel", "via", "kanal", "canal"),
+    "language": ("language", "lang", "locale", "sprache", "langue", "idioma", "lingua"),
+    "received_at": (
+        *("received_at", "created_at", "created", "created_time", "sim_created_at", "date", "create_date"),
+        *("created_datetime", "created_on", "opened_at", "erstellt_am", "erstellt", "date_de_création"),
+        *("fecha_de_creación", "data_de_criação"),
+    ),
+    "due_at": ("due_at", "due", "due_date", "due_by_time", "fällig_am"),
+    "category": (
+        *("category", "label", "intent", "given_label", "class", "kategorie", "catégorie", "categoría", "categoria"),
+        *("categorie",),
+    ),
+    "sentiment": ("sentiment", "stimmung", "sentimiento", "sentimento"),
 }
 
 
@@ -59,4 +80,5 @@ def quoted_list(names: Iterable[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\s._-]+", "_", name.casefold().strip())
+    plain = re.sub(r"\s*\([^()]{1,20}\)$", "", name.casefold().strip())  # "Created at (UTC)"
+    return re.sub(r"[\s._-]+", "_", plain)

@@ -16,6 +16,7 @@ from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, Unreadab
 Records = Iterator[tuple[int, str, Mapping[str, Any] | InvalidRecord]]
 
 _SPACE = "\ufeff \t\r\n"
+_ENVELOPES = ("fields", "source", "attributes", "properties")  # Jira, Intercom, JSON:API, HubSpot
 _NOT_DECODED = "Some bytes do not fit the encoding: name the right one, or save as UTF-8."
 _LIST_FIRST = re.compile(
     r'\s*\{\s*(?:"[^"\\]{0,200}"\s*:\s*(?:"(?:[^"\\]|\\.){0,2000}"|[\w.+-]{1,40})\s*,\s*){0,50}"[^"\\]{0,200}"\s*:\s*\[\s*\{'
@@ -115,7 +116,7 @@ def _object(line: str) -> Mapping[str, Any] | InvalidRecord:
         return InvalidRecord("The JSON is nested too deeply: write one flat object on each line.")
     if end != len(text) or type(record) is not dict:
         return InvalidRecord("The line is not one JSON object: write one object, and nothing else, on each line.")
-    return record
+    return _unwrapped(record)
 
 
 def _arrays(text: JsonText) -> Records:
@@ -131,7 +132,15 @@ def _item(value: Value) -> Mapping[str, Any] | InvalidRecord:
         return InvalidRecord("The item is not a JSON object: write an object for each ticket.")
     if not value.raw.isascii() and UNDECODED.search(value.raw):
         return InvalidRecord(_NOT_DECODED)
-    return value.value
+    return _unwrapped(value.value)
+
+
+def _unwrapped(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the values that some systems keep in an object of their own."""
+    for key in _ENVELOPES:
+        if isinstance(inner := record.get(key), dict):
+            record = inner | record
+    return record
 
 
 def _listed(text: JsonText, is_record: Callable[[Collection[str]], bool]) -> Records:

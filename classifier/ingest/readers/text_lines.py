@@ -43,8 +43,15 @@ _OTHER_KINDS: Mapping[bytes, str] = {
     b"<?xml": "XML",
     b"<!doctype": "a web page",
     b"<html": "a web page",
+    b"<table": "a web page",
+    b"<body": "a web page",
 }
 """What a file is, by its first bytes in lower case, where it holds no lines of text or none that are a table."""
+_MAIL = re.compile(
+    rb"(?:From [^\r\n]+\r?\n)?(?:(?:Return-Path|Received|Delivered-To|From|To|Subject|Date|Message-ID|MIME-Version"
+    rb"|X-[\w-]+|DKIM-Signature): [^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2}",
+    re.IGNORECASE,
+)
 _LATIN = ("windows-1252", "windows-1250", "windows-1254", "windows-1257")
 _SURE, _CLEARLY, _CLEARER = 0.3, 0.05, 1.3
 """The detector's confidence (0 to 1) from which it is believed; that from which another Latin alphabet is taken, and
@@ -159,7 +166,9 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 def _text_only(chunks: Iterator[bytes]) -> Iterator[bytes]:
     head = next(chunks, b"")
     start = head[:64].removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    if kind := next((kind for mark, kind in _OTHER_KINDS.items() if start.startswith(mark.lower())), ""):
+    kind = next((kind for mark, kind in _OTHER_KINDS.items() if start.startswith(mark.lower())), "")
+    if kind or _MAIL.match(head):
+        kind = kind or "an e-mail"
         raise UnreadableFile(f"The file is {kind}, not text: save it as CSV or JSON lines in UTF-8 first.")
     return chain((head,), chunks)
 

@@ -47,6 +47,20 @@ def test_tickets_in_a_list_are_read_like_those_on_lines(data: str | bytes) -> No
     assert [cast(TicketRecord, record).values["external_id"] for record in read(data)] == ["7", "8"]
 
 
+@pytest.mark.parametrize(
+    "exported",
+    [
+        {"issues": [{"key": "A-1", "fields": {"summary": "Broken", "description": "Hello"}}]},
+        {"conversations": [{"id": "A-1", "source": {"id": "9", "subject": "Broken", "body": "<p>Hello</p>"}}]},
+        {"data": [{"id": "A-1", "type": "ticket", "attributes": {"title": "Broken", "body": "Hello"}}]},
+    ],
+)
+def test_values_in_an_object_of_their_own_are_found(exported: dict[str, Any]) -> None:
+    (record,) = read(json.dumps(exported))
+    assert isinstance(record, TicketRecord)
+    assert (record.values["external_id"], record.values["text"]) == ("A-1", "Broken\n\nHello")
+
+
 def test_the_list_is_the_one_with_the_mapped_column() -> None:
     exported = {"comments": [{"body": "Internal"}], "cases": [{"note": "Hello"}]}
     assert brief(read(json.dumps(exported), mapping={"text": "note"})) == [(1, "Hello")]

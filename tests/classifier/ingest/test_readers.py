@@ -356,7 +356,7 @@ def test_exports_of_help_desks_are_read_without_a_mapping(data: str, customer: s
 
 
 def test_the_reader_says_which_columns_and_encoding_it_took() -> None:
-    reader = TicketReader(io.BytesIO("Ticket ID;Betreff;Body\n7;Größe;Счёт\n".encode()), format=CSV)
+    reader = TicketReader(io.BytesIO("Ticket ID;Status;Body\n7;Größe;Счёт\n".encode()), format=CSV)
     assert len(list(reader)) == 1
     assert (reader.columns, reader.encoding) == ({"external_id": "Ticket ID", "text": "Body"}, "utf-8")
 

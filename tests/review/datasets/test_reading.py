@@ -156,6 +156,7 @@ def test_characters_that_databases_cannot_store_are_replaced() -> None:
     [
         ({"corrected": "TRUE", "people": "2", "share": "0.5"}, {"corrected": True, "people": 2, "share": 0.5}),
         ({"corrected": "WAHR", "people": "2,0", "share": "0,5"}, {"corrected": True, "people": 2, "share": 0.5}),
+        ({"corrected": "Falsch", "model_confidence": "97,5 %"}, {"corrected": False, "model_confidence": 0.975}),
         ({"corrected": "Falsch", "model_confidence": 1}, {"corrected": False, "model_confidence": 1.0}),
         ({"corrected": 1.0, "people": 2.0, "share": float("nan")}, {"corrected": True, "people": 2}),
         ({"category": ["Billing"], "sentiment": [["neutral", "calm"]]}, {"sentiment": "neutral > calm"}),
