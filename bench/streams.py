@@ -189,18 +189,18 @@ def _tables(data: Replay) -> Iterator[tuple[str, Floats]]:
     rest = train[~np.isin(train, shots)]
     past, later = rest[:PAST], rest[PAST : PAST + MARKS[-1]]
     pool = np.concatenate([rest[PAST + MARKS[-1] :], np.flatnonzero(data.test)])
-    answer, confidence = _first_model(data, shots, pool)
-    taught = _learned(data, past)
+    answer, confidence = first_model(data, shots, pool)
+    taught = learned_head(data, past)
     yield "words", _table(data, pool, answer, confidence, taught, words_alone=True)
     yield "past", _table(data, pool, answer, confidence, taught)
-    yield "new", _table(data, pool, answer, confidence, _learned(data, past[:0]))
+    yield "new", _table(data, pool, answer, confidence, learned_head(data, past[:0]))
     for mark in MARKS:
-        yield f"past {mark}", _table(data, pool, answer, confidence, _learned(data, [*past, *later[:mark]]))
-        yield f"new {mark}", _table(data, pool, answer, confidence, _learned(data, later[:mark]))
+        yield f"past {mark}", _table(data, pool, answer, confidence, learned_head(data, [*past, *later[:mark]]))
+        yield f"new {mark}", _table(data, pool, answer, confidence, learned_head(data, later[:mark]))
     yield "strong", _strong(data, train, np.flatnonzero(data.test))
 
 
-def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
+def first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
     """The answers of a model trained on a few examples, and its confidence in steps of 0.05."""
     from sklearn.linear_model import LogisticRegression
 
@@ -209,7 +209,7 @@ def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
     return model.classes_[shares.argmax(axis=1)], np.round(shares.max(axis=1) * 20) / 20
 
 
-def _learned(data: Replay, rows: Any) -> Any:
+def learned_head(data: Replay, rows: Any) -> Any:
     """The specialist as the product trains it."""
     from classifier.learning.heads import BoundHead, Head
     from classifier.learning.training import learn
@@ -220,7 +220,7 @@ def _learned(data: Replay, rows: Any) -> Any:
 
 def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
     """A specialist trained on everything answers itself; only its words remain as second opinion."""
-    bound = _learned(data, train)
+    bound = learned_head(data, train)
     shares = bound.probabilities(data.vectors[pool], [data.texts[row] for row in pool])
     best = shares.argmax(axis=1)
     table = _table(data, pool, best + 1, bound.head.steps(shares.max(axis=1)), bound)

@@ -137,7 +137,7 @@ def _by_verdict(verdicts: QuerySet[Verdict]) -> Counts:
 
 SOURCES = (
     CountedTable("tickets", Ticket.objects.all, _received),
-    CountedTable("predictions", Prediction.objects.all, _by_model),
+    CountedTable("predictions", lambda: Prediction.objects.filter(first=None), _by_model),
     CountedTable("failures", Failure.objects.all, _by_failure),
     CountedTable("verdicts", Verdict.objects.all, _by_verdict),
 )

@@ -114,7 +114,7 @@ def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     return [
         {
             "id": prediction.pk,
-            "model": prediction.language_model.name,
+            "model": prediction.answered_by,
             "category": names[prediction.category_id],
             "sentiment": prediction.sentiment.name,
             "confidence": round(prediction.confidence, 4),

@@ -33,7 +33,7 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
         running = (
             self.running()
             .filter(mode=GateMode.CERTIFIED)
-            .select_related("language_model__provider", "contract", "scorer")
+            .select_related("language_model__provider", "contract", "scorer__language_model")
         )
         return running.order_by("-pk").first()
 

@@ -3,6 +3,7 @@
 import math
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.contract.types import FailureKind
@@ -69,18 +70,33 @@ class Prediction(ModelCall):
         verbose_name=_("version"),
         help_text=_("Which version of the specialist answered."),
     )
+    first = models.ForeignKey(
+        "self",
+        models.CASCADE,
+        null=True,
+        related_name="combined",
+        help_text="The first model's own prediction, where the specialist's labels were weighed against its.",
+    )
+    scorer = models.ForeignKey(
+        "classifier.Scorer", models.PROTECT, null=True, related_name="+", help_text="Which scorer says how."
+    )
 
     class Meta(ModelCall.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["ticket", "language_model", "contract"],
-                condition=models.Q(version=None),
+                condition=models.Q(version=None, first=None),
                 name="prediction_once",
             ),
             models.UniqueConstraint(
                 fields=["ticket", "language_model", "contract", "version"],
-                condition=models.Q(version__isnull=False),
+                condition=models.Q(version__isnull=False, first=None),
                 name="prediction_once_per_version",
+            ),
+            models.UniqueConstraint(fields=["first", "scorer"], name="prediction_once_per_scorer"),
+            models.CheckConstraint(
+                condition=models.Q(first=None, scorer=None) | models.Q(first__isnull=False, scorer__isnull=False),
+                name="prediction_combined_by_a_scorer",
             ),
             models.CheckConstraint(condition=models.Q(confidence__range=(0, 1)), name="prediction_confidence_in_0_1"),
         ]
@@ -91,6 +107,12 @@ class Prediction(ModelCall):
     @property
     def displayed_confidence(self) -> str:
         return round_down(self.confidence)
+
+    @property
+    def answered_by(self) -> str:
+        """The model's name, and the specialist if its labels were weighed against the model's."""
+        name = self.language_model.name
+        return name if self.scorer_id is None else gettext("%s with the specialist") % name
 
     def same_label(self, other: "Prediction") -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)

@@ -2,13 +2,22 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models.language_models import LanguageModel
 from classifier.models.prediction import Prediction
 from classifier.models.specialist import SpecialistVersion
+from classifier.scoring.answerer import Answerer
 from classifier.scoring.scorer import ScorerWeights
 from classifier.scoring.signals import Signals
+
+ANSWERERS = {
+    Answerer.FIRST.value: _("the first model"),
+    Answerer.SPECIALIST.value: _("the specialist"),
+    Answerer.TOGETHER.value: _("both together"),
+}
+_FIRST = Answerer.FIRST.value
 
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):
@@ -25,7 +34,9 @@ class ScorerQuerySet(models.QuerySet["Scorer"]):
 
 
 class Scorer(models.Model):
-    """Fitted weights, and the specialist version whose agreement is one of the signals. Never edited."""
+    """Fitted weights, the specialist version whose agreement is one of the signals, and who gives the labels. Never
+    edited.
+    """
 
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="scorers", verbose_name=_("model"))
     specialist_version = models.ForeignKey(
@@ -34,6 +45,12 @@ class Scorer(models.Model):
         null=True,
         related_name="+",
         help_text="The version whose agreement is a signal; null means an untrained one.",
+    )
+    category_by = models.CharField(
+        _("category given by"), max_length=10, choices=ANSWERERS, default=_FIRST, db_default=_FIRST
+    )
+    sentiment_by = models.CharField(
+        _("sentiment given by"), max_length=10, choices=ANSWERERS, default=_FIRST, db_default=_FIRST
     )
     weights = models.JSONField()
     labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Number of judged answers it was fitted to.")
@@ -50,10 +67,42 @@ class Scorer(models.Model):
             models.UniqueConstraint(
                 fields=["language_model"], condition=Q(live=True), name="scorer_one_live_per_model"
             ),
+            models.CheckConstraint(
+                condition=Q(category_by__in=list(ANSWERERS), sentiment_by__in=list(ANSWERERS)),
+                name="scorer_answerer_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(specialist_version__isnull=False) | Q(category_by=_FIRST, sentiment_by=_FIRST),
+                name="scorer_asks_a_trained_specialist",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def combines(self) -> bool:
+        """Whether the specialist's labels are weighed against the first model's."""
+        return {self.category_by, self.sentiment_by} != {Answerer.FIRST}
+
+    @property
+    def who_answers(self) -> str:
+        """Who gives the labels, in a sentence."""
+        model = self.language_model.name
+        if not self.combines:
+            return gettext("%s gives the labels; the specialist is asked whether it agrees.") % model
+        names = {
+            Answerer.FIRST: model,
+            Answerer.SPECIALIST: gettext("the specialist"),
+            Answerer.TOGETHER: gettext("%s and the specialist together") % model,
+        }
+        category, sentiment = names[Answerer(self.category_by)], names[Answerer(self.sentiment_by)]
+        if category == sentiment:
+            return gettext("Category and sentiment come from %s.") % category
+        return gettext("The category comes from %(category)s, the sentiment from %(sentiment)s.") % {
+            "category": category,
+            "sentiment": sentiment,
+        }
 
     def load_weights(self) -> ScorerWeights:
         return ScorerWeights.from_json(self.weights)

@@ -133,7 +133,7 @@ class Verdict(models.Model):
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         digits = 0 if self.epoch.mode == GateMode.CONFIDENCE else 1
         return {
-            "model": prediction.language_model,
+            "model": prediction.answered_by,
             "confidence": percent(prediction.confidence),
             "score": percent(self.epoch.value(self.score), 1) if self.score else "?",
             "threshold": "" if threshold is None else percent(threshold, digits),

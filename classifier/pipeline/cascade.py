@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from django.db import InterfaceError, OperationalError
 
 from classifier.models import ContractVersion, Epoch, Gate, GateMode, LanguageModel, Prediction, Score, Scorer, Ticket
-from classifier.pipeline import claims, gate, predict, scoring
+from classifier.pipeline import answering, claims, gate, predict, scoring
 from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
@@ -106,6 +106,12 @@ class Cascade:
         failure = predict.give_up(ticket, self._primary, self._version)
         failure.outcome.save()
         return failure
+
+    def answer(
+        self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion
+    ) -> Sequence[TicketOutcome]:
+        """The outcomes with the predictions that count under this scorer."""
+        return answering.stored_answers(outcomes, scorer, version)
 
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         """The scores of predictions, by ticket."""
@@ -224,7 +230,9 @@ class Cascade:
     ) -> list[ScoredOutcome]:
         if not outcomes:
             return []
-        return gate.score_outcomes(epoch, outcomes, self._version, score=self.score, second_agrees=second_agrees)
+        return gate.score_outcomes(
+            epoch, outcomes, self._version, answer=self.answer, score=self.score, second_agrees=second_agrees
+        )
 
     def _record(
         self,

@@ -24,7 +24,7 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import state_changed
-from classifier.pipeline import audit_sampling, incident_guard, injection_check, scoring
+from classifier.pipeline import answering, audit_sampling, incident_guard, injection_check, scoring
 from classifier.pipeline.cluster import Cluster
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 from classifier.security import prompt_injection
@@ -112,10 +112,14 @@ def score_outcomes(
     outcomes: Sequence[TicketOutcome],
     version: ContractVersion,
     *,
+    answer: Callable[
+        [Sequence[TicketOutcome], Scorer, ContractVersion], Sequence[TicketOutcome]
+    ] = answering.stored_answers,
     score: Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]] = scoring.stored_scores,
     second_agrees: bool = False,
 ) -> list[ScoredOutcome]:
-    """Each outcome with its score, where one decides. `score` returns the scores of predictions, by ticket.
+    """Each outcome with its score, where one decides. `answer` replaces predictions by those that count, and `score`
+    returns their scores, by ticket.
 
     A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited. With
     `second_agrees`, a second opinion will be asked about answers that the specialist does not confirm.
@@ -125,6 +129,8 @@ def score_outcomes(
             ScoredOutcome(*outcome, None, *check)
             for outcome, check in zip(outcomes, injection_check.checks(outcomes, version), strict=True)
         ]
+    if epoch.scorer:
+        outcomes = answer(outcomes, epoch.scorer, version)
     suspected = injection_check.suspected_tickets(outcomes, version)
     trusted = [outcome for outcome in outcomes if outcome.ticket.pk not in suspected]
     scores = score(trusted, epoch.scorer, version) if epoch.scorer else {}

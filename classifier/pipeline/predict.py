@@ -101,9 +101,7 @@ def _store(
         answered, ticket__in=tickets, language_model=language_model, contract=version
     )
     stored = {p.ticket_id: p for p in predictions}
-    labels = Labels(
-        _current_labels(Category, version.labels.categories), _current_labels(Sentiment, version.labels.sentiments)
-    )
+    labels = current_labels(version)
     labelled = [
         TicketOutcome(ticket, stored.get(ticket.pk) or _outcome(ticket, language_model, version, result, labels))
         for ticket, result in results
@@ -121,6 +119,13 @@ def _store(
 def _is_unasked(failure: Failure) -> bool:
     """Whether the ticket waits without any request having been made for it."""
     return failure.kind == FailureKind.BUDGET or (failure.provider_fault and not failure.requests)
+
+
+def current_labels(version: ContractVersion) -> Labels:
+    """The current keys of the labels that a contract offers, locked until the transaction ends."""
+    return Labels(
+        _current_labels(Category, version.labels.categories), _current_labels(Sentiment, version.labels.sentiments)
+    )
 
 
 def _current_labels(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:

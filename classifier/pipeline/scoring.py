@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,12 +54,12 @@ def _predictions(outcomes: Sequence[TicketOutcome]) -> list[tuple[Ticket, Predic
     return [(ticket, outcome) for ticket, outcome in outcomes if isinstance(outcome, Prediction)]
 
 
-def _axis_signals(
-    probabilities: LabelProbabilities, row: int, place: int | None, logprob: float | None, learning: str | None
-) -> AxisSignals:
-    """`place` is the label's position among those offered; `learning` is the embedded model's, None for endpoints."""
+def _axis_signals(probabilities: LabelProbabilities, row: int, place: int | None, learning: str | None) -> AxisSignals:
+    """What the specialist says of a label. `place` is the label's position among those offered; `learning` is the
+    embedded model's, None for endpoints.
+    """
     if place is None:
-        return AxisSignals(logprob=logprob)
+        return AxisSignals()
     shares = probabilities.combined[row]
     rivals = np.delete(shares, place)
     by_words = None if probabilities.words_only is None else int(probabilities.words_only[row].argmax()) == place
@@ -70,15 +70,20 @@ def _axis_signals(
         words_agree=None if same_words else by_words,
         probability=None if same_model else float(shares[place]),
         margin=float(shares[place] - rivals.max()) if len(rivals) else None,
-        logprob=logprob,
     )
 
 
-def _own_margin(prediction: Prediction, axis: str, label: int) -> float | None:
-    """The label's lead over the next best one by the model's own probabilities."""
-    shares = dict(prediction.probabilities.get(axis, {}))
+def _own_signals(prediction: Prediction, axis: str) -> dict[str, Any]:
+    """What the first model itself says of its label, and whether that is the one answered."""
+    first = prediction.first or prediction
+    label = getattr(first, f"{axis}_id")
+    shares = dict(first.probabilities.get(axis, {}))
     own = shares.pop(str(label), None)
-    return None if own is None or not shares else own - max(shares.values())
+    return {
+        "own": label == getattr(prediction, f"{axis}_id"),
+        "logprob": getattr(first, f"{axis}_logprob"),
+        "own_margin": None if own is None or not shares else own - max(shares.values()),
+    }
 
 
 @lru_cache(maxsize=3)
@@ -94,7 +99,7 @@ def specialist_predictor(version_pk: int | None) -> SpecialistPredictor:
     return SpecialistPredictor(encoder_sources(), learned)
 
 
-def _places(options: Sequence[Option], keys: Mapping[str, int]) -> dict[int, int]:
+def places(options: Sequence[Option], keys: Mapping[str, int]) -> dict[int, int]:
     """Where each label stands among those offered, by its key."""
     return {keys[option.name]: place for place, option in enumerate(options) if option.name in keys}
 
@@ -107,18 +112,18 @@ def _signals(
         return []
     predictor = specialist_predictor(scorer.specialist_version_id)
     labels = predictor.predict([ticket.text for ticket, _prediction in predictions], version.terms, vectors)
-    categories = _places(version.terms.categories, version.labels.categories)
-    sentiments = _places(version.terms.sentiments, version.labels.sentiments)
+    categories = places(version.terms.categories, version.labels.categories)
+    sentiments = places(version.terms.sentiments, version.labels.sentiments)
     learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
     return [
         Signals(
-            confidence=prediction.confidence,
-            category=_axis_signals(
-                labels.category, row, categories.get(prediction.category_id), prediction.category_logprob, learning
-            )._replace(own_margin=_own_margin(prediction, "category", prediction.category_id)),
-            sentiment=_axis_signals(
-                labels.sentiment, row, sentiments.get(prediction.sentiment_id), prediction.sentiment_logprob, learning
-            )._replace(own_margin=_own_margin(prediction, "sentiment", prediction.sentiment_id)),
+            confidence=(prediction.first or prediction).confidence,
+            category=_axis_signals(labels.category, row, categories.get(prediction.category_id), learning)._replace(
+                **_own_signals(prediction, "category")
+            ),
+            sentiment=_axis_signals(labels.sentiment, row, sentiments.get(prediction.sentiment_id), learning)._replace(
+                **_own_signals(prediction, "sentiment")
+            ),
             closeness=float(labels.closeness[row]),
             length=len(ticket.text),
             foreign=labels.foreign[row],

@@ -14,7 +14,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from classifier.pipeline import gate, predict, scoring
+from classifier.pipeline import answering, gate, predict, scoring
 from classifier.pipeline.cascade import Cascade
 from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
@@ -73,6 +73,16 @@ class UnstoredCascade(Cascade):
 
     def given_up(self, ticket: Ticket) -> TicketOutcome:
         return predict.give_up(ticket, self._primary, self._version)
+
+    def answer(
+        self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion
+    ) -> Sequence[TicketOutcome]:
+        answers = answering.unstored_answers(outcomes, scorer, version)
+        for _ticket, outcome in answers:
+            if isinstance(outcome, Prediction) and outcome.first:
+                outcome.language_model = outcome.first.language_model
+                outcome.sentiment = self._sentiments[outcome.sentiment_id]
+        return answers
 
     def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         return scoring.unstored_scores(outcomes, scorer, version)

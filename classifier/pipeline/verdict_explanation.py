@@ -60,9 +60,13 @@ def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
 def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
     mode = GateMode(verdict.epoch.mode)
     threshold = verdict.epoch.threshold if verdict.threshold is None else verdict.threshold
-    facts = [(_("Decided by"), str(mode.label)), (_("Threshold at the time"), _threshold(mode, threshold))]
+    assert verdict.prediction  # noqa: S101 - checked by the caller
+    facts = [
+        (_("Answered by"), verdict.prediction.answered_by),
+        (_("Decided by"), str(mode.label)),
+        (_("Threshold at the time"), _threshold(mode, threshold)),
+    ]
     if mode == GateMode.CONFIDENCE:
-        assert verdict.prediction  # noqa: S101 - checked by the caller
         return [*facts, (_("Stated confidence"), verdict.prediction.displayed_confidence)]
     return [*facts, (_("Had to be right"), str(Criterion(verdict.epoch.about).label))]
 
@@ -107,7 +111,7 @@ def _signals(signals: Signals) -> list[str]:
 
 
 def _of_axis(axis: AxisSignals, name: str) -> list[str]:
-    sentences = []
+    sentences = [] if axis.own else [_("First model, %s: different label.") % name]
     if axis.agrees is not None:
         agreed = _("Specialist, %s: same label.") if axis.agrees else _("Specialist, %s: different label.")
         sentences.append(agreed % name)

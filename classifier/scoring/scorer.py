@@ -124,13 +124,17 @@ def _fit_both(separate: ScorerWeights, judged: JudgedAnswers) -> Floats:
     return _newton_fit(rows, judged.both_right, np.array([1.0, 0.0]), np.array([10.0, 10.0]))
 
 
-def log_loss(weights: ScorerWeights, judged: JudgedAnswers) -> Floats:
-    """The log-loss in nats of each answer's being right in both parts: shape (len(judged),)."""
+def log_loss(weights: ScorerWeights, judged: JudgedAnswers, part: str = "both", rivals: int = 1) -> Floats:
+    """The log-loss in nats of each answer's being right in this part: shape (len(judged),).
+
+    With more than one rival it is the log-loss of the right label, where the rivals of a wrong answer share evenly what
+    it leaves. So answers by different models can be compared.
+    """
     probabilities = [
-        weights.probabilities(*answer).both for answer in zip(judged.signals, judged.categories, strict=True)
+        getattr(weights.probabilities(*answer), part) for answer in zip(judged.signals, judged.categories, strict=True)
     ]
-    both = np.clip(np.array(probabilities), 1e-6, 1 - 1e-6)
-    return np.asarray(np.where(np.array(judged.both_right), -np.log(both), -np.log1p(-both)))
+    shares, right = np.clip(np.array(probabilities), 1e-6, 1 - 1e-6), np.array(getattr(judged, f"{part}_right"))
+    return np.asarray(np.where(right, -np.log(shares), np.log(max(rivals, 1)) - np.log1p(-shares)))
 
 
 def _row(signals: Signals, name: str) -> Floats:

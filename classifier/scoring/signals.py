@@ -23,8 +23,9 @@ class AxisSignals(NamedTuple):
     """Signals of one part of an answer, category or sentiment; None if unknown.
 
     `agrees` is the specialist's agreement, `words_agree` the words-only model's, `probability` the specialist's for
-    the label answered, `margin` its lead over the best rival (negative if a rival leads), and `logprob` the model's
-    own log-probability of the label. `own_margin` is the model's own lead of the label over the next best one.
+    the label answered, `margin` its lead over the best rival (negative if a rival leads). `own` says whether the model
+    itself gave this label, `logprob` is its log-probability of the label that it gave, and `own_margin` that label's
+    lead over the model's next best one.
     """
 
     agrees: bool | None = None
@@ -33,6 +34,12 @@ class AxisSignals(NamedTuple):
     margin: float | None = None
     logprob: float | None = None
     own_margin: float | None = None
+    own: bool = True
+
+    @property
+    def agreement(self) -> bool | None:
+        """Whether the model and the specialist both give this label."""
+        return None if self.agrees is None else self.agrees and self.own
 
 
 class Signals(NamedTuple):
@@ -62,16 +69,20 @@ SHARED_FEATURES = ("confidence", "closeness", "length", "foreign", "in front")
 
 
 def features(signals: Signals, axis: AxisSignals) -> Floats:
-    """One part of an answer as numbers centred on zero: AXIS_FEATURES, then SHARED_FEATURES."""
+    """One part of an answer as numbers centred on zero: AXIS_FEATURES, then SHARED_FEATURES.
+
+    How sure the model is of another label speaks against this one.
+    """
+    side = 1.0 if axis.own else -1.0
     return np.array(
         [
-            _vote(axis.agrees),
+            _vote(axis.agreement),
             _vote(axis.words_agree),
             UNKNOWN if axis.probability is None else _log_odds(axis.probability),
             UNKNOWN if axis.margin is None else axis.margin,
-            UNKNOWN if axis.logprob is None else _log_odds(float(np.exp(axis.logprob))),
-            UNKNOWN if axis.own_margin is None else axis.own_margin,
-            _log_odds(signals.confidence),
+            UNKNOWN if axis.logprob is None else side * _log_odds(float(np.exp(axis.logprob))),
+            UNKNOWN if axis.own_margin is None else side * axis.own_margin,
+            side * _log_odds(signals.confidence),
             UNKNOWN if signals.closeness is None else signals.closeness - 0.5,
             float(np.log(max(signals.length, 1) / TYPICAL_LENGTH)),
             float(signals.foreign),

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import form_recovery, tallies
 from classifier.form_recovery import recoverable
-from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Verdict
+from classifier.models import Failure, Gate, GateMode, LanguageModel, Provider, Scorer, Ticket, Verdict
 from classifier.models.ticket import TicketPage
 from classifier.models.verdict import with_current_verdicts
 from classifier.pipeline import verdict_explanation
@@ -132,6 +132,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "failures": _recent_failures(),
         "latest_failures": LATEST_FAILURES,
         "in_front": _answered_in_front(),
+        "who_answers": _who_answers(),
     }
     return render(request, "classifier/models.html", context)
 
@@ -158,6 +159,16 @@ def _answered_in_front() -> dict[str, Any] | None:
     )
     answered = [auto_accepted and language_model == gate.front_id for auto_accepted, language_model in latest]
     return {"model": gate.front, "tickets": len(answered), "answered": sum(answered)}
+
+
+def _who_answers() -> str:
+    """Whose labels count, where a score decides; empty where stated confidence does, or before the first score."""
+    gate = Gate.objects.with_models().first()
+    if gate is None or gate.mode == GateMode.CONFIDENCE:
+        return ""
+    live = Scorer.objects.filter(live=True, language_model=gate.active_primary()).select_related("language_model")
+    scorer = live.first()
+    return scorer.who_answers if scorer else ""
 
 
 def _recent_failures() -> list[tuple[str, str, int]]:

@@ -74,9 +74,9 @@ def _observe_new_draws(ledger: Ledger) -> int:
 
 def observation(value: float, signals: Signals, category: int, about: str) -> Observation:
     """What the drift monitor sees of an answer."""
-    votes = [signals.category.agrees, signals.category.words_agree]
+    votes = [signals.category.agreement, signals.category.words_agree]
     if about == "both":
-        votes += [signals.sentiment.agrees]
+        votes += [signals.sentiment.agreement]
     known = [vote for vote in votes if vote is not None]
     closeness = 1.0 if signals.closeness is None else signals.closeness
     return Observation(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from classifier.models import Category, ContractVersion, Epoch, LanguageModel, Prediction, Scorer, Sentiment, Ticket
 from classifier.models.gate import Criterion
-from classifier.pipeline import injection_check, predict, scoring
+from classifier.pipeline import answering, injection_check, predict, scoring
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import certificates, evidence_ledger
 from review.certification.sequential_test import threshold_grid
@@ -206,11 +206,11 @@ def _scored_predictions(
         confident = {
             pk: prediction for pk, prediction in in_front.items() if prediction.confidence >= epoch.front_threshold
         }
-        labelled = _without_suspected_injections(tickets, confident, version)
+        labelled = _answers(tickets, confident, scorer, version)
     answered = {ticket.pk for ticket, _outcome in labelled}
     unanswered = [ticket for ticket in tickets if ticket.pk not in answered]
-    labelled += _without_suspected_injections(
-        unanswered, _predictions(epoch, epoch.language_model, unanswered, version, ask=ask), version
+    labelled += _answers(
+        unanswered, _predictions(epoch, epoch.language_model, unanswered, version, ask=ask), scorer, version
     )
     scores = scoring.stored_scores(labelled, scorer, version)
     return [
@@ -220,10 +220,12 @@ def _scored_predictions(
     ]
 
 
-def _without_suspected_injections(
-    tickets: Sequence[Ticket], predictions: dict[int, Prediction], version: ContractVersion
+def _answers(
+    tickets: Sequence[Ticket], predictions: dict[int, Prediction], scorer: Scorer, version: ContractVersion
 ) -> list[TicketOutcome]:
-    labelled = [TicketOutcome(ticket, predictions[ticket.pk]) for ticket in tickets if ticket.pk in predictions]
+    """The predictions that count under this scorer, without suspected prompt injections."""
+    asked = [TicketOutcome(ticket, predictions[ticket.pk]) for ticket in tickets if ticket.pk in predictions]
+    labelled = answering.stored_answers(asked, scorer, version)
     suspected = injection_check.suspected_tickets(labelled, version)
     return [outcome for outcome in labelled if outcome.ticket.pk not in suspected]
 

@@ -73,6 +73,8 @@ class CertificationReport:
 
     status: CertificationStatus
     headline: str
+    who_answers: str
+    """Empty before there is an epoch."""
     details: list[str]
     next_step: str
     notices: list[AlarmNotice]
@@ -92,6 +94,7 @@ class CertificationReport:
         return cls(
             status=status,
             headline=messages.headline(status),
+            who_answers=status.epoch.scorer.who_answers if status.epoch and status.epoch.scorer else "",
             details=messages.details(status),
             next_step=messages.next_step(status, flow.scored),
             notices=AlarmNotice.all(),

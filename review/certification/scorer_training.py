@@ -1,18 +1,21 @@
-"""Fit a new scorer on tickets that people have labelled, and deploy it if it is better.
+"""Fit a new scorer on tickets that people have labelled, and deploy it if it is better. It also says who answers: the
+first model, the specialist, or both together.
 
 Held-out audits, by which epochs are judged, and tickets that the specialist has learned from are left out. A new scorer
 is better if its log loss on held-out folds is lower by more than chance, and if the held-out audits certify at least as
 much of it as all audits have certified of the live one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from classifier.embeddings import vector_store
 from classifier.leases import leases
 from classifier.models import (
     Category,
@@ -27,10 +30,11 @@ from classifier.models import (
     Ticket,
 )
 from classifier.models.ticket import TicketQuerySet
-from classifier.pipeline import scoring
+from classifier.pipeline import answering, scoring
 from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
-from classifier.scoring.scorer import JudgedAnswers, ScorerWeights
+from classifier.scoring.answerer import Answerer
+from classifier.scoring.scorer import JudgedAnswers
 from review.certification import epoch_opening, evidence_ledger
 from review.certification.sequential_test import DrawBatch, Floats, SequentialTest, risk_for_claim
 from review.models import AccuracyTarget, Audit, Ledger
@@ -101,27 +105,45 @@ def fit(epoch: Epoch, tried: int) -> Candidate | None:
     """Fit a scorer with the live specialist as its second opinion; None if there are too few answers."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     live = SpecialistVersion.objects.filter(live=True).first()
-    before, new = epoch.scorer, Scorer(language_model=epoch.language_model, specialist_version=live)
+    before = epoch.scorer
     latest = _labelled_tickets(epoch).order_by("-pk").values_list("pk", flat=True)[:MAX_ANSWERS]
-    tickets = _unlearned(list(latest), live, before.specialist_version)
-    if len(tickets) < MIN_ANSWERS // 3:
+    answers = _Answers.load(epoch, _unlearned(list(latest), live, before.specialist_version))
+    if len(answers.pairs) < MIN_ANSWERS // 3:
         return None
-    judged, judged_before = _judged_answers(epoch, tickets, new), _judged_answers(epoch, tickets, before)
-    reductions = np.concatenate(list(_held_out(judged, judged_before, before.load_weights())))
+    new = _best_answerers(answers, Scorer(language_model=epoch.language_model, specialist_version=live))
+    judged, rivals = answers.judged(new), answers.rivals["both"]
+    old_losses = fitted.log_loss(before.load_weights(), answers.judged(before), rivals=rivals)
+    reductions = old_losses - _held_out_losses(judged, answers.rivals)["both"]
     compared = SurpriseReduction(float(reductions.mean()), float(reductions.std() / np.sqrt(len(reductions))))
     new.weights, new.labels, new.tried = fitted.fit(judged).as_json(), len(judged), tried
     new.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _accuracy(judged)}
     return Candidate(scorer=new, compared=compared)
 
 
-def _held_out(judged: JudgedAnswers, judged_before: JudgedAnswers, before: ScorerWeights) -> Iterator[Floats]:
-    """The reduction of log loss by answer, fold by fold."""
+def _best_answerers(answers: "_Answers", scorer: Scorer) -> Scorer:
+    """The scorer with whoever gives the best labels of each part: who leaves the least log-loss of the right label."""
+    if scorer.specialist_version is None or scorer.language_model.learning:
+        return scorer
+    losses = {}
+    for answerer in Answerer:
+        scorer.category_by = scorer.sentiment_by = answerer.value
+        losses[answerer.value] = _held_out_losses(answers.judged(scorer), answers.rivals)
+    scorer.category_by, scorer.sentiment_by = (
+        min(losses, key=lambda answerer: float(losses[answerer][part].mean())) for part in ("category", "sentiment")
+    )
+    return scorer
+
+
+def _held_out_losses(judged: JudgedAnswers, rivals: Mapping[str, int]) -> dict[str, Floats]:
+    """By part, the log-loss of each answer under weights fitted to the other folds."""
+    losses = {part: np.zeros(len(judged)) for part in rivals}
     places = np.random.default_rng(0).permutation(len(judged))
     for fold in range(FOLDS):
         test_fold = [int(place) for place in places[fold::FOLDS]]
-        rest = [int(place) for place in np.setdiff1d(places, test_fold)]
-        new = fitted.log_loss(fitted.fit(judged.part(rest)), judged.part(test_fold))
-        yield fitted.log_loss(before, judged_before.part(test_fold)) - new
+        weights = fitted.fit(judged.part([int(place) for place in np.setdiff1d(places, test_fold)]))
+        for part, number in rivals.items():
+            losses[part][test_fold] = fitted.log_loss(weights, judged.part(test_fold), part, number)
+    return losses
 
 
 def _accuracy(judged: JudgedAnswers) -> dict[str, float]:
@@ -138,24 +160,41 @@ def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> li
     return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
 
 
-def _judged_answers(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswers:
-    """The epoch's predictions for these tickets: their signals under this scorer, and whether each is right."""
-    version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
-    predictions = Prediction.objects.filter(
-        ticket__in=tickets, language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
-    )
-    by_ticket = {prediction.ticket_id: prediction for prediction in predictions}
-    pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
-    signals = scoring.signals_for([TicketOutcome(*pair) for pair in pairs], scorer, version)
-    parents = dict(Category.objects.values_list("pk", "parent"))
-    return JudgedAnswers(
-        signals=signals,
-        categories=[prediction.category_id for _ticket, prediction in pairs],
-        category_right=[
-            is_same_or_below(prediction.category_id, ticket.category_id, parents) for ticket, prediction in pairs
-        ],
-        sentiment_right=[prediction.sentiment_id == ticket.sentiment_id for ticket, prediction in pairs],
-    )
+class _Answers(NamedTuple):
+    """Labelled tickets with the first model's predictions, the embeddings of their texts, and how many other labels an
+    answer could have given, by part.
+    """
+
+    pairs: list[TicketOutcome]
+    vectors: npt.NDArray[np.float32]
+    version: ContractVersion
+    rivals: dict[str, int]
+
+    @classmethod
+    def load(cls, epoch: Epoch, tickets: list[Ticket]) -> "_Answers":
+        version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
+        predictions = Prediction.objects.filter(
+            ticket__in=tickets, language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
+        )
+        by_ticket = {prediction.ticket_id: prediction for prediction in predictions}
+        pairs = [TicketOutcome(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
+        categories, sentiments = len(version.terms.categories), len(version.terms.sentiments)
+        rivals = {"category": categories - 1, "sentiment": sentiments - 1, "both": categories * sentiments - 1}
+        return cls(pairs, vector_store.embeddings_for([ticket.text for ticket, _outcome in pairs]), version, rivals)
+
+    def judged(self, scorer: Scorer) -> JudgedAnswers:
+        """The answers that this scorer's answerers give: their signals, and whether each is right."""
+        outcomes = answering.unstored_answers(self.pairs, scorer, self.version, self.vectors)
+        answers = [(ticket, prediction) for ticket, prediction in outcomes if isinstance(prediction, Prediction)]
+        parents = dict(Category.objects.values_list("pk", "parent"))
+        return JudgedAnswers(
+            signals=scoring.signals_for(outcomes, scorer, self.version),
+            categories=[prediction.category_id for _ticket, prediction in answers],
+            category_right=[
+                is_same_or_below(prediction.category_id, ticket.category_id, parents) for ticket, prediction in answers
+            ],
+            sentiment_right=[prediction.sentiment_id == ticket.sentiment_id for ticket, prediction in answers],
+        )
 
 
 class Progress(NamedTuple):
@@ -172,7 +211,7 @@ class Progress(NamedTuple):
 
 def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
     """Whether held-out audits certify at least as much under the new scorer as all audits do under the live one."""
-    # Scores are stored with their scorer, and deleted with it if it is not deployed.
+    # Scores and combined predictions are stored with their scorer, and deleted with it if it is not deployed.
     scorer.live = False
     scorer.save()
     evidence = epoch_opening.opening_evidence(epoch, scorer)
@@ -181,6 +220,7 @@ def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTa
     as_far = evidence is not None and _progress_from(evidence, accuracy_target) >= reached
     if not as_far:
         Score.objects.filter(scorer=scorer).delete()
+        Prediction.objects.filter(scorer=scorer).delete()
         scorer.delete()
     return as_far
 

@@ -15,8 +15,8 @@ FROM classifier_ticket WHERE id = %s"""
 
 _VERDICT = """
 SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
-    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, ps.name,
-    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, os.name
+    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, p.scorer_id, ps.name,
+    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, o.scorer_id, os.name
 FROM classifier_verdict v
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
 LEFT JOIN classifier_score g ON g.id = v.score_id
@@ -100,14 +100,21 @@ def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
             threshold=threshold,
             score=None if both is None else Score(category=category, both=both),
             failure=None if failure is None else Failure(detail=failure),
-            prediction=_prediction(*predictions[:7]),
-            second_opinion=_prediction(*predictions[7:]),
+            prediction=_prediction(*predictions[:8]),
+            second_opinion=_prediction(*predictions[8:]),
         )
     return ticket, None
 
 
 def _prediction(
-    pk: int | None, category: int, sentiment: int, confidence: float, reasoning: str, words: Any, name: str
+    pk: int | None,
+    category: int,
+    sentiment: int,
+    confidence: float,
+    reasoning: str,
+    words: Any,
+    scorer: int | None,
+    name: str,
 ) -> Prediction | None:
     if pk is None:
         return None
@@ -118,6 +125,7 @@ def _prediction(
         confidence=confidence,
         reasoning=reasoning,
         words=_parsed_json(words),
+        scorer_id=scorer,
         language_model=LanguageModel(name=name),
     )
 

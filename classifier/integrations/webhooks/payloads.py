@@ -41,7 +41,7 @@ def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
     values = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
     if prediction is None:
         return values
-    return values | {"confidence": prediction.confidence, "model": prediction.language_model.name}
+    return values | {"confidence": prediction.confidence, "model": prediction.answered_by}
 
 
 def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,9 +226,9 @@ def test_probabilities_are_strictly_between_zero_and_one(
 def test_agreement_raises_the_score_and_disagreement_lowers_it(signals: Signals) -> None:
     for weights in (ScorerWeights.built_in(), OF_MANY):
         for name in ("agrees", "words_agree"):
+            votes: list[dict[str, Any]] = [{"own": True, name: vote} for vote in (False, None, True)]
             scores = [
-                weights.probabilities(signals._replace(category=signals.category._replace(**{name: vote})), 1)
-                for vote in (False, None, True)
+                weights.probabilities(signals._replace(category=signals.category._replace(**vote)), 1) for vote in votes
             ]
             for part in ("category", "both"):
                 shares = [getattr(score, part) for score in scores]
@@ -288,6 +289,12 @@ def test_log_loss_matches_its_definition() -> None:
     losses = [-math.log(share if right else 1 - share) for share, right in zip(scores, these.both_right, strict=True)]
     assert log_loss(TRUTH, these) == pytest.approx(losses)
     assert log_loss(TRUTH, MANY.part([])).shape == (0,)
+
+
+def test_the_log_loss_of_the_right_label_spreads_what_a_wrong_answer_leaves_over_its_rivals() -> None:
+    these = MANY.part(range(50))
+    usual, of_labels = log_loss(TRUTH, these, "category"), log_loss(TRUTH, these, "category", rivals=9)
+    assert of_labels - usual == pytest.approx([0.0 if right else math.log(9) for right in these.category_right])
 
 
 def test_the_log_loss_is_bounded() -> None:

@@ -30,6 +30,7 @@ AXES = st.builds(
     margin=st.none() | st.floats(-1, 1),
     logprob=st.none() | st.floats(-20, 0),
     own_margin=st.none() | st.floats(-1, 1),
+    own=st.booleans(),
 )
 SIGNALS = st.builds(
     Signals,
@@ -131,3 +132,11 @@ def test_the_length_of_an_empty_text_counts_as_one() -> None:
     none, short, twice = (features(Signals(0.5, length=length), AxisSignals())[place] for length in (0, 1, 400))
     assert none == short == pytest.approx(-math.log(200))
     assert twice == pytest.approx(math.log(2))
+
+
+def test_what_speaks_for_the_models_own_label_speaks_against_another() -> None:
+    own = AxisSignals(agrees=True, logprob=-0.1, own_margin=0.4, probability=0.8)
+    for_it, against = (features(Signals(0.9), own._replace(own=given)) for given in (True, False))
+    mirrored = ("agreement", "log-probability", "own margin", "confidence")
+    assert [NAMES[place] for place in np.flatnonzero(for_it != against)] == list(mirrored)
+    assert (for_it == -against)[[NAMES.index(name) for name in mirrored]].all()

@@ -1,17 +1,23 @@
 """A new scorer is fitted on labelled tickets, and deployed only if it is better."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 
+from classifier.contract.types import Contract
+from classifier.inference.backends.specialist_predictor import LabelProbabilities, SpecialistPredictions
+from classifier.learning.weights import SpecialistWeights, dump
 from classifier.leases import leases
-from classifier.models import Lease, Score, Scorer, Ticket
+from classifier.models import Gate, LanguageModel, Lease, Prediction, Score, Scorer, Ticket
 from classifier.pipeline import scoring
 from classifier.scoring.signals import AxisSignals, Signals
 from review.certification import cycle, scorer_training
 from review.models import AccuracyTarget, Audit, Ledger
-from tests.factories import configure_review
+from tests.factories import configure_review, make_prediction, make_ticket, make_version
 from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 from tests.stalling import is_untouched, overtake
 
@@ -52,6 +58,14 @@ def label_tickets(person: User, number: int) -> None:
         )
 
 
+def spoil_audits(*people: User) -> None:
+    """Have both people find the live scorer's surest answers wrong, so that it is far from a certificate."""
+    spoiled = arrive(*[SURE] * 8)
+    for person in people:
+        audit(person, open_audits(spoiled), wrong=8)
+    cycle.run_certification()
+
+
 def train() -> Scorer | None:
     with leases.hold_named("certification") as lease:
         assert lease
@@ -68,10 +82,7 @@ def installed(agreement_decides: None) -> None:
 
 @pytest.mark.postgresql
 def test_a_better_scorer_is_deployed_and_starts_an_epoch(installed: None, ana: User, ben: User) -> None:
-    spoiled = arrive(*[SURE] * 8)
-    for person in (ana, ben):
-        audit(person, open_audits(spoiled), wrong=8)
-    cycle.run_certification()
+    spoil_audits(ana, ben)
     label_tickets(ana, 80)
     before = epoch_now()
     scorer = train()
@@ -141,3 +152,51 @@ def test_a_scorer_that_certifies_less_does_not_replace_a_certified_one(installed
     assert certificate.ended_at is None
     assert Scorer.objects.count() == 1
     assert not Score.objects.exclude(scorer=Scorer.objects.get()).exists()
+
+
+class TestAnswerers:
+    """A specialist that is right about every ticket, and a first model that is wrong about half of them."""
+
+    @pytest.fixture(autouse=True)
+    def clever_specialist(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        weights = dump(SpecialistWeights.untrained())
+        make_version(weights=weights, sha256=hashlib.sha256(weights).hexdigest(), live=True)
+        Gate.objects.update(primary=LanguageModel.objects.zero_shot())
+        monkeypatch.setattr(scoring, "specialist_predictor", lambda _version: CleverSpecialist())
+        certify()
+        make_grid()
+
+    def test_the_specialist_answers_once_its_labels_are_better(self, ana: User, ben: User) -> None:
+        spoil_audits(ana, ben)
+        label_tickets(ana, 80)
+        scorer = train()
+        assert scorer
+        assert (scorer.category_by, scorer.sentiment_by) == ("specialist", "first")
+        assert scorer.figures["right"]["category"] > 0.9
+
+    def test_a_scorer_that_is_not_deployed_leaves_no_predictions(self, ana: User) -> None:
+        audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+        cycle.run_certification()
+        Audit.objects.update(held_out=False)
+        label_tickets(ana, 80)
+        assert train() is None
+        assert not Prediction.objects.exclude(first=None).exists()
+
+
+class CleverSpecialist:
+    """Knows what `label_tickets` will say, and nothing about the sentiment."""
+
+    def predict(self, texts: Sequence[str], contract: Contract, _vectors: Any = None) -> SpecialistPredictions:
+        right = {ticket.text: ticket.pk % 2 == 0 for ticket in Ticket.objects.filter(text__in=texts)}
+        names = [option.name for option in contract.categories]
+        pattern = make_prediction(make_ticket()).category.name
+        shares = np.full((len(texts), len(names)), 0.1 / (len(names) - 1))
+        for row, text in enumerate(texts):
+            shares[row, names.index("Account" if right[text] else pattern)] = 0.9
+        moods = np.full((len(texts), len(contract.sentiments)), 1 / len(contract.sentiments))
+        return SpecialistPredictions(
+            LabelProbabilities(shares, None),
+            LabelProbabilities(moods, None),
+            np.full(len(texts), 0.7),
+            [False] * len(texts),
+        )
