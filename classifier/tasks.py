@@ -19,7 +19,7 @@ from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import delivery
 from classifier.models import Mailbox, Pause, Ticket
 from classifier.models.file_import import TicketImport
-from classifier.pipeline import runner
+from classifier.pipeline import incident_guard, runner
 from classifier.privacy import erasure
 
 ROUTES = (delivery.ROUTE, write_back.ROUTE)
@@ -98,7 +98,8 @@ def sweep() -> None:
     """Pick up work that a dead process or lost task left behind."""
     run_parts(partial(enqueue_if, *left_work) for left_work in _LEFT_WORK)
     run_parts([_resume_ticket_imports, partial(uploads.delete_abandoned, TicketImport.objects.all())])
-    run_parts([delivery.delete_old, stored_replies.delete_expired, partial(tallies.update_tallies, tallies.SOURCES)])
+    run_parts([delivery.delete_old, stored_replies.delete_expired, incident_guard.forget_old_arrivals])
+    run_parts([partial(tallies.update_tallies, tallies.SOURCES)])
 
 
 def _resume_ticket_imports() -> None:

@@ -6,7 +6,7 @@ from classifier.models.ticket import Ticket
 
 
 class Arrival(models.Model):
-    """A ticket that came to the gate while incidents were guarded against."""
+    """A ticket that came to the gate while incidents were guarded against; the sweep deletes what no cluster needs."""
 
     ticket = models.OneToOneField(Ticket, models.CASCADE, related_name="arrival")
     first = models.ForeignKey(

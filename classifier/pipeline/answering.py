@@ -144,6 +144,7 @@ def _prediction(first: Prediction, scorer: Scorer, choices: Sequence[_Choice]) -
         confidence=category.probability * sentiment.probability,
         reasoning=" ".join(filter(None, reasons))[:LONGEST_REASONING],
         attributes=first.attributes,
+        unusable=first.unusable,
         shortened=first.shortened,
         first=first,
         scorer=scorer,

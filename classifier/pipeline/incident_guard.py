@@ -7,6 +7,7 @@ ticket. From the third on, one goes to a person, and the others wait until that 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from django.db.models import Exists, OuterRef, Q
 
 from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
@@ -19,6 +20,10 @@ WINDOW = 200
 """How many of the latest tickets a new one is compared with."""
 CLOSE = 0.9
 """The cosine of the embeddings from which two tickets are alike."""
+KEPT = 10 * WINDOW
+"""How many of the latest arrivals are always kept."""
+MOST_FORGOTTEN = 5_000
+"""How many arrivals are deleted at a time."""
 
 
 def is_on(epoch: Epoch) -> bool:
@@ -105,6 +110,19 @@ def hold(verdict: Verdict, cluster: Cluster) -> None:
     """Send the ticket to people if its cluster is held. Changes a verdict that is not saved yet."""
     if verdict.auto_accepted and cluster.hold:
         verdict.auto_accepted, verdict.reason = False, Reason.INCIDENT
+
+
+def forget_old_arrivals() -> None:
+    """Delete arrivals whose cluster can hold or release no ticket any more: none of its tickets is among the latest or
+    waits for a model or a person. So the table grows with the open work, not with the tickets (at most three queries).
+    """
+    oldest = Arrival.objects.order_by("-pk").values_list("pk", flat=True)[KEPT - 1 : KEPT].first()
+    if oldest is None:
+        return
+    open_states = (Ticket.State.NEW, Ticket.State.NEEDS_REVIEW)
+    needed = Arrival.objects.filter(Q(pk__gte=oldest) | Q(ticket__state__in=open_states), first=OuterRef("first"))
+    forgotten = Arrival.objects.filter(~Exists(needed), pk__lt=oldest).order_by("pk").values_list("pk", flat=True)
+    Arrival.objects.filter(pk__in=list(forgotten[:MOST_FORGOTTEN])).delete()
 
 
 def released(epoch: Epoch, most: int) -> list[int]:

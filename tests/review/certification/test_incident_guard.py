@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models import AuditDraw, Gate, GateMode, Reason, Ticket, Verdict
-from classifier.pipeline import gate
+from classifier.models import Arrival, AuditDraw, Gate, GateMode, Reason, Ticket, Verdict
+from classifier.pipeline import gate, incident_guard
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import cycle
 from review.models import Ledger
@@ -78,3 +78,42 @@ def test_the_guard_is_offered_in_every_mode(guarded: bool) -> None:
     gate.record_verdicts(epoch, gate.score_outcomes(epoch, outcomes, epoch.contract.loaded()), {})
     held = Verdict.objects.filter(ticket__in=tickets, reason=Reason.INCIDENT).count()
     assert held == (3 if guarded else 0)
+
+
+class TestArrivals:
+    @pytest.fixture(autouse=True)
+    def short_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(incident_guard, "KEPT", 5)
+
+    def known(self, tickets: list[Ticket]) -> int:
+        return Arrival.objects.filter(ticket__in=tickets).count()
+
+    def test_the_table_keeps_only_the_latest_arrivals(self, ana: User) -> None:
+        certified(ana, early_share=0.03)
+        Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).update(state=Ticket.State.AUTO_ACCEPTED)
+        tickets = arrive(*[SURE] * 20)
+        Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.AUTO_ACCEPTED)
+        incident_guard.forget_old_arrivals()
+        assert Arrival.objects.count() == self.known(tickets[-5:]) == 5
+
+    def test_a_burst_is_remembered_whole_while_one_of_its_tickets_waits(self, burst: list[Ticket], ana: User) -> None:
+        arrive(*[SURE] * 10)
+        incident_guard.forget_old_arrivals()
+        assert self.known(burst) == 10
+        audit(ana, open_audits([burst[2]]))
+        assert cycle.run_certification()
+        judge_again(list(Ticket.objects.new().order_by("pk")))
+        waiting = Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(pk__in=[ticket.pk for ticket in burst])
+        assert self.known(burst) == 10
+        waiting.update(state=Ticket.State.AUTO_ACCEPTED)
+        incident_guard.forget_old_arrivals()
+        assert self.known(burst) == 0
+
+    def test_a_burst_that_goes_on_is_remembered_from_its_first_ticket(self, ana: User) -> None:
+        certified(ana, early_share=0.03)
+        early = arrive(*[SURE] * 4, alike="outage")
+        arrive(*[SURE] * 4)
+        arrive(SURE, alike="outage")
+        Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).update(state=Ticket.State.AUTO_ACCEPTED)
+        incident_guard.forget_old_arrivals()
+        assert self.known(early) == 4
