@@ -8,7 +8,7 @@ from django.db.models import Q
 from classifier.models import Score, Ticket
 from classifier.models.specialist import text_digest
 from classifier.privacy import traces
-from classifier.privacy.erasure import redact_columns, redact_tickets
+from classifier.privacy.erasure import redact_attributes, redact_columns, redact_tickets
 from classifier.privacy.redaction import Redaction
 from review.gold.disputes import SOURCE
 from review.gold.gold_labels import remove_from_index
@@ -30,6 +30,7 @@ def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signa
     # Placing gold labels reads their texts, and takes this lock as well.
     list(ReviewSettings.objects.select_for_update().values_list("pk"))
     redact_columns(Decision.objects.filter(ticket__in=tickets), redaction, "note")
+    redact_attributes(Decision.objects.filter(ticket__in=tickets), redaction)
     golds = _redact_gold_labels(tickets, redaction)
     _keep_audit_results(tickets, redaction)
     uploaded = LabelImport.objects.filter(parts__position=0) if redaction.thorough else LabelImport.objects.none()
@@ -67,6 +68,7 @@ def _redact_gold_labels(tickets: Sequence[Ticket], redaction: Redaction) -> list
         pk__in=[ticket.pk for ticket in tickets]
     )
     redact_columns(Decision.objects.filter(ticket__in=copies), redaction, "note")
+    redact_attributes(Decision.objects.filter(ticket__in=copies), redaction)
     redact_tickets(list(copies), redaction)
     redact_columns(Result.objects.filter(item__gold__in=golds), redaction, "reasoning", "detail")
     traces.redact_admin_log(golds, redaction)

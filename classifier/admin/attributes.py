@@ -75,7 +75,7 @@ class AttributeAdmin(HistoryAdmin):
     actions = ("retire", "restore")
     fields = (
         *("key", "name", "description", "kind", "is_scale", "pattern", "test_pattern"),
-        *("examples", "counterexamples", "categories", "position", "retired"),
+        *("examples", "counterexamples", "categories", "required", "position", "retired"),
     )
     form = EditForm
 

@@ -153,21 +153,41 @@ def usable_values(
     return usable, tuple(unusable)
 
 
+def misfits(values: Mapping[str, AttributeValue], attributes: Sequence[AttributeTerms]) -> list[str]:
+    """The keys of texts that don't match their pattern."""
+    return [
+        attribute.key
+        for attribute in attributes
+        if attribute.key in values and not patterns.fits(attribute.pattern, str(values[attribute.key]))
+    ]
+
+
 def without_misfits(answer: Answer, attributes: Sequence[AttributeTerms]) -> Answer:
-    """The answer without texts that don't match their pattern, which count as unusable.
+    """The answer without its misfits, which count as unusable.
 
     Apart from `usable_values`, since a text may have been masked until now.
     """
-    misfits = [
-        attribute.key
-        for attribute in attributes
-        if attribute.key in answer.attributes
-        and not patterns.fits(attribute.pattern, str(answer.attributes[attribute.key]))
-    ]
-    if not misfits:
+    misfitting = misfits(answer.attributes, attributes)
+    if not misfitting:
         return answer
-    fitting = {key: value for key, value in answer.attributes.items() if key not in misfits}
-    return replace(answer, attributes=fitting, unusable=(*answer.unusable, *misfits))
+    fitting = {key: value for key, value in answer.attributes.items() if key not in misfitting}
+    return replace(answer, attributes=fitting, unusable=(*answer.unusable, *misfitting))
+
+
+def stored_answers(values: Mapping[str, AttributeValue], attributes: Sequence[AttributeTerms]) -> dict[str, Any]:
+    """Answers as they are stored: by the attribute's primary key, options by theirs."""
+    return {
+        str(attribute.pk): _stored(values[attribute.key], attribute)
+        for attribute in attributes
+        if attribute.key in values
+    }
+
+
+def _stored(value: AttributeValue, attribute: AttributeTerms) -> Any:
+    keys = {option.name: option.keys[0] for option in attribute.options}
+    if isinstance(value, tuple):
+        return [keys[name] for name in value]
+    return keys[str(value)] if attribute.kind == AttributeKind.ONE_OF else value
 
 
 def _option(value: Any, attribute: AttributeTerms) -> str | None:

@@ -1,12 +1,13 @@
 """Hand-written SQL for the few statements that every decision waits for."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import Field, JSONField, Model
 
 M = TypeVar("M", bound=Model)
 Values = Sequence[Any] | Mapping[str, Any]
@@ -29,7 +30,7 @@ def fetch_objects(model: type[M], sql: str, values: Values = (), *, without: str
     fields = _fields(model, without)
     names = [field.attname for field in fields]
     for row in fetch_rows(sql, values):
-        own = [_aware(field.to_python(value)) for field, value in zip(fields, row, strict=False)]
+        own = [_python_value(field, value) for field, value in zip(fields, row, strict=False)]
         yield model.from_db(connection.alias, names, own), list(row[len(fields) :])
 
 
@@ -55,8 +56,11 @@ def _fields(model: type[Model], without: str) -> list[Field[Any, Any]]:
     return [field for field in model._meta.concrete_fields if field.name != without]
 
 
-def _aware(value: Any) -> Any:
-    """SQLite keeps times as text in UTC, without saying so."""
+def _python_value(field: Field[Any, Any], value: Any) -> Any:
+    """The value as Python has it. SQLite keeps times as text in UTC, without saying so."""
+    if isinstance(field, JSONField):
+        return json.loads(value) if isinstance(value, str) else value
+    value = field.to_python(value)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 

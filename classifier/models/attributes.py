@@ -81,6 +81,9 @@ class Attribute(models.Model):
         verbose_name=_("categories"),
         help_text=_("It is asked of tickets in these categories and those below them. None selected: of all."),
     )
+    required = models.BooleanField(
+        _("required"), default=False, db_default=False, help_text=_("Reviewers must answer it.")
+    )
     position = models.PositiveIntegerField(
         _("position"), default=0, help_text=_("Lower numbers come first; 0 puts a new one last.")
     )

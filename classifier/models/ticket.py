@@ -138,9 +138,10 @@ class Ticket(Leasable):
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     # Part of a large batch, which nobody waits for: single tickets are classified first.
     bulk = models.BooleanField(default=False, db_default=False, editable=False)
-    # The label that people settled on.
+    # The label and the answers to attributes that people settled on.
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
+    attributes = models.JSONField(default=dict, db_default={}, editable=False)
     sealed = models.BooleanField(
         default=False, editable=False, help_text=_("The models' answers stay hidden until everyone asked has answered.")
     )
@@ -161,6 +162,9 @@ class Ticket(Leasable):
                 condition=models.Q(state="settled", category__isnull=False, sentiment__isnull=False)
                 | (~models.Q(state="settled") & models.Q(category__isnull=True, sentiment__isnull=True)),
                 name="ticket_settled_has_label",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="settled") | models.Q(attributes={}), name="ticket_attributes_where_settled"
             ),
         ]
         indexes = [

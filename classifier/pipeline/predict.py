@@ -1,22 +1,13 @@
 """Asks models about tickets and stores each answer once per ticket, model and contract."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
 
-from classifier.contract.types import (
-    Answer,
-    AttributeKind,
-    AttributeTerms,
-    AttributeValue,
-    ClassifierError,
-    Contract,
-    FailureKind,
-    LabelDistributions,
-    ProviderFault,
-)
+from classifier.contract.attributes import stored_answers
+from classifier.contract.types import Answer, ClassifierError, FailureKind, LabelDistributions, ProviderFault
 from classifier.inference import pauses
 from classifier.inference.ask_models import ask_all
 from classifier.models import (
@@ -177,6 +168,7 @@ def _failure(error: ClassifierError, call: dict[str, Any]) -> Failure:
 
 
 def _prediction(answer: Answer, call: dict[str, Any], labels: Labels) -> Prediction:
+    asked = call["contract"].terms.attributes
     return Prediction(
         **call,
         category_id=labels.categories[answer.category],
@@ -189,29 +181,9 @@ def _prediction(answer: Answer, call: dict[str, Any], labels: Labels) -> Predict
         words=answer.evidence.word_spans,
         near=answer.evidence.nearest,
         version_id=answer.version,
-        **_attributes(answer, call["contract"].terms),
+        attributes=stored_answers(answer.attributes, asked),
+        unusable=[attribute.pk for attribute in asked if attribute.key in answer.unusable],
     )
-
-
-def _attributes(answer: Answer, terms: Contract) -> dict[str, Any]:
-    """The answers to attributes by primary keys, and the keys of attributes whose answer was unusable."""
-    asked = {attribute.key: attribute for attribute in terms.attributes}
-    return {
-        "attributes": {
-            str(asked[key].pk): _stored_value(asked[key], value) for key, value in answer.attributes.items()
-        },
-        "unusable": [asked[key].pk for key in answer.unusable],
-    }
-
-
-def _stored_value(attribute: AttributeTerms, value: AttributeValue) -> Any:
-    keys = {option.name: option.keys[0] for option in attribute.options}
-    match attribute.kind:
-        case AttributeKind.ONE_OF:
-            return keys[str(value)]
-        case AttributeKind.SEVERAL_OF:
-            return [keys[name] for name in cast(tuple[str, ...], value)]
-    return value
 
 
 def _by_key(distributions: LabelDistributions, labels: Labels) -> dict[str, dict[str, float]]:

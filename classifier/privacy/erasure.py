@@ -125,6 +125,7 @@ def redact_tickets(tickets: Sequence[Ticket], redaction: Redaction) -> None:
     """Redact these tickets, but keep their rows."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
     redact_columns(rows, redaction, "text")
+    redact_attributes(rows, redaction)
     Arrival.objects.filter(ticket__in=tickets).update(digest="")
     redact_columns(WholeMessage.objects.filter(ticket__in=tickets), redaction, "text")
     rows.update(customer="", external_id=None, erased_at=None if redaction.masks else timezone.now())

@@ -12,11 +12,8 @@ class EffectiveLabel(NamedTuple):
 
     category: Category
     sentiment: Sentiment
+    attributes: StoredAnswers
     prediction: Prediction | None = None
-
-    @property
-    def attributes(self) -> StoredAnswers:
-        return self.prediction.attributes if self.prediction else {}
 
 
 def effective_label(ticket: Ticket) -> EffectiveLabel | None:
@@ -27,9 +24,11 @@ def effective_label(ticket: Ticket) -> EffectiveLabel | None:
     if ticket.state == Ticket.State.NEW or ticket.sealed:
         return None
     if ticket.category and ticket.sentiment:
-        return EffectiveLabel(ticket.category, ticket.sentiment)
+        return EffectiveLabel(ticket.category, ticket.sentiment, ticket.attributes)
     prediction = verdict.prediction if (verdict := current_verdict(ticket)) else None
-    return EffectiveLabel(prediction.category, prediction.sentiment, prediction) if prediction else None
+    if prediction is None:
+        return None
+    return EffectiveLabel(prediction.category, prediction.sentiment, prediction.attributes, prediction)
 
 
 def shown_attributes(ticket: Ticket) -> StoredAnswers:

@@ -8,6 +8,9 @@ from classifier.models.verdict import current_verdict
 from classifier.tickets import highlighting
 from classifier.tickets.attribute_values import AttributeReader, NamedAnswer
 
+ANSWERS = ("prediction", "decision")
+"""Kinds of events that may answer attributes."""
+
 
 class Evidence(NamedTuple):
     words: list[str]
@@ -26,19 +29,23 @@ def highlighted_prediction(ticket: Ticket) -> Prediction | None:
 def events_with_evidence(
     ticket: Ticket, events: Sequence[tuple[str, Any]], reader: AttributeReader
 ) -> list[tuple[str, Any, Evidence | None]]:
-    """Each event of the ticket's history; predictions come with their evidence (one query for all)."""
+    """Each event of the ticket's history; predictions come with their evidence, decisions with their attributes (one
+    query for all).
+    """
     keys = {key for kind, event in events if kind == "prediction" for key in event.near}
     near = _tickets(keys, ticket) if keys else {}
     return [
-        (kind, event, _evidence(event, ticket, near, reader) if kind == "prediction" else None)
-        for kind, event in events
+        (kind, event, _evidence(event, ticket, near, reader) if kind in ANSWERS else None) for kind, event in events
     ]
 
 
-def _evidence(prediction: Prediction, ticket: Ticket, near: dict[int, int], reader: AttributeReader) -> Evidence:
-    tickets = dict.fromkeys(near[key] for key in prediction.near if key in near)
-    words = highlighting.highlighted_words(ticket.text, prediction.words)
-    return Evidence(words, [Ticket(pk=pk) for pk in tickets], reader.answers(prediction.attributes))
+def _evidence(answer: Any, ticket: Ticket, near: dict[int, int], reader: AttributeReader) -> Evidence:
+    """Of a prediction or a decision."""
+    if not isinstance(answer, Prediction):
+        return Evidence([], [], reader.answers(answer.attributes))
+    tickets = dict.fromkeys(near[key] for key in answer.near if key in near)
+    words = highlighting.highlighted_words(ticket.text, answer.words)
+    return Evidence(words, [Ticket(pk=pk) for pk in tickets], reader.answers(answer.attributes))
 
 
 def _tickets(keys: Iterable[int], but_not: Ticket) -> dict[int, int]:

@@ -103,7 +103,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     message = getattr(ticket, "whole_message", None)
     whole = "whole" in request.GET or len(ticket.text) <= SHOWN_CHARACTERS
     events = visible_history(ticket)
-    answered = [event.attributes for kind, event in events if kind == "prediction"]
+    answered = [event.attributes for kind, event in events if kind in prediction_evidence.ANSWERS]
     reader = AttributeReader([shown_attributes(ticket), *answered])
     explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
     context = {

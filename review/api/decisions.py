@@ -14,9 +14,12 @@ from classifier.api.authentication import ApiRequest, requires
 from classifier.api.fields import RequestSchema, StorableString, UtcDatetime
 from classifier.api.idempotency import HEADER, PARAMETER, idempotent
 from classifier.api.pagination import Page, PageQuery, paginate
+from classifier.api.payloads import AttributesOut
 from classifier.api.problems import Problem, invalid_values
-from classifier.models import Category, Sentiment, Ticket
+from classifier.contract.attributes import misfits, stored_answers, usable_values
+from classifier.models import Category, ContractVersion, Sentiment, Ticket
 from classifier.models.api_keys import Scope
+from classifier.tickets.attribute_values import AttributeReader
 from review.models import Assignment, Decision
 from review.models.decision import LONGEST_NOTE
 from review.workflow import external_decisions
@@ -31,11 +34,14 @@ _KEYS = UUID("8a3bb4d7-9d3e-4f0c-9a53-0d5ab0a5d3a1")
 
 
 class DecisionIn(RequestSchema):
-    """A label, by the full names in the taxonomy."""
+    """A label, by the full names in the taxonomy, and answers to attributes by their keys."""
 
     ticket: int = Field(ge=1, le=2**63 - 1)
     category: StorableString = Field(max_length=500, examples=["Billing"])
     sentiment: StorableString = Field(max_length=80, examples=["Negative"])
+    attributes: dict[str, bool | StorableString | list[StorableString]] = Field(
+        {}, max_length=100, examples=[{"priority": "High"}]
+    )
     note: StorableString = Field("", max_length=LONGEST_NOTE)
     suggestion_shown: bool = Field(False, description="Whether the person saw the model's label before deciding.")
 
@@ -54,6 +60,7 @@ class DecisionOut(Schema):
     blind: bool
     category: str | None
     sentiment: str | None
+    attributes: AttributesOut
     note: str
     undoes: int | None
 
@@ -132,9 +139,30 @@ def _label(body: DecisionIn) -> Label:
         for axis, missing in unknown.items()
         if missing
     ]
+    attributes, refused = _attributes(body)
+    errors += [
+        {
+            "in": "body",
+            "pointer": f"/attributes/{key}",
+            "detail": "No answer to an attribute; see GET /taxonomy.",
+        }
+        for key in refused
+    ]
     if errors or sentiment is None:
         raise invalid_values(errors)
-    return Label(Category.objects.get(pk=names[body.category]), sentiment)
+    return Label(Category.objects.get(pk=names[body.category]), sentiment, attributes)
+
+
+def _attributes(body: DecisionIn) -> tuple[dict[str, Any], list[str]]:
+    """The answers as they are stored, and the keys of those that the attributes don't take."""
+    if not body.attributes:
+        return {}, []
+    asked = ContractVersion.objects.current().terms.attributes
+    given = dict.fromkeys(attribute.key for attribute in asked) | body.attributes
+    usable, _unusable = usable_values(given, asked, body.category)
+    fitting = {key: value for key, value in usable.items() if key not in misfits(usable, asked)}
+    refused = [key for key, value in body.attributes.items() if key not in fitting and value not in ("", [])]
+    return stored_answers(fitting, asked), refused
 
 
 def _too_late(late: TooLate) -> str:
@@ -144,7 +172,7 @@ def _too_late(late: TooLate) -> str:
 
 
 def _decisions(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    names = Category.objects.paths()
+    names, reader = Category.objects.paths(), AttributeReader(decision.attributes for decision in decisions)
     return [
         {
             "id": decision.pk,
@@ -152,6 +180,7 @@ def _decisions(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
             "reviewer": decision.reviewer.get_username(),
             "category": names[decision.category_id] if decision.category_id else None,
             "sentiment": decision.sentiment.name if decision.sentiment else None,
+            "attributes": reader.typed(decision.attributes),
             "undoes": decision.undoes_id,
             **{name: getattr(decision, name) for name in ("created_at", "verdict", "purpose", "blind", "note")},
         }

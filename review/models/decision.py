@@ -72,6 +72,7 @@ class Decision(models.Model):
     sentiment = models.ForeignKey(
         Sentiment, models.PROTECT, null=True, related_name="decisions", verbose_name=_("sentiment")
     )
+    attributes = models.JSONField(default=dict, db_default={}, help_text="Answers to attributes, by key.")
     skip_reason = models.CharField(_("reason to skip"), max_length=10, choices=SkipReason, blank=True)
     note = MessageField(_("note"), blank=True, max_length=LONGEST_NOTE)
     seconds = models.FloatField(_("seconds"), null=True)
@@ -95,6 +96,9 @@ class Decision(models.Model):
                 condition=Q(verdict__in=LABELLED, category__isnull=False, sentiment__isnull=False)
                 | (~Q(verdict__in=LABELLED) & Q(category=None, sentiment=None)),
                 name="decision_labels_where_labelled",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=LABELLED) | Q(attributes={}), name="decision_attributes_where_labelled"
             ),
             models.CheckConstraint(
                 condition=~Q(verdict="accepted") | Q(prediction__isnull=False), name="decision_accepts_something"

@@ -30,7 +30,5 @@ class Preferences(models.Model):
 
     @property
     def keys(self) -> dict[str, str]:
-        """The key of each action."""
-        return shortcuts.DEFAULTS | {
-            action: key for action, key in self.changed_keys.items() if action in shortcuts.DEFAULTS
-        }
+        """The key of each action that has one."""
+        return shortcuts.merged(self.changed_keys)

@@ -4,6 +4,14 @@ from collections.abc import Mapping
 
 DEFAULTS: dict[str, str] = {
     "submit": "Enter",
+    "attribute_1": "v",
+    "attribute_2": "b",
+    "attribute_3": "c",
+    "attribute_4": "k",
+    "attribute_5": "l",
+    "attribute_6": "m",
+    "attribute_7": "o",
+    "attribute_8": "i",
     # Early in the list: where two actions share a key, the browser uses the later one.
     "guidelines": "g",
     "words": "h",
@@ -51,11 +59,21 @@ def usable(key: str) -> bool:
     return len(key) == len(key.lower()) == 1 and key.isprintable() and not key.isspace()
 
 
+def merged(changed: Mapping[str, str]) -> dict[str, str]:
+    """The key of each action. An attribute's default gives way to an action that a person gave this key."""
+    chosen = {action: key for action, key in changed.items() if action in DEFAULTS}
+    given = set(chosen.values())
+    return {
+        action: key
+        for action, key in (DEFAULTS | chosen).items()
+        if action in chosen or key not in given or not action.startswith("attribute_")
+    }
+
+
 def checked(wanted: Mapping[str, str]) -> dict[str, str]:
     """The shortcuts that differ from the defaults, in lower case. Raises Clash."""
-    chosen = dict(DEFAULTS) | {
-        action: key.lower() for action, key in wanted.items() if action in DEFAULTS and action not in FIXED
-    }
+    asked = {action: key.lower() for action, key in wanted.items() if action in DEFAULTS and action not in FIXED}
+    chosen = merged({action: key for action, key in asked.items() if key != DEFAULTS[action]})
     seen: dict[str, str] = {}
     for action, key in chosen.items():
         if key in seen:

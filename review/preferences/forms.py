@@ -32,7 +32,8 @@ def action_name(action: str) -> str:
     if action in _ACTS:
         return str(_ACTS[action])
     kind, number = action.split("_")
-    return (_("Category %s") if kind == "category" else _("Sentiment %s")) % number
+    names = {"category": _("Category %s"), "sentiment": _("Sentiment %s"), "attribute": _("Attribute %s")}
+    return names[kind] % number
 
 
 class LanguageSelect(forms.Select):
@@ -72,7 +73,8 @@ class KeysForm(forms.Form):
     def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
         """The shortcut fields, grouped under headings."""
         yield _("Actions"), [self[name] for name in _ACTS]
-        for heading, begins in ((_("Sentiments"), "sentiment"), (_("Categories"), "category")):
+        axes = {_("Sentiments"): "sentiment", _("Categories"): "category", _("Attributes"): "attribute"}
+        for heading, begins in axes.items():
             yield heading, [self[name] for name in self.fields if name.startswith(begins)]
 
     def clean(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Previews and makes bulk decisions: which tickets get which label, which are left out, and why."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from classifier.text import key_from
 from review.models import Assignment, Decision
+from review.screen.attribute_options import missing
 from review.screen.label_options import Options
-from review.workflow import decisions
-from review.workflow.decision_records import Label
+from review.workflow import attribute_answers, decisions
+from review.workflow.decision_records import Label, current_predictions
 from review.workflow.decisions import MOST_AT_ONCE
 
 MOST_CHOSEN = 1_000
@@ -29,6 +30,7 @@ class Exclusion(TextChoices):
     BLIND = "blind", gettext_lazy("reserved for blind review")
     UNLABELLED = "unlabelled", gettext_lazy("without a suggestion")
     RETIRED = "retired", gettext_lazy("suggested with a retired label")
+    INCOMPLETE = "incomplete", gettext_lazy("lacking a required attribute")
     LEASED = "leased", gettext_lazy("open with someone else")
     CHANGED = "changed", gettext_lazy("now suggested with another label")
 
@@ -121,15 +123,19 @@ def _suggested_label(assignment: Assignment) -> Label | None:
 
 
 def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> Preview:
-    """Group assignments by their suggestions, or all under one label, largest group first (two queries).
+    """Group assignments by their suggestions, or all under one label, largest group first (two queries, or more where
+    attributes are required).
 
     The assignments need excerpts, as from `selected_assignments` or `waiting_duplicates`.
     """
     options, now = Options.current(), timezone.now()
+    is_incomplete = _incompleteness(assignments, options)
     groups: dict[tuple[int, int], LabelGroup] = {}
     left_out: dict[Exclusion, list[Assignment]] = {}
     for assignment in assignments:
         exclusion, chosen = exclusion_for(assignment, reviewer, now), label or _suggested_label(assignment)
+        if chosen and not exclusion and is_incomplete(assignment, chosen):
+            exclusion = Exclusion.INCOMPLETE
         if exclusion or chosen is None:
             left_out.setdefault(exclusion or Exclusion.RETIRED, []).append(assignment)
         else:
@@ -137,6 +143,22 @@ def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | No
             key = (chosen.category.pk, chosen.sentiment.pk)
             groups.setdefault(key, LabelGroup(label=chosen, name=name, selected=[])).selected.append(assignment)
     return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.selected)), left_out=left_out)
+
+
+def _incompleteness(assignments: Sequence[Assignment], options: Options) -> Callable[[Assignment, Label], bool]:
+    """Tells whether an assignment decided with a label would lack a required attribute (no query if none is required,
+    else three).
+    """
+    if not any(attribute.required for attribute in options.attributes):
+        return lambda _assignment, _label: False
+    predictions = current_predictions([assignment.ticket_id for assignment in assignments])
+    of_text = attribute_answers.text_keys()
+
+    def is_incomplete(assignment: Assignment, label: Label) -> bool:
+        own = attribute_answers.completed(label, predictions.get(assignment.ticket_id), of_text)
+        return missing(options.attributes, options.category_name(label.category.pk), own.attributes)
+
+    return is_incomplete
 
 
 def accept(previewed: Preview, reviewer: User) -> BulkResult:

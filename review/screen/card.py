@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
@@ -15,6 +15,8 @@ from classifier.models import Prediction, Ticket, Verdict, WholeMessage
 from review.duplicates.incidents import FEWEST
 from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
+from review.screen.attribute_options import sent_answers
+from review.screen.card_parts import AttributeField, Choice, Opinion, Selection
 from review.screen.display_token import DisplayToken, second_first
 from review.screen.label_options import Option, Options
 from review.screen.queries import Duplicates, EarlierTicket
@@ -22,39 +24,6 @@ from review.screen.queries import Duplicates, EarlierTicket
 DISPLAYED_CHARACTERS = 20_000
 MOST_EARLIER, MOST_DUPLICATES = 3, 100
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """One answer of a model or a person, without naming whose it is."""
-
-    category_pk: int
-    sentiment_pk: int
-    category: str
-    sentiment: str
-    confidence: str = ""
-    words: str = ""
-
-
-class Choice(NamedTuple):
-    """One label, the person's shortcut for it, and whether it is selected."""
-
-    option: Option
-    key: str
-    checked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The form's selection: labels by key, typed category, notes."""
-
-    category: int | None = None
-    other: str = ""
-    sentiment: int | None = None
-    note: str = ""
-    why: str = ""
-    escalating: bool = False
-    errors: tuple[str, ...] = ()
 
 
 @dataclass
@@ -196,7 +165,22 @@ class Card:
             category=category if has_key else None,
             other="" if has_key else self.options.category_name(category, offered=True),
             sentiment=sentiments.pop() if len(sentiments) == 1 else None,
+            attributes=self._agreed_answers(),
         )
+
+    def _agreed_answers(self) -> dict[int, Sequence[str]]:
+        """What all opinions answer alike."""
+        answers = [opinion.answers for opinion in self.opinions]
+        first = answers[0] if answers else {}
+        return {pk: sent for pk, sent in first.items() if all(other.get(pk) == sent for other in answers)}
+
+    @property
+    def attributes(self) -> list[AttributeField]:
+        """The attributes with this person's shortcut for each and what is selected."""
+        return [
+            AttributeField(attribute, self.keys.get(attribute.action, ""), self.chosen.attributes.get(attribute.pk, []))
+            for attribute in self.options.attributes
+        ]
 
     @property
     def skip_reasons(self) -> list[tuple[str, Any]]:
@@ -262,16 +246,23 @@ class Card:
         return opinions[::-1] if second_first(self.assignment, self.review_settings) else opinions
 
     def _model_opinion(self, prediction: Prediction) -> Opinion:
-        label = self._label(prediction.category_id, prediction.sentiment_id)
+        label = self._label(prediction)
         return Opinion(**label, confidence=prediction.displayed_confidence, words=prediction.reasoning)
 
     def _person_opinion(self, decision: Decision) -> Opinion:
-        return Opinion(**self._label(decision.category_id, decision.sentiment_id), words=decision.note)
+        return Opinion(**self._label(decision), words=decision.note)
 
-    def _label(self, category: int | None, sentiment: int | None) -> dict[str, Any]:
+    def _label(self, answer: Prediction | Decision) -> dict[str, Any]:
+        answers = sent_answers(self.options.attributes, answer.attributes)
         return {
-            "category_pk": category,
-            "sentiment_pk": sentiment,
-            "category": self.options.category_name(category),
-            "sentiment": self.options.sentiment_name(sentiment),
+            "category_pk": answer.category_id,
+            "sentiment_pk": answer.sentiment_id,
+            "category": self.options.category_name(answer.category_id),
+            "sentiment": self.options.sentiment_name(answer.sentiment_id),
+            "answers": answers,
+            "named_answers": [
+                (attribute.name, attribute.text(answers[attribute.pk]))
+                for attribute in self.options.attributes
+                if attribute.pk in answers
+            ],
         }

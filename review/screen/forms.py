@@ -9,7 +9,8 @@ from classifier.models import Category, Sentiment
 from classifier.text import key_from
 from review.models import SkipReason
 from review.models.decision import LONGEST_NOTE
-from review.screen.card import Selection
+from review.screen.attribute_options import Sent, Unanswerable, unpacked
+from review.screen.card_parts import Selection
 from review.screen.label_options import CategoryNotFound, Options
 from review.workflow.decision_records import Label
 
@@ -24,7 +25,7 @@ class AnswerForm(forms.Form):
     display_token = forms.CharField(max_length=1_000)
     skip = forms.ChoiceField(choices=SkipReason.choices, required=False)
     escalate = forms.CharField(required=False)
-    opinion = forms.RegexField(r"^\d{1,18}-\d{1,18}\Z", required=False)
+    opinion = forms.RegexField(r"^\d{1,18}-\d{1,18}( \{.*\})?\Z", required=False, max_length=20_000)
     category = forms.CharField(required=False)
     other = forms.CharField(required=False, max_length=500)
     sentiment = forms.CharField(required=False)
@@ -32,6 +33,8 @@ class AnswerForm(forms.Form):
     why = forms.CharField(required=False, max_length=LONGEST_NOTE)
 
     label: Label | None = None
+    unanswered: int | None = None
+    """The first attribute whose answer was refused."""
 
     def __init__(self, *args: Any, options: Options, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,12 +52,34 @@ class AnswerForm(forms.Form):
                     "why", _("This and your note are too long together: at most %d characters.") % LONGEST_NOTE
                 )
             return values
-        if values.get("opinion"):
-            values["category"], values["sentiment"] = values["opinion"].split("-")
+        sent = self._sent_answers()
+        if opinion := values.get("opinion"):
+            label, _blank, answers = opinion.partition(" ")
+            values["category"], values["sentiment"] = label.split("-")
+            sent |= unpacked(answers)
         category, sentiment = self._category(values), self._sentiment(values)
         if category and sentiment:
-            self.label = Label(category, sentiment)
+            attributes = self._attributes(category, sent)
+            self.label = None if self.errors else Label(category, sentiment, attributes)
         return values
+
+    def _sent_answers(self) -> dict[int, list[str]]:
+        """By attribute, what was sent for it."""
+        data: Any = self.data
+        fields = {attribute.pk: attribute.field_name for attribute in self._options.attributes}
+        return {pk: data.getlist(name) for pk, name in fields.items() if name in data}
+
+    def _attributes(self, category: Category, sent: Sent) -> dict[str, Any]:
+        """The answers to the attributes of this category, as they are stored."""
+        answers: dict[str, Any] = {}
+        for attribute in self._options.attributes:
+            if attribute.is_asked_of(category.full_name):
+                try:
+                    answers[str(attribute.pk)] = attribute.stored(sent.get(attribute.pk, []))
+                except Unanswerable as unanswerable:
+                    self.add_error(None, str(unanswerable))
+                    self.unanswered = self.unanswered or attribute.pk
+        return {key: answer for key, answer in answers.items() if answer is not None}
 
     @property
     def note_for_lead(self) -> str:
@@ -94,6 +119,8 @@ class AnswerForm(forms.Form):
             category=key_from(category),
             other=self.data.get("other", "") if category == OTHER else "",
             sentiment=key_from(sentiment),
+            attributes=self._sent_answers(),
+            unanswered=self.unanswered,
             note=self.data.get("note", ""),
             why=self.data.get("why", ""),
             escalating=bool(self.data.get("escalate")),

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
-from review.screen import queries
+from review.screen import attribute_options, queries
+from review.screen.attribute_options import AskedAttribute
 
 
 class Option(NamedTuple):
@@ -35,14 +36,15 @@ class CategoryNotFound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The active categories and sentiments."""
+    """The active categories, sentiments and attributes."""
 
     categories: tuple[Option, ...]
     sentiments: tuple[Option, ...]
+    attributes: tuple[AskedAttribute, ...] = ()
 
     @classmethod
     def current(cls) -> "Options":
-        """Load the active labels in order (one query)."""
+        """Load the active labels in order (one query, and two more if there are attributes)."""
         rows = queries.active_labels()
         nodes = {pk: _Node(pk, name, parent) for axis, pk, name, parent, _shortcut in rows if axis == "category"}
         shortcuts = {(axis, pk): shortcut for axis, pk, _name, _parent, shortcut in rows}
@@ -50,7 +52,8 @@ class Options:
             Option(pk, name, "category", shortcuts["category", pk]) for pk, name in paths(nodes.values()).items()
         ]
         sentiments = [Option(pk, name, axis, shortcut) for axis, pk, name, _, shortcut in rows if axis == "sentiment"]
-        return cls(tuple(categories), tuple(sorted(sentiments, key=_by_shortcut)))
+        attributes = attribute_options.load() if any(axis == "attribute" for axis, *_row in rows) else ()
+        return cls(tuple(categories), tuple(sorted(sentiments, key=_by_shortcut)), attributes)
 
     @staticmethod
     def guidelines() -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ FROM classifier_ticket WHERE id = %s"""
 
 _VERDICT = """
 SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
-    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, p.scorer_id, ps.name,
-    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, o.scorer_id, os.name
+    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, p.attributes, p.scorer_id, ps.name,
+    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, o.attributes, o.scorer_id, os.name
 FROM classifier_verdict v
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
 LEFT JOIN classifier_score g ON g.id = v.score_id
@@ -50,7 +50,20 @@ _LABELS = """
 SELECT axis, id, name, parent_id, shortcut FROM (
     SELECT 'category' AS axis, id, name, parent_id, shortcut, position FROM classifier_category WHERE NOT retired
     UNION ALL SELECT 'sentiment', id, name, NULL, shortcut, position FROM classifier_sentiment WHERE NOT retired
+    UNION ALL SELECT 'attribute', id, name, NULL, NULL, position FROM classifier_attribute WHERE NOT retired
 ) AS label ORDER BY axis, position, name"""
+
+# Numbered with the retired ones, so that retiring one moves no other's key.
+_ATTRIBUTES = """
+SELECT a.id, a.number, a.name, a.description, a.kind, a.pattern, a.required, o.id, o.name, o.merged_into_id
+FROM (SELECT *, row_number() OVER (ORDER BY position, key) AS number FROM classifier_attribute) AS a
+LEFT JOIN classifier_attributeoption o
+    ON o.attribute_id = a.id AND (NOT o.retired OR o.merged_into_id IS NOT NULL)
+WHERE NOT a.retired ORDER BY a.number, o.position, o.name"""
+
+_CATEGORIES_OF_ATTRIBUTES = """
+SELECT l.attribute_id, c.full_name FROM classifier_attribute_categories l
+JOIN classifier_category c ON c.id = l.category_id"""
 
 
 class EarlierTicket(NamedTuple):
@@ -100,8 +113,8 @@ def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
             threshold=threshold,
             score=None if both is None else Score(category=category, both=both),
             failure=None if failure is None else Failure(detail=failure),
-            prediction=_prediction(*predictions[:8]),
-            second_opinion=_prediction(*predictions[8:]),
+            prediction=_prediction(*predictions[:9]),
+            second_opinion=_prediction(*predictions[9:]),
         )
     return ticket, None
 
@@ -113,6 +126,7 @@ def _prediction(
     confidence: float,
     reasoning: str,
     words: Any,
+    attributes: Any,
     scorer: int | None,
     name: str,
 ) -> Prediction | None:
@@ -125,6 +139,7 @@ def _prediction(
         confidence=confidence,
         reasoning=reasoning,
         words=_parsed_json(words),
+        attributes=_parsed_json(attributes),
         scorer_id=scorer,
         language_model=LanguageModel(name=name),
     )
@@ -164,3 +179,15 @@ def _count_duplicates(rows: list[tuple[Any, ...]]) -> Duplicates:
 def active_labels() -> list[tuple[Any, ...]]:
     """The active labels in order, as (axis, primary key, name, parent, shortcut)."""
     return fetch_rows(_LABELS, [])
+
+
+def active_attributes() -> list[tuple[Any, ...]]:
+    """The active attributes in order, one row per option: (primary key, number, name, description, kind, pattern,
+    required, option, its name, what it was merged into).
+    """
+    return fetch_rows(_ATTRIBUTES)
+
+
+def categories_of_attributes() -> list[tuple[Any, ...]]:
+    """(attribute, full name of a category that it is asked of) of all that are not asked of all tickets."""
+    return fetch_rows(_CATEGORIES_OF_ATTRIBUTES)

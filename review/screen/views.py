@@ -22,7 +22,8 @@ from classifier.text import key_from
 from review.http import HtmxHttpRequest, answer_key, lead_required, reviewer_required
 from review.models import Assignment, Decision
 from review.screen import bulk, session_stats, submit
-from review.screen.card import Card, Selection
+from review.screen.card import Card
+from review.screen.card_parts import Selection
 from review.screen.display_token import DisplayToken, InvalidToken
 from review.screen.forms import AnswerForm
 from review.screen.label_options import Options
@@ -184,7 +185,8 @@ def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> H
         return redirect(PAGES[lane])
     form = AnswerForm(answer, options=Options.current())
     ticket = get_object_or_404(Ticket, assignments=display_token.assignment)
-    context = {"answer": answer.items(), "ticket": ticket, "form": form, "sendable": form.is_valid()}
+    pairs = [(name, value) for name, values in answer.lists() for value in values]
+    context = {"answer": pairs, "ticket": ticket, "form": form, "sendable": form.is_valid()}
     return render(request, "review/screen/signed_out.html", context | {"page": PAGES[lane]})
 
 

@@ -189,7 +189,7 @@ def _relabel_gold_label(gold: GoldLabel, by: User, label: Label) -> None:
         user_id=by.pk, queryset=[gold], action_flag=CHANGE, change_message=was, single_object=True
     )
     predicted = gold.predicted_category_id, gold.predicted_sentiment_id
-    gold.category, gold.sentiment = label
+    gold.category, gold.sentiment = label.category, label.sentiment
     gold.corrected = predicted[0] is not None and predicted != (label.category.pk, label.sentiment.pk)
     gold.origin, gold.people = GoldLabel.Origin.DECISION, 1
     gold.note, gold.labelled_at = was[:300], timezone.now()

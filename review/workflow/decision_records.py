@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from classifier.database.sql import columns, fetch_objects, fetch_rows, for_update, placeholders
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
+from classifier.models.attributes import StoredAnswers
 from review.models import Assignment, Decision
 
 Act = Decision.Verdict
@@ -20,6 +21,7 @@ Act = Decision.Verdict
 class Label(NamedTuple):
     category: Category
     sentiment: Sentiment
+    attributes: StoredAnswers = {}
 
     def is_of(self, prediction: Prediction) -> bool:
         return (self.category.pk, self.sentiment.pk) == (prediction.category_id, prediction.sentiment_id)
@@ -96,7 +98,9 @@ def build_decision(
 def build_label_decision(
     ticket: Ticket, assignment: Assignment, reviewer: User, label: Label, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
-    """An unsaved label: accepted if it equals the prediction (also in a blind review), else corrected."""
+    """An unsaved label: accepted if category and sentiment equal the prediction's (also in a blind review), else
+    corrected.
+    """
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
     return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)

@@ -20,7 +20,7 @@ from classifier.database.sql import execute, placeholders
 from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, SKIPPED_OR_ESCALATED
-from review.workflow import decision_records, leases, routing
+from review.workflow import attribute_answers, decision_records, leases, routing
 from review.workflow.decision_records import NOTHING_PRESENTED, Label, Presented
 
 Act = Decision.Verdict
@@ -121,7 +121,8 @@ def escalate(
 
 @transaction.atomic(durable=True)
 def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> list[Decision]:
-    """Give many tickets one label, or each its own suggestion.
+    """Give many tickets one label, or each its own suggestion. Attributes that the label leaves open, and texts, are
+    those of each ticket's own suggestion.
 
     Leaves out blind and double-labelled assignments and those that are no longer free. The decisions share a batch and
     are undone together.
@@ -134,10 +135,12 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
         free = free.filter(category__retired=False, sentiment__retired=False)
     wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
     predictions, batch = decision_records.current_predictions(list(tickets)), uuid4()
+    of_text = attribute_answers.text_keys() if label and label.attributes else frozenset[str]()
     decisions = []
     for assignment in wanted:
-        ticket, own = tickets[assignment.ticket_id], label or label_from(assignment)
-        shown = Presented(prediction=predictions.get(ticket.pk))
+        ticket, prediction = tickets[assignment.ticket_id], predictions.get(assignment.ticket_id)
+        own = attribute_answers.completed(label or label_from(assignment), prediction, of_text)
+        shown = Presented(prediction=prediction)
         decisions.append(
             decision_records.build_label_decision(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch)
         )
@@ -181,9 +184,9 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
 
 
 def label_from(row: Decision | Assignment) -> Label:
-    """The label that a decision gave or an assignment suggests."""
+    """The label that a decision gave or an assignment suggests; only a decision's has attributes."""
     assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
-    return Label(row.category, row.sentiment)
+    return Label(row.category, row.sentiment, getattr(row, "attributes", {}))
 
 
 def latest_decision(reviewer: User, *, before: Decision | None = None) -> Decision | None:

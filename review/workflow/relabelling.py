@@ -11,12 +11,13 @@ from review.workflow.decision_records import NOTHING_PRESENTED, Label
 
 
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
-    """Settle a settled, locked ticket with this person's label instead.
+    """Settle a settled, locked ticket with this person's label instead; answers to attributes stay where it has none.
 
     Opens a new round with one assignment, answered at once. The person's earlier label is undone; labels of others
     stay.
     """
     _undo_earlier_label(ticket, by)
+    label = label._replace(attributes=label.attributes or ticket.attributes)
     decision = decision_records.build_label_decision(
         ticket, _assignment(ticket, by), by, label, NOTHING_PRESENTED, key=uuid4()
     )

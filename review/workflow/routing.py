@@ -3,6 +3,7 @@
 The caller has locked the ticket's row.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from django.utils import timezone
 from classifier.database.sql import execute, placeholders
 from classifier.integrations.webhooks import events
 from classifier.models import Ticket
+from classifier.models.attributes import StoredAnswers
 from classifier.models.outbox import EventKind
 from review.models import Assignment, Decision
 from review.models.assignment import AssignmentQuerySet
 from review.models.decision import SKIPPED_OR_ESCALATED
-from review.workflow import audits
+from review.workflow import attribute_answers, audits
 
 ASSIGNMENTS_PER_ROUND = 3
 """Numbers that one round may use: two labels and an adjudication."""
@@ -37,12 +39,20 @@ def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> Non
     others = Decision.objects.effective().labelled().filter(ticket=ticket, purpose__in=TWO_PERSON_PURPOSES)
     others = others.filter(assignment__round=assignment.round)
     other = others.exclude(assignment=assignment).first()
-    if other and not other.same_label(decision):
-        _ask_a_lead(assignment)
-    elif other or (assignment.purpose == Assignment.Purpose.AUDIT and not audits.needs_second_label(ticket, decision)):
+    if other:
+        _compare(assignment, other, decision)
+    elif assignment.purpose == Assignment.Purpose.AUDIT and not audits.needs_second_label(ticket, decision):
         settle([decision])
     elif assignment.purpose == Assignment.Purpose.AUDIT:
         _ask_another(assignment)
+
+
+def _compare(assignment: Assignment, other: Decision, decision: Decision) -> None:
+    """Settle the ticket if two people agree; an attribute that only one of them answers has that answer."""
+    if not other.same_label(decision) or attribute_answers.conflicting(other.attributes, decision.attributes):
+        _ask_a_lead(assignment)
+    else:
+        settle([decision], {decision.ticket_id: other.attributes | decision.attributes})
 
 
 def _is_answer_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
@@ -50,13 +60,17 @@ def _is_answer_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
     return assignment.lane == Assignment.Lane.LEADS and assignment.reviewer_id == decision.reviewer_id
 
 
-def settle(decisions: Sequence[Decision]) -> None:
-    """Make these labels final and withdraw the tickets' other assignments."""
-    by_label: dict[tuple[int | None, int | None], list[int]] = {}
+def settle(decisions: Sequence[Decision], attributes: Mapping[int, StoredAnswers] = {}) -> None:
+    """Make these labels final and withdraw the tickets' other assignments. `attributes`, by ticket, replace those of
+    its decision.
+    """
+    by_label: dict[tuple[int | None, int | None, str], list[int]] = {}
     for decision in decisions:
-        by_label.setdefault((decision.category_id, decision.sentiment_id), []).append(decision.ticket_id)
-    for (category, sentiment), pks in by_label.items():
-        execute(_SETTLED.format(pks=placeholders(pks)), [category, sentiment, False, *pks])
+        answers = json.dumps(attributes.get(decision.ticket_id, decision.attributes), ensure_ascii=False)
+        label = (decision.category_id, decision.sentiment_id, answers)
+        by_label.setdefault(label, []).append(decision.ticket_id)
+    for label, pks in by_label.items():
+        execute(_SETTLED.format(pks=placeholders(pks)), [*label, False, *pks])
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
         withdraw(Assignment.objects.open().filter(ticket__in=several))
         audits.update_findings(several)
@@ -64,7 +78,8 @@ def settle(decisions: Sequence[Decision]) -> None:
 
 
 _SETTLED = """
-UPDATE classifier_ticket SET state = 'settled', category_id = %s, sentiment_id = %s, sealed = %s WHERE id IN ({pks})"""
+UPDATE classifier_ticket SET state = 'settled', category_id = %s, sentiment_id = %s, attributes = %s, sealed = %s
+WHERE id IN ({pks})"""
 
 
 def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
@@ -99,7 +114,8 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
 
 def return_to_review(ticket_pks: Sequence[int]) -> None:
     """Return tickets to review. A ticket that was unsealed stays unsealed: people may have seen the answer."""
-    Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None)
+    unsettled: dict[str, Any] = {"category": None, "sentiment": None, "attributes": {}}
+    Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, **unsettled)
     withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
     withdrawn.filter(purpose__in=LABELLING_PURPOSES).update(state=Assignment.State.OPEN)
 

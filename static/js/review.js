@@ -66,22 +66,27 @@ function act(key, target) {
 }
 
 function pressInDrawer(key) {
-  const button = actions.size && card().querySelectorAll("details[open] button[name=skip]")[Number(key) - 1];
-  if (!button || pending) return false;
-  button.click();
+  const open = actions.size && card().querySelector("details[open]:has([data-digit])");
+  if (!open || pending || !/^\d$/.test(key)) return false;
+  const control = open.querySelector(`[data-digit="${key}"]`);
+  if (!control) return true; // Not a category's key now.
+  control.click();
+  if (control.type === "radio") closeDrawers();
   return true;
 }
 
 function perform(action) {
   if (!action || waits()) return false;
   const control = document.querySelector(`[data-action="${action}"]`);
-  if (!control) return false;
+  if (!control || control.closest("[hidden]")) return false;
   if (control === help) return showGuideline();
   if (control.matches(TYPED_INTO)) {
     control.focus();
     control.select();
   } else if (control.matches("summary")) {
-    openDrawer(control.parentElement);
+    const details = control.parentElement;
+    if (details.open && details.matches(".attribute")) closeDrawers();
+    else openDrawer(details);
   } else {
     control.click();
   }
@@ -95,11 +100,14 @@ function waits() {
 }
 
 function showGuideline() {
-  const chosen = card().querySelector("input[name=category]:checked");
-  const name = chosen?.value === "other" ? finder.input.value : chosen?.parentElement.title;
   help.showPopover();
-  guideline(name ?? "")?.focus();
+  guideline(chosenCategory())?.focus();
   return true;
+}
+
+function chosenCategory() {
+  const chosen = card().querySelector("input[name=category]:checked");
+  return (chosen?.value === "other" ? finder.input.value : chosen?.parentElement.title) ?? "";
 }
 
 // The second click of a double click was meant for the previous ticket.
@@ -115,7 +123,10 @@ workspace.addEventListener("click", (event) => {
 
 function openDrawer(details) {
   details.open = true;
-  details.querySelector(".drawer button, .drawer textarea").focus();
+  const fields = ".drawer :is(button, textarea, select, input)";
+  const field = details.querySelector(".drawer input:checked") ?? details.querySelector(fields);
+  field.focus();
+  if (field.type === "text") field.select();
 }
 
 workspace.addEventListener("click", (event) => {
@@ -138,6 +149,11 @@ function closeDrawers() {
   }
 }
 
+function showChoice() {
+  showAskedAttributes();
+  sayWhatEnterDoes();
+}
+
 // The button's label says what Enter will do.
 
 workspace.addEventListener("change", sayWhatEnterDoes);
@@ -151,8 +167,40 @@ function sayWhatEnterDoes() {
     ? finder.input.value === finder.input.defaultValue && finder.input.value !== ""
     : button.dataset.suggestion.startsWith(`${chosen.get("category")}-`);
   const same = suggested && button.dataset.suggestion.endsWith(`-${chosen.get("sentiment")}`);
-  button.firstElementChild.textContent = same ? button.dataset.accept : button.dataset.correct;
+  button.firstElementChild.textContent = same && !attributesChanged() ? button.dataset.accept : button.dataset.correct;
 }
+
+// Attributes: each shows its answer, and those that are not asked of the chosen category are hidden.
+
+function attributesChanged() {
+  const fields = [...card().querySelectorAll(".attribute:not([hidden]) :is(input, option)")];
+  return fields.some((field) => {
+    if (field.matches("option")) return field.selected !== field.defaultSelected && field.value !== "";
+    return field.type === "text" ? field.value !== field.defaultValue : field.checked !== field.defaultChecked;
+  });
+}
+
+function showAnswer(details) {
+  const chosen = [...details.querySelectorAll("input:checked, option:checked")].filter(({ value }) => value !== "");
+  const names = chosen.map((field) => (field.matches("option") ? field : field.parentElement.lastElementChild).textContent);
+  const text = details.querySelector("input[type=text]")?.value ?? names.join(", ");
+  const shown = details.querySelector(".answer");
+  shown.textContent = text === "" ? shown.dataset.none : text;
+}
+
+function showAskedAttributes() {
+  const category = chosenCategory();
+  for (const details of card().querySelectorAll(".attribute")) {
+    const above = JSON.parse(details.dataset.above);
+    details.hidden = above.length > 0 && !above.some((name) => `${category} > `.startsWith(`${name} > `));
+  }
+}
+
+workspace.addEventListener("change", ({ target }) => {
+  const details = target.closest(".attribute");
+  if (details) showAnswer(details);
+  else showAskedAttributes();
+});
 
 // A new ticket: the focus goes to its heading or to the form's first error, and its shortcuts work at once.
 
@@ -165,8 +213,8 @@ function welcome() {
   assignedAt = first ? -Infinity : performance.now();
   saved();
   const input = document.getElementById("find");
-  finder = input && new Finder(input, categories, sayWhatEnterDoes);
-  sayWhatEnterDoes();
+  finder = input && new Finder(input, categories, showChoice);
+  showChoice();
   for (const element of assignment.querySelectorAll(".by-script")) element.hidden = false;
   const start = assignment.querySelector("[autofocus]") ?? document.getElementById("heading");
   if (!first || document.activeElement === document.body) start.focus();

@@ -23,7 +23,7 @@ def fields(content: str) -> dict[str, str]:
     return {
         field["name"]: field.get("value", "")
         for field in inputs
-        if field.get("type") != "radio" or re.search(r"\schecked[\s>]", field["_"])
+        if field.get("type") not in ("radio", "checkbox") or re.search(r"\schecked[\s>]", field["_"])
     }
 
 

@@ -148,7 +148,7 @@ def test_an_attribute_begins_a_new_prompt_version_and_retiring_it_returns_to_the
     attributes: dict[str, Attribute],
 ) -> None:
     with_all = ContractVersion.objects.current()
-    assert all([attribute_changes.set_retired(attribute, retired=True) for attribute in attributes.values()])
+    assert all(attribute_changes.set_retired(attribute, retired=True) for attribute in attributes.values())
     without = ContractVersion.objects.current()
     assert "attributes" not in without.options
     assert not attribute_changes.set_retired(attributes["order"], retired=True)

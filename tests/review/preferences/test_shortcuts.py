@@ -44,6 +44,12 @@ def test_letters_are_compared_in_lower_case() -> None:
         checked({"skip": "U"})
 
 
+def test_an_attributes_default_gives_way_to_another_action() -> None:
+    changed = checked({"skip": "v", "attribute_1": "v"})
+    assert changed == {"skip": "v"}
+    assert "attribute_1" not in shortcuts.merged(changed)
+
+
 def test_fixed_shortcuts_and_unknown_actions_cannot_be_changed() -> None:
     assert checked({"submit": "m", "dance": "d"}) == {}
 
@@ -51,10 +57,11 @@ def test_fixed_shortcuts_and_unknown_actions_cannot_be_changed() -> None:
 @given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), pressed))
 def test_no_two_actions_ever_share_a_shortcut(wanted: dict[str, str]) -> None:
     try:
-        chosen = DEFAULTS | checked(wanted)
+        chosen = shortcuts.merged(checked(wanted))
     except Clash:
         keys_wanted = [key.lower() for key in (DEFAULTS | wanted).values()]
         assert len(set(keys_wanted)) < len(keys_wanted)
     else:
-        assert len(set(chosen.values())) == len(DEFAULTS)
+        assert len(set(chosen.values())) == len(chosen)
+        assert all(action in chosen for action in DEFAULTS if not action.startswith("attribute_"))
         assert all(usable(key) for action, key in chosen.items() if action not in shortcuts.FIXED)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, Preferences, shortcuts
-from tests.factories import PASSWORD, configure_review, make_ticket, send_to_review
+from tests.factories import PASSWORD, configure_review, make_attribute, make_ticket, send_to_review
 from tests.review.screen_client import DECIDE, HTMX, RENEW_LEASE, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("single_reviews")
@@ -584,6 +584,7 @@ def test_every_shortcut_has_a_control_on_the_screen(agent_client: Client) -> Non
     for number in range(9):
         Category.objects.create(name=f"More {number}")
         Sentiment.objects.create(name=f"More {number}")
+        make_attribute(f"more_{number}", "yes_no")
     send_to_review(
         *[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical")
     )
