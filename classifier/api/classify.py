@@ -127,7 +127,7 @@ def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse
 def _classify_without_storing(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
     try:
         verdicts = sync_classification.classify_texts(
-            [ticket.text for ticket in body.inputs()], gate, version, seconds=body.seconds
+            [storing.classified_text(ticket.row()) for ticket in body.inputs()], gate, version, seconds=body.seconds
         )
     except DeadlineExceeded:
         late = f"No answer within {body.deadline_ms:,} ms. Set a later deadline, or store the text and poll."

@@ -10,7 +10,7 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import Field
 
-from classifier.models import Category, Prediction, Ticket
+from classifier.models import Category, Prediction, Ticket, WholeMessage
 from classifier.models.ticket import TicketQuerySet
 from classifier.models.verdict import with_current_verdicts
 from classifier.tickets.attribute_values import AttributeReader
@@ -57,7 +57,10 @@ class TicketSummary(Schema):
 
 
 class TicketOut(TicketSummary):
+    """`text` is what is classified; `whole_message` has what an e-mail also quotes, or is empty."""
+
     text: str
+    whole_message: str
 
 
 class PredictionOut(Schema):
@@ -106,7 +109,8 @@ def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:
     [summary] = ticket_summaries([ticket])
-    return summary | {"text": ticket.text}
+    whole: WholeMessage | None = getattr(ticket, "whole_message", None)
+    return summary | {"text": ticket.text, "whole_message": whole.text if whole else ""}
 
 
 def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ def list_tickets(
 @router.get("/tickets/{int:pk}", response=TicketOut, summary="Read a ticket", url_name="ticket", **_reads)
 def read_ticket(request: ApiRequest, pk: int) -> Any:
     """The ticket with its text, state and label."""
-    return ticket_out(get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk))
+    return ticket_out(get_object_or_404(with_current_verdicts(Ticket.objects.select_related("whole_message")), pk=pk))
 
 
 @router.get("/tickets/{int:pk}/predictions", response=PredictionsOut, summary="List a ticket's predictions", **_reads)

@@ -27,6 +27,9 @@ from classifier.text import LONGEST_TICKET
 # Crafted lines would take long.
 _MAX_LINES, _MAX_LINE_LENGTH = 1_000, 300
 _MAX_INTRO_LINES = 4
+_MAIL_CHANNELS = {"email", "mail"}
+_MAIL_SOURCES = _MAIL_CHANNELS | {"freshdesk", "front", "gmail", "helpscout", "imap", "outlook", "zammad", "zendesk"}
+"""Where tickets come from by e-mail, unless their channel says otherwise."""
 _HEADER_LINES = 12
 _FOOTER_LINES = 100
 _SIGNATURE_LINES, _LOOSE_SIGNATURE_LINES, _SIGNATURE_WIDTH = 12, 6, 60
@@ -44,10 +47,25 @@ def new_text(text: str, subject: str = "") -> str:
 
 
 def ticket_texts(subject: str, body: str) -> dict[str, str]:
-    """The `text` that is classified, below its subject, and the `whole_message` if that has more."""
+    """The `text` that is classified, below its subject, and the `whole_message` if that has more, or else ""."""
     new, whole = new_text(body, subject), tidy_lines(body)
-    texts = {"text": new} if new == whole else {"text": new, "whole_message": whole}
-    return {name: with_subject(subject, text)[:LONGEST_TICKET] for name, text in texts.items()}
+    text, whole_message = (with_subject(subject, text)[:LONGEST_TICKET] for text in (new, whole))
+    return {"text": text, "whole_message": "" if new == whole else whole_message}
+
+
+def texts_of_message(text: str, *, channel: str, source: str) -> dict[str, str]:
+    """The same for a text that came without its subject apart, and perhaps by e-mail; others stay as they are."""
+    if not _is_mail(channel, source):
+        return {"text": text, "whole_message": ""}
+    first, _blank, rest = text.replace("\r\n", "\n").partition("\n\n")
+    subject = first if "\n" not in first and (REPLY_SUBJECT.match(first) or FORWARD_SUBJECT.match(first)) else ""
+    texts = ticket_texts(subject, rest if subject else text)
+    return {"text": texts["text"], "whole_message": text} if texts["whole_message"] else texts | {"text": text}
+
+
+def _is_mail(channel: str, source: str) -> bool:
+    named = channel or source.partition(":")[0]
+    return re.sub(r"[\W_]", "", named.casefold()) in (_MAIL_CHANNELS if channel else _MAIL_SOURCES)
 
 
 def _unquoted(lines: Sequence[str], subject: str) -> list[str]:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from classifier.ingest import quotes
 from classifier.leases import leases
 from classifier.models import Ticket, WholeMessage
 from classifier.text import LONGEST_TICKET, storable
@@ -30,11 +31,14 @@ def validated_text(text: str) -> str:
 
 
 class IngestResult(NamedTuple):
-    """The ticket of a row, whether it was created now, and whether its stored text equals the row's."""
+    """The ticket of a row, whether it was created now, whether its stored text equals the row's, and the row's whole
+    message where the text leaves out parts of it.
+    """
 
     ticket: Ticket
     created: bool
     same_text: bool
+    whole: str = ""
 
 
 class TextConflict(Exception):
@@ -48,7 +52,8 @@ class TextConflict(Exception):
 def store(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
     """Store rows that are not stored yet; returns a result per row, in order.
 
-    A row has keyword arguments of Ticket and may have the `whole_message`, where the text leaves out parts of it.
+    A row has keyword arguments of Ticket, and the `whole_message` where its text leaves out parts of that. Without that
+    key, quoted threads and signatures are left out of the text of an e-mail.
     With `claimed` the caller holds the lease on the new tickets to classify them itself, and nothing is stored if a row
     exists with a different text. Raises TextConflict.
     """
@@ -71,9 +76,7 @@ def _store(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
         raise TextConflict(conflicts)
     new = [result.ticket for result in results if result.created]
     wholes = [
-        WholeMessage(ticket=result.ticket, text=row["whole_message"])
-        for row, result in zip(rows, results, strict=True)
-        if result.created and row.get("whole_message")
+        WholeMessage(ticket=result.ticket, text=result.whole) for result in results if result.created and result.whole
     ]
     # Always in the same order, so that two writers of the same tickets cannot deadlock.
     Ticket.objects.bulk_create(sorted(new, key=lambda ticket: (ticket.source, ticket.external_id or "")))
@@ -86,14 +89,28 @@ def preview(rows: Sequence[dict[str, Any]], **state: Any) -> list[IngestResult]:
     tickets = _existing(rows)
     results = []
     for row in rows:
-        key, text = (row["source"], row.get("external_id")), storable(row["text"])
+        key, texts = (row["source"], row.get("external_id")), _texts(row)
         existing = tickets.get(key) if key[1] else None
         fields = {name: value for name, value in row.items() if name != "whole_message"}
-        ticket = existing or Ticket(**fields | state | {"text": text})
+        ticket = existing or Ticket(**fields | state | {"text": texts["text"]})
         if key[1]:
             tickets.setdefault(key, ticket)
-        results.append(IngestResult(ticket, created=not existing, same_text=ticket.text == text))
+        same_text = ticket.text in texts.values()
+        results.append(IngestResult(ticket, created=not existing, same_text=same_text, whole=texts["whole_message"]))
     return results
+
+
+def classified_text(row: dict[str, Any]) -> str:
+    """The text of a row that is classified."""
+    return _texts(row)["text"]
+
+
+def _texts(row: dict[str, Any]) -> dict[str, str]:
+    """The text of a row that is classified, and the whole message if that has more, or else ""."""
+    text = storable(row["text"])
+    if "whole_message" in row:
+        return {"text": text, "whole_message": row["whole_message"]}
+    return quotes.texts_of_message(text, channel=row.get("channel", ""), source=row["source"])
 
 
 def _existing(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ticket]:
@@ -103,10 +120,17 @@ def _existing(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ti
     return {(ticket.source, ticket.external_id): ticket for ticket in tickets}
 
 
+@transaction.atomic
 def replace_text(ticket: Ticket, text: str) -> bool:
     """Give a ticket another text, unless it has been classified, a worker is at it or somebody else has replaced it.
 
     Returns whether it has the text now.
     """
     waiting = Ticket.objects.new().filter(pk=ticket.pk, text=ticket.text, owner=None, predictions=None)
-    return bool(Ticket.objects.filter(pk__in=waiting).update(text=text))
+    texts = quotes.texts_of_message(text, channel=ticket.channel, source=ticket.source)
+    if not Ticket.objects.filter(pk__in=waiting).update(text=texts["text"]):
+        return False
+    WholeMessage.objects.filter(ticket=ticket).delete()
+    if whole := texts["whole_message"]:
+        WholeMessage.objects.create(ticket=ticket, text=whole)
+    return True
