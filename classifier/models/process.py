@@ -1,8 +1,9 @@
-"""Heartbeats of the running processes."""
+"""Heartbeats of the running processes, by the database's clock."""
 
 from datetime import timedelta
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 ALIVE = timedelta(seconds=60)
@@ -11,7 +12,7 @@ ALIVE = timedelta(seconds=60)
 
 class ProcessHeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
     def alive(self) -> "ProcessHeartbeatQuerySet":
-        return self.filter(beat_at__gte=timezone.now() - ALIVE)
+        return self.filter(beat_at__gte=Now() - ALIVE)
 
 
 class ProcessHeartbeat(models.Model):

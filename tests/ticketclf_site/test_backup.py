@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from uuid import uuid4
@@ -198,3 +199,16 @@ def test_all_options_of_the_connection_reach_the_backup_programs(
         call_command("backup", str(tmp_path / "backup"))
     password = str(connection.settings_dict["PASSWORD"])
     assert not password or password not in str(failure.value)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite is copied by this process")
+@pytest.mark.django_db(transaction=True)
+def test_a_program_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup.back_up(tmp_path / "backup")
+    monkeypatch.setattr(backup, "LONGEST_DUMP", timedelta(0))
+    with pytest.raises(backup.BackupError, match="pg_dump did not end within"):
+        backup.back_up(tmp_path / "another")
+    before = rows()
+    with pytest.raises(backup.BackupError, match="cannot be restored"):
+        backup._restore_in_transaction(tmp_path / "backup", b"BEGIN;")
+    assert rows() == before

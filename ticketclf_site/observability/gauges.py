@@ -1,11 +1,12 @@
 """Gauges read from the database, each by one bounded query on an index."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -50,13 +51,13 @@ def count(rows: QuerySet[Any]) -> int:
     return rows.order_by()[:COUNT_LIMIT].count()
 
 
-def oldest_waiting(bulk: bool) -> datetime | None:
-    """When the longest-waiting ticket became available to workers, among bulk imports or single tickets.
-
-    None if no such ticket waits.
+def longest_wait(bulk: bool) -> timedelta | None:
+    """How long a worker could have taken the longest-waiting ticket, among bulk imports or single tickets, by the
+    database's clock. None if no such ticket waits.
     """
-    tickets = Ticket.objects.waiting().filter(bulk=bulk)
-    return tickets.order_by("available_at").values_list("available_at", flat=True).first()
+    tickets = Ticket.objects.waiting().filter(bulk=bulk).order_by("available_at")
+    waited = ExpressionWrapper(Now() - F("available_at"), DurationField())
+    return tickets.annotate(waited=waited).values_list("waited", flat=True).first()
 
 
 def _queues() -> Iterator[Metric]:
@@ -68,7 +69,7 @@ def _queues() -> Iterator[Metric]:
         yield _gauge(f"tickets_{name}", f"{which}, counted up to {COUNT_LIMIT}.", tickets)
     waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "arrival")
     for arrival, bulk in (("single", False), ("bulk", True)):
-        waits.add_metric([arrival], _value(oldest_waiting(bulk) or 0))
+        waits.add_metric([arrival], (longest_wait(bulk) or timedelta()).total_seconds())
     yield waits
     lengths = _family("assignments_open", f"Open review assignments, counted up to {COUNT_LIMIT} per lane.", "lane")
     ages = _family("oldest_assignment_seconds", "Age of the oldest ticket waiting for review.", "lane")

@@ -11,8 +11,10 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
 SQLITE, POSTGRESQL = b"SQLite format 3\x00", b"PGDMP"
+
+LONGEST_DUMP, LONGEST_LOCK_WAIT = timedelta(hours=12), timedelta(minutes=5)
+"""For which PostgreSQL's programs may run, or wait for other sessions."""
+
 SEAL = "\nEnd of this ticketclf backup; SHA-256 of all before: {}\n"
 SEAL_BYTES = len(SEAL.format("0" * 64))
 
@@ -52,7 +58,8 @@ def back_up(path: Path) -> None:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
         else:
-            _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={draft}", _conninfo())
+            wait = f"--lock-wait-timeout={LONGEST_LOCK_WAIT // timedelta(milliseconds=1)}"
+            _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", wait, f"--file={draft}", _conninfo())
         _seal(draft)
 
 
@@ -196,15 +203,35 @@ def _restore_in_transaction(path: Path, prelude: bytes) -> None:
     ):
         assert source.stdout  # noqa: S101 - is a pipe
         assert target.stdin  # noqa: S101 - is a pipe
-        with suppress(BrokenPipeError), target.stdin:
+        with _time_limit(source, target), suppress(BrokenPipeError), target.stdin:
             target.stdin.write(prelude)
             shutil.copyfileobj(source.stdout, target.stdin)
             if source.wait() == 0:
                 target.stdin.write(b"\nCOMMIT;\n")
+                target.stdin.close()
+                target.wait()
         source.stdout.close()
         if source.wait() or target.wait():
             errors.seek(0)
-            raise BackupError(f"The backup cannot be restored: {errors.read().decode(errors='replace').strip()}")
+            reason = errors.read().decode(errors="replace").strip() or f"it was ended, after {LONGEST_DUMP} at most"
+            raise BackupError(f"The backup cannot be restored: {reason}")
+
+
+@contextmanager
+def _time_limit(*processes: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Kill the processes if the block takes longer than LONGEST_DUMP."""
+
+    def kill() -> None:
+        for process in processes:
+            process.kill()
+
+    timer = threading.Timer(LONGEST_DUMP.total_seconds(), kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _conninfo() -> str:
@@ -222,7 +249,13 @@ def _environment() -> dict[str, str]:
 def _run(program: str, *arguments: str) -> None:
     """Raises BackupError with the program's error output."""
     _check_version(program)
-    done = subprocess.run([program, *arguments], env=_environment(), capture_output=True, text=True)  # noqa: S603 - ours
+    command, seconds = [program, *arguments], LONGEST_DUMP.total_seconds()
+    try:
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=seconds)  # noqa: S603 - ours
+    except subprocess.TimeoutExpired as error:
+        raise BackupError(
+            f"{program} did not end within {LONGEST_DUMP}; check the database and the network."
+        ) from error
     if done.returncode:
         raise BackupError(f"{program} failed: {done.stderr.strip() or done.returncode}")
 

@@ -1,4 +1,4 @@
-"""Record running processes and their heartbeats in the database."""
+"""Record running processes and their heartbeats in the database, by its clock."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from django.db import DatabaseError
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from classifier.leases.heartbeat import beating
 from classifier.models import ProcessHeartbeat
@@ -18,10 +18,10 @@ RETENTION = timedelta(days=1)
 
 def beat(name: str) -> None:
     """Record a heartbeat of this process (one query, the first time three)."""
-    process_name, beat_at = _process_name(name), timezone.now()
-    if not ProcessHeartbeat.objects.filter(name=process_name).update(beat_at=beat_at):
-        ProcessHeartbeat.objects.get_or_create(name=process_name)
-        ProcessHeartbeat.objects.filter(beat_at__lt=beat_at - RETENTION).delete()
+    process_name = _process_name(name)
+    if not ProcessHeartbeat.objects.filter(name=process_name).update(beat_at=Now()):
+        ProcessHeartbeat.objects.get_or_create(name=process_name, defaults={"started_at": Now(), "beat_at": Now()})
+        ProcessHeartbeat.objects.filter(beat_at__lt=Now() - RETENTION).delete()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from django.contrib.auth.models import User
 from django.db.models import Q
-from django.utils import timezone
 
 from classifier.contract.types import ClassifierError
 from classifier.inference.health_check import ping
@@ -42,13 +41,13 @@ def _workers() -> Iterator[Finding]:
 
 
 def _queue() -> Finding:
-    waiting_since = [at for bulk in (False, True) if (at := gauges.oldest_waiting(bulk))]
+    waits = [waited for bulk in (False, True) if (waited := gauges.longest_wait(bulk)) is not None]
     later = Ticket.objects.postponed()
     first = later.order_by("available_at").values_list("available_at", flat=True).first()
     retried = f" {gauges.count(later)} are tried again later, the first at {first:%Y-%m-%d %H:%M} UTC." if first else ""
-    if not waiting_since:
+    if not waits:
         return ok("queue", f"no tickets waiting.{retried}")
-    seconds = (timezone.now() - min(waiting_since)).total_seconds()
+    seconds = max(waits).total_seconds()
     due = gauges.count(Ticket.objects.waiting())
     summary = f"{due} tickets waiting, the oldest for {seconds:.0f} s.{retried}"
     if seconds > STUCK_SECONDS:
