@@ -6,37 +6,16 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from classifier.models import Criterion, Verdict
+from classifier.models import Criterion
 from review.benchmark.formatting import AXIS_NAMES
 from review.certification import bounds, by_category, messages
 from review.certification.by_category import CertificationByCategory
 from review.certification.evidence_columns import EvidenceColumns
 from review.certification.history import AlarmNotice
+from review.certification.in_short import Question, in_short
 from review.certification.status import CertificationStatus, LedgerProgress, Stage
-from review.stats.intervals import Estimate, share
-
-RECENT = 1_000
-"""Verdicts that the present shares are estimated from."""
-
-
-class RecentTraffic(NamedTuple):
-    """The shares of the latest tickets that were auto-accepted without an audit, and that people review; and the share
-    that had a score, since suspected prompt injections and failures have none and always need review.
-    """
-
-    auto_accepted: Estimate
-    looked_at: Estimate
-    scored: float
-
-    @classmethod
-    def latest(cls, since: datetime | None) -> "RecentTraffic":
-        """The latest verdicts, none before `since` (one query)."""
-        latest = Verdict.objects.current().order_by("-pk")
-        names = ("auto_accepted", "audit_draw__audited", "score", "created_at")
-        rows = [row for row in latest.values_list(*names)[:RECENT] if since is None or row[3] >= since]
-        auto_accepted = share(sum(accepted and not audited for accepted, audited, *_rest in rows), len(rows))
-        scored = sum(score is not None for _accepted, _audited, score, _at in rows) / len(rows) if rows else 1.0
-        return cls(auto_accepted, auto_accepted.complement(), scored)
+from review.certification.traffic import RecentTraffic
+from review.stats.intervals import Estimate
 
 
 class AxisAccuracy(NamedTuple):
@@ -73,9 +52,8 @@ class CertificationReport:
 
     status: CertificationStatus
     headline: str
-    who_answers: str
-    """Empty before there is an epoch."""
     details: list[str]
+    in_short: list[Question]
     next_step: str
     notices: list[AlarmNotice]
     flow: RecentTraffic
@@ -91,18 +69,19 @@ class CertificationReport:
         """A fixed number of bounded queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         status = CertificationStatus.current()
         progress, threshold, flow = status.progress, status.threshold, RecentTraffic.latest(_since(status))
+        wrong = None
+        if progress and threshold is not None:
+            wrong = bounds.estimated_error(progress.evidence.answered(), threshold)
         return cls(
             status=status,
             headline=messages.headline(status),
-            who_answers=status.epoch.scorer.who_answers if status.epoch and status.epoch.scorer else "",
             details=messages.details(status),
-            next_step=messages.next_step(status, flow.scored),
+            in_short=in_short(status, flow, wrong),
+            next_step=messages.next_step(status, flow.scored_share),
             notices=AlarmNotice.all(),
             flow=flow,
-            expected=100 * messages.expected_review_share(status, flow.scored) if progress else None,
-            wrong=bounds.estimated_error(progress.evidence.answered(), threshold)
-            if progress and threshold is not None
-            else None,
+            expected=100 * messages.expected_review_share(status, flow.scored_share) if progress else None,
+            wrong=wrong,
             right=_accuracy_by_axis(progress.evidence, threshold) if progress and threshold is not None else [],
             by_category=_by_category(status),
             steps=threshold_steps(progress) if progress else [],
