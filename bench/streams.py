@@ -5,7 +5,7 @@ pool's figures hold for the stream.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,14 +81,25 @@ class Pool:
         )
 
 
-def noise(chance: float, seed: int, size: int = 4_000) -> Pool:
-    """A model whose errors do not depend on its signals."""
-    rng = np.random.default_rng(seed)
-    numbers = rng.random((size, 3))
-    signals = [
+def noise(chance: float, seed: int, size: int = 4_000, levels: int = 0) -> Pool:
+    """A model whose errors do not depend on its signals, each of which has so many values, if any number is given."""
+    numbers = np.random.default_rng(seed).random((size, 3))
+    signals = _random_signals(np.floor(numbers * levels) / levels if levels else numbers)
+    return Pool.from_signals(np.ones(size, np.int64), np.full(size, chance), signals)
+
+
+def inverted(chance: float, seed: int, size: int = 4_000) -> Pool:
+    """A model that is wrong most often where the built-in scorer is surest, and with this probability in all."""
+    signals = _random_signals(np.random.default_rng(seed).random((size, 3)))
+    pool = Pool.from_signals(np.ones(size, np.int64), np.full(size, chance), signals)
+    ranks = np.argsort(np.argsort(pool.values(ScorerWeights.built_in())))
+    return replace(pool, chance=chance * (0.5 + ranks / (size - 1)))
+
+
+def _random_signals(numbers: Floats) -> list[Signals]:
+    return [
         Signals(float(sure), AxisSignals(probability=float(two), margin=float(three))) for sure, two, three in numbers
     ]
-    return Pool.from_signals(np.ones(size, np.int64), np.full(size, chance), signals)
 
 
 # --- arrivals -----------------------------------------------------------------------------------------------

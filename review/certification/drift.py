@@ -18,7 +18,7 @@ MAX_BET = 0.9
 """The largest bet as a share of the largest possible one, so that one ticket never loses everything."""
 QUIET_TICKETS = 60_000
 """Tickets until a false alarm of each kind, at least, on average."""
-QUIET_AUDITS, SUSPICION = 1_000, 50.0
+QUIET_AUDITS, SUSPICION = 1_000, 20.0
 """The same in audits, while errors are as frequent as usual; and the wealth from which every ticket is audited."""
 ERROR_FACTORS = (1.5, 2.0, 3.0, 5.0)
 """The increases of the error rate that are bet on, as factors."""

@@ -47,8 +47,8 @@ class OpeningEvidence(NamedTuple):
 
 def open_ledger_for(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """The epoch's open ledger; None if there is none for this accuracy target."""
-    terms = {"target": accuracy_target.target, "error": accuracy_target.error, "target_risk": accuracy_target.risk}
-    return Ledger.objects.filter(epoch=epoch, closed_at=None, **terms).first()
+    terms = {"target": accuracy_target.target, "missed_share": accuracy_target.missed_share}
+    return Ledger.objects.filter(epoch=epoch, closed_at=None, target_risk=accuracy_target.risk, **terms).first()
 
 
 def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:

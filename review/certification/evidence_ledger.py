@@ -11,6 +11,7 @@ import numpy as np
 
 from classifier.models import AuditDraw, Epoch
 from classifier.models.gate import Criterion
+from review.certification import second_looks
 from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from, risk_for_claim
 from review.models import AccuracyTarget, Audit, Ledger
 
@@ -41,13 +42,14 @@ class EvidenceDraw:
 def create_ledger(epoch: Epoch, target: AccuracyTarget, grid: Sequence[float], coverage: Sequence[float]) -> Ledger:
     """Create a ledger, which counts as a claim; part of a transaction that has locked the epoch."""
     claim = AccuracyTarget.next_claim()
-    risk = risk_for_claim(target.risk, claim)
-    test = SequentialTest.start(grid, target.error, risk)
+    risk, error = risk_for_claim(target.risk, claim), second_looks.error_limit(target, epoch.about)
+    test = SequentialTest.start(grid, error, risk)
     return Ledger.objects.create(
         epoch=epoch,
         about=epoch.about,
         target=target.target,
-        error=target.error,
+        missed_share=target.missed_share,
+        error=error,
         target_risk=target.risk,
         claim=claim,
         risk=risk,
@@ -61,8 +63,13 @@ def create_ledger(epoch: Epoch, target: AccuracyTarget, grid: Sequence[float], c
 def update_ledger(ledger: Ledger) -> SequentialTest:
     """Add settled draws to the ledger for good. Returns the test with pending draws added as well.
 
-    Part of a transaction that has locked the ledger.
+    If second looks prove by now that people overlook fewer errors, the ledger is counted again with a larger error
+    limit: wealth under a limit is never above wealth under a larger one, and the bound holds at all times at once. Part
+    of a transaction that has locked the ledger.
     """
+    error = second_looks.error_limit(AccuracyTarget.current(), ledger.about)
+    if error > ledger.error:
+        ledger.error, ledger.until = error, 0
     test = settled_test(ledger)
     pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False, draw__held=False).order_by("draw")
     waiting = pending.filter(draw__gt=_last_waited_for(ledger)).values_list("draw", flat=True)
@@ -70,7 +77,7 @@ def update_ledger(ledger: Ledger) -> SequentialTest:
         test.add(DrawBatch.from_rows([draw.row() for draw in part]))
         ledger.until = part[-1].pk
     ledger.wealth, ledger.reached = test.wealth.tolist(), test.reached.tolist()
-    ledger.save(update_fields=["wealth", "reached", "until"])
+    ledger.save(update_fields=["error", "wealth", "reached", "until"])
     for part in _batches(ledger, after=ledger.until):
         test.add(DrawBatch.from_rows([draw.row() for draw in part]))
     return test

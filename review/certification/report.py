@@ -92,6 +92,13 @@ class CertificationReport:
         return self.status.stage == Stage.FIXED
 
     @property
+    def most_missed_percent(self) -> float:
+        """The share of errors that people overlook at most, as assumed or proven."""
+        if self.status.progress:
+            return self.status.progress.ledger.most_missed_percent
+        return 100 * self.status.accuracy_target.missed_share
+
+    @property
     def about(self) -> str:
         if self.status.gate.about == Criterion.CATEGORY:
             return _("A ticket counts as right if its category is right.")

@@ -35,7 +35,7 @@ from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
 from classifier.scoring.answerer import Answerer
 from classifier.scoring.scorer import JudgedAnswers
-from review.certification import epoch_opening, evidence_ledger
+from review.certification import epoch_opening, evidence_ledger, second_looks
 from review.certification.sequential_test import DrawBatch, Floats, SequentialTest, risk_for_claim
 from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_same_or_below
@@ -217,7 +217,7 @@ def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTa
     evidence = epoch_opening.opening_evidence(epoch, scorer)
     ledger.refresh_from_db()
     reached = Progress.from_test(evidence_ledger.settled_test(ledger), ledger.coverage)
-    as_far = evidence is not None and _progress_from(evidence, accuracy_target) >= reached
+    as_far = evidence is not None and _progress_from(evidence, accuracy_target, epoch.about) >= reached
     if not as_far:
         Score.objects.filter(scorer=scorer).delete()
         Prediction.objects.filter(scorer=scorer).delete()
@@ -225,10 +225,10 @@ def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTa
     return as_far
 
 
-def _progress_from(evidence: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget) -> Progress:
+def _progress_from(evidence: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget, about: str) -> Progress:
     """What the held-out audits would certify. That is a claim, whether or not it is used."""
     risk = risk_for_claim(accuracy_target.risk, AccuracyTarget.next_claim())
-    test = SequentialTest.start(evidence.grid, accuracy_target.error, risk)
+    test = SequentialTest.start(evidence.grid, second_looks.error_limit(accuracy_target, about), risk)
     test.add(DrawBatch.carried((audit.value, audit.wrong, audit.repeat) for audit in evidence.carried))
     return Progress.from_test(test, evidence.coverage)
 

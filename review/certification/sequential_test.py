@@ -23,7 +23,7 @@ gained nothing: the hypothesis is about all tickets, and the evidence about clus
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +38,9 @@ COVERAGES = np.arange(0.5, 0.995, 0.01)
 """The shares of all tickets that the thresholds of a grid would auto-accept."""
 FRONTIER = 40
 """How many thresholds below the certified ones have all their tickets audited: people review those anyway."""
-FIRST_CLAIM, CATEGORIES = 0.6, 0.05
-"""The part of the risk that the first claim may spend, and the part for claims about single categories; all later
-claims share the rest.
+FIRST_CLAIM, CATEGORIES, MISSED_SHARE = 0.6, 0.05, 0.05
+"""The parts of the risk that the first claim may spend, all claims about single categories, and the bound on the errors
+that people overlook; all later claims share the rest.
 """
 CHUNK = 4_096
 
@@ -109,7 +109,7 @@ class SequentialTest:
     reached: npt.NDArray[np.bool_]
 
     @classmethod
-    def start(cls, grid: Sequence[float], error: float, risk: float) -> "SequentialTest":
+    def start(cls, grid: Sequence[float], error: float, risk: float) -> Self:
         wealth, reached = np.zeros((len(grid), len(BETS))), np.zeros(len(grid), bool)
         return cls(np.array(grid, np.float64), error, risk, wealth, reached)
 
@@ -196,10 +196,15 @@ def risk_for_claim(risk: float, earlier: int) -> float:
     """The part of the risk that a claim may spend after so many `earlier` ones: most of it for the first, and ever less
     of the rest for the others, such that all claims together never spend more than the risk.
     """
-    later = (1 - FIRST_CLAIM - CATEGORIES) / (earlier * (earlier + 1)) if earlier else FIRST_CLAIM
-    return risk * later
+    rest = 1 - FIRST_CLAIM - CATEGORIES - MISSED_SHARE
+    return risk * (rest / (earlier * (earlier + 1)) if earlier else FIRST_CLAIM)
 
 
 def risk_for_categories(risk: float, earlier: int) -> float:
     """The part that goes with this claim for the same claim about each category, all of them together."""
     return risk * CATEGORIES / ((earlier + 1) * (earlier + 2))
+
+
+def risk_for_missed_share(risk: float) -> float:
+    """The part for the bound on the errors that people overlook."""
+    return risk * MISSED_SHARE

@@ -93,14 +93,9 @@ class AccuracyTarget(models.Model):
         """The one row, made with its defaults where it is missing."""
         return cls.objects.get_or_create(pk=1)[0]
 
-    @property
-    def error(self) -> float:
-        """The largest share of audits with an error that meets the target: people overlook the other errors."""
-        return (1 - self.target) * (1 - self.missed_share)
-
-    @property
-    def missed_share_percent(self) -> float:
-        return 100 * self.missed_share
+    def error_limit(self, missed_share: float) -> float:
+        """The largest share of audits with an error that meets the target if people overlook this share of errors."""
+        return (1 - self.target) * (1 - missed_share)
 
     @classmethod
     def next_claim(cls) -> int:
@@ -160,7 +155,10 @@ class Ledger(models.Model):
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
     about = models.CharField(max_length=10, choices=Criterion)
     target = models.FloatField(help_text="The accuracy target.")
-    error = models.FloatField(help_text="The share of errors among audits that is tested.")
+    missed_share = models.FloatField(default=0.1, help_text="The share of errors that people were assumed to overlook.")
+    error = models.FloatField(
+        help_text="The share of errors among audits that is tested; it rises if people prove to overlook fewer."
+    )
     target_risk = models.FloatField()
     claim = models.PositiveIntegerField(help_text="How many claims came before.")
     risk = models.FloatField(help_text="The part of the risk that this claim may spend.")
@@ -181,6 +179,11 @@ class Ledger(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def most_missed_percent(self) -> float:
+        """The share of errors that people overlook at most, as assumed or proven."""
+        return 100 * (1 - self.error / (1 - self.target))
 
 
 class CarriedAudit(models.Model):

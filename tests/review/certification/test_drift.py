@@ -278,7 +278,7 @@ def test_consecutive_errors_raise_an_alarm_when_the_closed_form_does(error: floa
 
 
 def test_more_errors_than_usual_are_suspected_long_before_they_exceed_the_limit() -> None:
-    rare = [number % 200 == 199 for number in range(600)]
+    rare = [number % 200 == 99 for number in range(600)]
     assert not audit_error_detector(rare, 0.03).is_suspicious
     assert audit_error_detector([*rare, *[number % 12 == 0 for number in range(40)]], 0.03).is_suspicious
 

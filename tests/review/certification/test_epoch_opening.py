@@ -75,7 +75,7 @@ def test_a_new_scorer_is_judged_by_held_out_audits(audited: None) -> None:
     held_out = set(Audit.objects.judged().filter(held_out=True))
     assert {carried_audit.audit for carried_audit in ledger.carried.select_related("audit")} == held_out
     assert ledger.claim == 1
-    assert ledger.risk == pytest.approx(AccuracyTarget.current().risk * 0.175)
+    assert ledger.risk == pytest.approx(AccuracyTarget.current().risk * 0.15)
     assert ledger.certificates.filter(ended_at=None).exists(), "certified without another review"
     assert Certificate.objects.filter(ended_by=Certificate.End.CHANGED).exists()
 
@@ -87,7 +87,7 @@ def test_each_claim_may_spend_less_of_the_risk(audited: None) -> None:
         another_scorer()
         cycle.run_certification()
         spent.append(Ledger.objects.get(closed_at=None).risk)
-    assert spent == pytest.approx([0.35 * 0.05 / 2, 0.35 * 0.05 / 6, 0.35 * 0.05 / 12])
+    assert spent == pytest.approx([0.3 * 0.05 / 2, 0.3 * 0.05 / 6, 0.3 * 0.05 / 12])
 
 
 def test_unanswered_audits_count_as_wrong_in_the_next_epoch_until_they_are_answered(

@@ -144,7 +144,7 @@ def test_a_new_target_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) 
     cycle.run_certification()
     after = Ledger.objects.get(closed_at=None)
     assert (before.claim, after.claim) == (0, 1)
-    assert [before.risk, after.risk] == pytest.approx([0.03, 0.00875])
+    assert [before.risk, after.risk] == pytest.approx([0.03, 0.0075])
     assert after.error == pytest.approx(0.3)
     assert after.grid == before.grid
     assert after.certificates.filter(ended_at=None).exists()

@@ -21,6 +21,7 @@ from review.certification.sequential_test import (
     audit_share,
     risk_for_categories,
     risk_for_claim,
+    risk_for_missed_share,
     threshold_grid,
 )
 
@@ -268,6 +269,12 @@ def test_the_final_wealth_does_not_depend_on_the_order(batch: list[Row], random:
     np.testing.assert_allclose(state_after(mixed).wealth, state_after(batch).wealth, atol=1e-9)
 
 
+@given(BATCHES, ERRORS)
+def test_wealth_is_never_above_wealth_under_a_larger_error_limit(batch: list[Row], error: float) -> None:
+    strict, lax = state_after(batch, error=error), state_after(batch, error=error * 1.2)
+    assert (strict.wealth <= lax.wealth + 1e-9).all()
+
+
 @given(BATCHES, BATCHES)
 def test_tickets_below_a_threshold_do_not_count_for_it(batch: list[Row], other: list[Row]) -> None:
     strict = [row for row in batch if row[0] >= 0.9]
@@ -474,7 +481,8 @@ def test_much_is_audited_at_first_and_less_later() -> None:
 
 @given(st.floats(0.001, 0.5), st.integers(1, 2_000))
 def test_all_claims_together_never_spend_more_than_the_risk(risk: float, claims: int) -> None:
-    spent = sum(risk_for_claim(risk, earlier) + risk_for_categories(risk, earlier) for earlier in range(claims))
+    spent = risk_for_missed_share(risk)
+    spent += sum(risk_for_claim(risk, earlier) + risk_for_categories(risk, earlier) for earlier in range(claims))
     assert 0.6 * risk < spent < risk
 
 
