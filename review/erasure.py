@@ -17,7 +17,6 @@ from review.models import (
     Band,
     Decision,
     GoldLabel,
-    LabelImport,
     LabelIssue,
     Result,
     ReviewSettings,
@@ -33,9 +32,6 @@ def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signa
     redact_attributes(Decision.objects.filter(ticket__in=tickets), redaction)
     golds = _redact_gold_labels(tickets, redaction)
     _keep_audit_results(tickets, redaction)
-    uploaded = LabelImport.objects.filter(parts__position=0) if redaction.thorough else LabelImport.objects.none()
-    for name in uploaded.values_list("name", flat=True):
-        redaction.remains.add(f"uploaded file {name} may contain them; it is deleted once imported or after a day")
     if not redaction.masks:
         Band.objects.filter(ticket__in=tickets).delete()
     needed = [gold.ticket_id for gold in golds if gold.ticket_id]

@@ -78,7 +78,7 @@ def run(
                 continue
             file_import.still_held.update(state=State.FINISHED, report=report, read=file_import.size)
             if not file_import.dry_run:
-                delete_file(file_import)
+                file_import.delete_file()
 
 
 def take_sample(file_import: FileImport, reader: Reader, file: IO[bytes]) -> dict[str, str]:
@@ -104,14 +104,7 @@ def delete_abandoned(imports: FileImportQuerySet[_T]) -> None:
     """Delete uploaded files that nobody has imported for a day."""
     idle = imports.exclude(state=State.RUNNING).filter(created_at__lt=timezone.now() - KEPT)
     for file_import in idle.filter(parts__isnull=False).distinct()[:10]:
-        delete_file(file_import)
-
-
-def delete_file(file_import: FileImport) -> None:
-    """Delete the file and its sample, a part at a time, since others wait for a long transaction."""
-    _rows(file_import).update(rows=[])
-    for pk in list(file_import.parts.values_list("pk", flat=True)):
-        file_import.parts.filter(pk=pk).delete()
+        file_import.delete_file()
 
 
 @contextmanager

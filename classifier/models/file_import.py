@@ -57,6 +57,12 @@ class FileImport(Leasable):
     def percent(self) -> int:
         return 100 * self.read // max(self.size, 1)
 
+    def delete_file(self) -> None:
+        """Delete the file and its sample, a part at a time, since others wait for a long transaction."""
+        type(self).objects.filter(pk=self.pk).update(rows=[])
+        for pk in list(self.parts.values_list("pk", flat=True)):
+            self.parts.filter(pk=pk).delete()
+
 
 class FilePart(models.Model):
     """A piece of an uploaded file; kept in the database, since the worker may run elsewhere, until it is imported."""

@@ -36,7 +36,7 @@ from classifier.models import (
 from classifier.models.arrival import Arrival
 from classifier.models.specialist import text_digest
 from classifier.models.ticket import TicketQuerySet
-from classifier.privacy import traces
+from classifier.privacy import traces, uploaded_files
 from classifier.privacy.redaction import ERASED, Redaction
 
 CHUNK = 100
@@ -57,13 +57,15 @@ def tickets_of_customer(name: str, *, any_case: bool = False) -> TicketQuerySet:
 def erase(tickets: QuerySet[Ticket], *, masks: bool = False, by: User | None = None) -> Erasure:
     """Erase these tickets everywhere, or with `masks` only their personal data, in chunks; returns the record.
 
-    If it is interrupted, call it again.
+    Uploaded files are deleted, after imports under way have finished. If it is interrupted, call it again.
     """
+    uploaded_files.wait_for_imports()
     pks = list(tickets.order_by("pk").values_list("pk", flat=True))
     record = Erasure.objects.create(kind=Erasure.Kind.MASKED if masks else Erasure.Kind.ERASED, by=by)
     for some in chunked(pks, CHUNK):
         redaction = _erase(some, record, masks=masks)
         traces.redact_traces(some, redaction)
+        uploaded_files.delete_uploads(redaction)
         _update_record(record, redaction)
     traces.compact_search_index()
     return record
