@@ -35,10 +35,11 @@ test-llm: .installed-dev
 lint: .installed-dev
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy . && $(MANAGE) makemigrations --check --dry-run
 
-# Collects the strings to translate and compiles the translations; needs GNU gettext.
+# Collects the strings to translate and compiles the translations; needs GNU gettext. `make messages LOCALE=fr` adds French.
+LOCALES = $(sort $(notdir $(wildcard ticketclf_site/locale/*)) $(LOCALE))
 messages: .installed-dev
-	@$(MANAGE) makemessages --locale de --no-location --no-obsolete --ignore tests --ignore bench --ignore var
-	@$(MANAGE) compilemessages --locale de --ignore .venv
+	@$(MANAGE) makemessages $(LOCALES:%=--locale %) --no-location --no-obsolete --ignore tests --ignore bench --ignore var
+	@$(MANAGE) compilemessages $(LOCALES:%=--locale %) --ignore .venv
 
 # Updates the pinned requirements from pyproject.toml; needs uv.
 lock:

@@ -75,6 +75,7 @@ ORDER = {
     ],
     "ticketclf_site": [
         "env",
+        "languages",
         "errors",
         "sign_in",
         "observability",

@@ -20,6 +20,7 @@ from ticketclf_site.env import (
     env_url,
     secret_key,
 )
+from ticketclf_site.languages import interface_languages
 from ticketclf_site.observability.logging_config import logging_config
 
 # Read when the linear algebra libraries are loaded. Their threads wait for each other in busy loops, which makes
@@ -212,9 +213,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LOCALE_PATHS = [BASE_DIR / "ticketclf_site" / "locale"]
+LANGUAGES = interface_languages(LOCALE_PATHS[0])
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 TIME_ZONE = env_time_zone("TICKETCLF_TIME_ZONE", "UTC")
 USE_TZ = True
 

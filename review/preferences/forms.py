@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils.translation import get_language_info, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from review.models import Preferences, shortcuts
 
@@ -50,7 +50,7 @@ class LanguageForm(forms.Form):
 
     language = forms.ChoiceField(
         label=gettext_lazy("Interface language in this browser"),
-        choices=[(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
+        choices=settings.LANGUAGES,
         widget=LanguageSelect,
     )
 
