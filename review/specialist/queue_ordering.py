@@ -1,11 +1,13 @@
-"""Reorder the review queue so that the labels that would teach the specialist most come first."""
+"""Reorder the review queue: first the audits that a first certificate waits for, then the labels that would teach the
+specialist most.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Case, FloatField, Value, When
+from django.db.models import Case, Exists, FloatField, OuterRef, QuerySet, Value, When
 from django.utils import timezone
 
 from classifier.database.batches import chunked
@@ -14,7 +16,7 @@ from classifier.learning.heads import BoundHead, Head
 from classifier.learning.vector_space import Floats, centred, shrunken_mean
 from classifier.models import ContractVersion, SpecialistVersion, Ticket
 from classifier.models.specialist import text_digest
-from review.models import Assignment, Decision, ReviewSettings
+from review.models import Assignment, Audit, Decision, Ledger, ReviewSettings
 from review.specialist import training_data
 from review.workflow import priority
 
@@ -55,15 +57,27 @@ def reorder_queue() -> int:
     drawn_blind = waiting.filter(blind=True).exclude(purpose=Assignment.Purpose.AUDIT)
     blind = list(drawn_blind.values_list("pk", "ticket", "value")[:hidden])
     # Evidence counts in the order of the draws, so audits keep that order.
-    audits = list(waiting.filter(purpose=Assignment.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
-    if not shown:
+    audits = waiting.filter(purpose=Assignment.Purpose.AUDIT).order_by("pk")
+    decisive = list(audits.filter(Exists(_decisive_audits())).values_list("pk", flat=True)[:MOST])
+    if not shown and not decisive:
         return 0
+    others = list(audits.exclude(pk__in=decisive).values_list("pk", flat=True)[:MOST])
     instructive = [shown[place][0] for place in _most_instructive_first([ticket for _pk, ticket, _value in shown])]
     # Blind assignments keep the places that were drawn for them.
-    drawn = sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
-    lowest = min(value for _pk, _ticket, value in shown)
-    _store_values(priority.interleave(priority.interleave(instructive, [pk for _draw, pk in drawn]), audits), lowest)
-    return len(shown) + len(blind) + len(audits)
+    drawn = [pk for _draw, pk in sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)]
+    lowest = min((value for _pk, _ticket, value in shown), default=0.0)
+    order = decisive + priority.interleave(priority.interleave(instructive, drawn), others)
+    _store_values(order, lowest)
+    return len(order)
+
+
+def _decisive_audits() -> QuerySet[Audit]:
+    """Audits at or above the strictest threshold of a ledger that has certified nothing yet: no other counts for the
+    first certificate.
+    """
+    uncertified = Ledger.objects.filter(closed_at=None, certificates=None).values_list("epoch", "grid").first()
+    epoch, strictest = (uncertified[0], uncertified[1][0]) if uncertified else (None, 0.0)
+    return Audit.objects.pending().filter(ticket=OuterRef("ticket"), epoch=epoch, draw__value__gte=strictest)
 
 
 def _most_instructive_first(ticket_pks: Sequence[int]) -> list[int]:

@@ -8,11 +8,13 @@ from django.utils import timezone
 
 from classifier.embeddings import vector_store
 from classifier.models import Ticket
+from review.certification import cycle
 from review.models import Assignment, ReviewSettings
 from review.specialist import queue_ordering, training
 from review.workflow import leases
 from tests.factories import configure_review, make_ticket, send_to_review
 from tests.review.actions import answer
+from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, make_grid, open_audits
 from tests.review.specialist import teaching
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -108,6 +110,24 @@ def test_the_queue_is_reordered_after_some_decisions(ana: User) -> None:
     assert not queue_ordering.is_due(), "the last one was a moment ago"
     ReviewSettings.objects.update(ordered_at=timezone.now() - timedelta(minutes=2))
     assert queue_ordering.is_due()
+
+
+def test_audits_that_the_first_certificate_waits_for_come_first(ana: User) -> None:
+    certify()
+    make_grid()
+    unsure, sure = arrive(*[0.4] * 3), arrive(*[SURE] * 3)
+    decisive = {ticket.pk for ticket in sure}
+    assert not decisive & set(in_order()[:3])
+    queue_ordering.reorder_queue()
+    assert in_order()[:3] == sorted(decisive)
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    audit(ana, open_audits(sure))
+    cycle.run_certification()
+    ReviewSettings.objects.update(ordered_at=None)
+    later = arrive(*[SURE] * 40)
+    queue_ordering.reorder_queue()
+    waiting_audits = [pk for pk in in_order() if pk in {ticket.pk for ticket in [*unsure, *later]}]
+    assert waiting_audits == sorted(waiting_audits), "once certified, audits come as they were drawn"
 
 
 def test_concurrent_reorderings_happen_once(monkeypatch: pytest.MonkeyPatch) -> None:
