@@ -93,7 +93,7 @@ MIDDLEWARE = [
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.backend.OneQueryBackend"]
 # Failed sign-ins are counted by name and address, for a day after the latest; `throttle` says how long a pair waits.
 AXES_HANDLER = "ticketclf_site.sign_in.throttle.GrowingLockout"
-AXES_FAILURE_LIMIT = 8
+AXES_FAILURE_LIMIT = "ticketclf_site.sign_in.throttle.failure_limit"
 AXES_COOLOFF_TIME = timedelta(days=1)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "ticketclf_site.sign_in.throttle.locked_out"
