@@ -42,10 +42,16 @@ def delete_uploads(redaction: Redaction) -> None:
 
 def _redact_report(file_import: FileImport, redaction: Redaction) -> None:
     rejections = file_import.report.get("rejections", [])
-    kept = [rejected for rejected in rejections if not any(start in rejected[1] for start in redaction.prefixes)]
+    starts = [_letters(start) for start in redaction.prefixes]
+    kept = [rejected for rejected in rejections if not any(start in _letters(rejected[1]) for start in starts)]
     if kept != rejections:
         file_import.report["rejections"] = kept
         file_import.save(update_fields=["report"])
+
+
+def _letters(text: str) -> str:
+    """Only letters and digits, since a value may be quoted as it was read."""
+    return "".join(filter(str.isalnum, text))
 
 
 def _models() -> list[Any]:
