@@ -1,12 +1,13 @@
 """The evidence of one epoch as columns, for the certification page."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.models import AuditDraw
+from review.certification.bounds import most_overlooked
 from review.certification.evidence_ledger import was_wrong
 from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from
 from review.models import Ledger
@@ -19,6 +20,13 @@ Ints = npt.NDArray[np.int64]
 
 _DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "certified_threshold", "audited", "repeat")
 _AUDIT_FIELDS = ("audit__category_right", "audit__sentiment_right", "verdict__prediction__category")
+
+
+class RealisedErrors(NamedTuple):
+    """How many tickets passed that nobody looked at, and how many of them are wrong at most."""
+
+    passed: int
+    most_wrong: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +42,8 @@ class EvidenceColumns:
     pending: Bools
     category_wrong: Bools
     sentiment_wrong: Bools
+    accepted: Bools
+    """Whether the ticket was auto-accepted, audited or not."""
     carried: int
     more: bool
     """Whether there are more draws than were read."""
@@ -58,8 +68,8 @@ class EvidenceColumns:
         rows = [_carried_row(*row) for row in earlier] + [
             _draw_row(ledger.about, *row) for row in sorted(read[:MAX_DRAWS])
         ]
-        columns = np.array(rows, np.float64).reshape(len(rows), 12).T
-        audited, wrong, repeat, pending, category_wrong, sentiment_wrong = columns[6:].astype(bool)
+        columns = np.array(rows, np.float64).reshape(len(rows), 13).T
+        audited, wrong, repeat, pending, category_wrong, sentiment_wrong, accepted = columns[6:].astype(bool)
         return cls(
             batch=DrawBatch(*columns[2:6], audited, wrong, repeat),  # type: ignore[call-arg]  # four columns
             draws=columns[0].astype(np.int64),
@@ -67,6 +77,7 @@ class EvidenceColumns:
             pending=pending,
             category_wrong=category_wrong,
             sentiment_wrong=sentiment_wrong,
+            accepted=accepted,
             carried=len(earlier),
             more=len(read) > MAX_DRAWS,
         )
@@ -74,6 +85,15 @@ class EvidenceColumns:
     def answered(self) -> DrawBatch:
         """The draws without unanswered audits."""
         return self.batch.select(~self.pending)
+
+    def realised_errors(self, risk: float) -> RealisedErrors:
+        """What holds whatever has happened, bursts and changes included, except with the probability `risk`: only the
+        draws have to be random.
+        """
+        accepted = self.batch.select(self.accepted)
+        passed = int((~accepted.audited).sum())
+        most = most_overlooked(accepted.share, accepted.audited & accepted.wrong, risk)
+        return RealisedErrors(passed, min(int(most), passed))
 
     def with_errors(self, wrong: Bools) -> DrawBatch:
         """This epoch's draws without unanswered audits, with `wrong` in place of their own."""
@@ -92,7 +112,7 @@ class EvidenceColumns:
 
 
 def _carried_row(value: float, wrong: bool, repeat: bool, category: int | None) -> list[Any]:
-    return [0, category or 0, value, 1.0, 1.0, -np.inf, True, wrong, repeat, False, False, False]
+    return [0, category or 0, value, 1.0, 1.0, -np.inf, True, wrong, repeat, False, False, False, False]
 
 
 def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
@@ -103,4 +123,5 @@ def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *re
     return [
         *(pk, category or 0, value, share, floor, fully_audited, audited, wrong, repeat, pending),
         *(audited and not category_right, audited and not sentiment_right),
+        certified_threshold is not None and value >= certified_threshold,
     ]

@@ -44,10 +44,10 @@ def details(status: CertificationStatus) -> list[str]:
             ]
         case Stage.CERTIFIED:
             assert status.certificate  # noqa: S101 - that is what certified means
-            return [evidence_summary(status.certificate), *_pending_audits(status)]
+            return [evidence_summary(status.certificate), *_realised_errors(status), *_pending_audits(status)]
         case Stage.SUSPENDED:
             assert status.alarm  # noqa: S101 - an open alarm suspends
-            return [_audits_since_alarm(status), *_pending_audits(status)]
+            return [_audits_since_alarm(status), *_realised_errors(status), *_pending_audits(status)]
         case Stage.REVOKED:
             return [_not_certified_yet(status) if status.progress else _waiting(status), *_pending_audits(status)]
         case _:
@@ -114,6 +114,23 @@ def _audits_since_alarm(status: CertificationStatus) -> str:
     assert status.alarm  # noqa: S101 - an open alarm suspends
     figures = {"audits": 0, "errors": 0} | status.alarm.figures
     return str(_("Audits since then: %(audits)d, errors: %(errors)d.") % figures)
+
+
+def _realised_errors(status: CertificationStatus) -> list[str]:
+    """The most wrong ones among the tickets that passed; nothing while that may be all of them."""
+    assert status.progress  # noqa: S101 - a certificate has a ledger
+    passed, most_wrong = status.progress.evidence.realised_errors(status.accuracy_target.risk)
+    if most_wrong == passed:
+        return []
+    message = ngettext(
+        "Nobody has looked at the latest %(passed)s auto-accepted ticket. At most %(wrong)s is wrong, whatever has "
+        "happened meanwhile.",
+        "Nobody has looked at the latest %(passed)s auto-accepted tickets. At most %(wrong)s of them are wrong, "
+        "whatever has happened meanwhile.",
+        passed,
+    )
+    counts = {"passed": passed, "wrong": most_wrong}
+    return [message % {name: number_format(count, force_grouping=True) for name, count in counts.items()}]
 
 
 def _pending_audits(status: CertificationStatus) -> list[str]:

@@ -16,7 +16,7 @@ from review.certification.report import CertificationReport, threshold_steps
 from review.certification.status import CertificationStatus, LedgerProgress, Stage
 from review.models import AccuracyTarget, Alarm, Certificate, Ledger
 from tests.factories import make_prediction, make_ticket, make_verdict
-from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, certify, open_audits
+from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, audit, certify, open_audits
 from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -115,6 +115,20 @@ class TestFigures:
         report = CertificationReport.current()
         assert report.details[0] == messages.evidence_summary(certificate)
         assert str(certificate.audits) in report.details[0]
+
+    def test_the_page_says_how_many_tickets_that_passed_can_be_wrong(self, ana: User) -> None:
+        certified(ana)
+        assert len(CertificationReport.current().details) == 1, "nothing has passed yet"
+        passed = len(passing(80))
+        unanswered = EvidenceColumns.latest(ledger()).realised_errors(0.05)
+        assert unanswered.passed == passed
+        audit(ana, open_audits())
+        realised = EvidenceColumns.latest(ledger()).realised_errors(0.05)
+        assert 0 < realised.most_wrong < min(passed, unanswered.most_wrong)
+        assert CertificationReport.current().details[1] == (
+            f"Nobody has looked at the latest {passed} auto-accepted tickets. At most {realised.most_wrong} of them "
+            "are wrong, whatever has happened meanwhile."
+        )
 
     def test_reviewed_tickets_include_audits_of_auto_accepted_ones(self, ana: User) -> None:
         certified(ana)
