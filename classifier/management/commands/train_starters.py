@@ -22,7 +22,7 @@ from classifier.learning.vector_space import Floats, Ints
 TEXTS = FILE.with_name("sentiment_texts.jsonl")
 FREQUENCY = np.array([2, 3, 5])
 """How often the sentiments occur in support, whatever they do among the texts."""
-PRIOR = 3.0
+PRIOR = 2.0
 SAME = 0.7
 """The cosine from which two texts are held out together: translations and near-duplicates."""
 
