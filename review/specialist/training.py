@@ -19,7 +19,7 @@ from classifier.learning.novelty import novelty_threshold
 from classifier.learning.training import Candidate, learn
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.leases import leases
-from classifier.models import Epoch, GateMode, Lease, SpecialistVersion
+from classifier.models import Epoch, GateMode, Lease, Scorer, SpecialistVersion
 from review.gold import gold_labels
 from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
@@ -177,7 +177,7 @@ def _store(
         sha256=hashlib.sha256(weights).hexdigest(),
         promoted=result.promoted,
     )
-    SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, live=False).update(weights=None, sha256="")
+    _discard_weights_before(version)
     deployed = result.promoted and not (live and live.pinned_by_id)
     if deployed:
         specialist_deployment.deploy(version)
@@ -186,6 +186,13 @@ def _store(
         chain(self_confidence.from_training(learned_from, trials), self_confidence.from_benchmark(result.on_benchmark)),
     )
     return replace(result, version=version, deployed=deployed)
+
+
+def _discard_weights_before(version: SpecialistVersion) -> None:
+    """Discard the weights of earlier versions that were not promoted, unless a live scorer asks them."""
+    asked = Scorer.objects.filter(live=True, specialist_version__isnull=False).values("specialist_version")
+    passed_over = SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, live=False)
+    passed_over.exclude(pk__in=asked).update(weights=None, sha256="")
 
 
 def _comparison_line(name: str, comparison: Comparison) -> str:

@@ -19,6 +19,7 @@ from classifier.models import (
     Gate,
     LanguageModel,
     Lease,
+    Scorer,
     SpecialistVersion,
     Ticket,
     Vector,
@@ -101,6 +102,15 @@ def test_weights_that_were_not_promoted_are_kept_until_the_next_training() -> No
     assert SpecialistVersion.objects.newest() == third
     with pytest.raises(specialist_deployment.WeightsDiscarded):
         specialist_deployment.deploy(SpecialistVersion.objects.exclude(pk__in=[first.pk, third.pk]).get())
+
+
+def test_weights_that_a_live_scorer_asks_are_kept() -> None:
+    train_until_promoted()
+    asked = training.train().version
+    scorer = Scorer.objects.live_for(LanguageModel.objects.zero_shot())
+    Scorer.objects.filter(pk=scorer.pk).update(specialist_version=asked)
+    training.train()
+    assert asked in SpecialistVersion.objects.usable()
 
 
 def test_an_untrained_specialist_answers_like_the_zero_shot_model() -> None:
