@@ -15,11 +15,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.integrations.webhooks.payloads import ticket_payloads
-from classifier.models import Category, Ticket
+from classifier.models import Category, ContractVersion, LanguageModel, Ticket
+from review.benchmark import execution, runs
+from review.benchmark.runs import Entry
+from review.gold import disputes, snapshots
 from review.models import Assignment, ReviewSettings
+from review.models.duplicates import DuplicateGroup
 from tests.api.caller import Caller
 from tests.api.test_roles import OPERATIONS
-from tests.factories import configure_review, make_ticket, send_to_review
+from tests.factories import configure_review, make_gold, make_ticket, send_to_review
 from tests.review.actions import answer
 from tests.test_roles import ACCESS_BY_URL
 
@@ -161,13 +165,41 @@ def test_every_record_of_the_admin_that_belongs_to_a_ticket_is_left_out_while_it
     harmless = {
         "classifier.event": "holds what was sent, which is checked above",
         "classifier.writeback": "holds what was sent, which is checked above",
-        "review.goldlabel": "holds labels from before a dispute, which only other people answer",
+        "review.goldlabel": "hides its label, which is checked below",
     }
     ticket = apps.get_model("classifier", "ticket")
     for model, site in django_admin.site._registry.items():
         points = [field.name for field in model._meta.get_fields() if field.concrete and field.related_model is ticket]
         if points and model._meta.label_lower not in harmless:
             assert getattr(site, "ticket_path", "") in points, model
+
+
+def test_a_disputed_gold_label_shows_nothing_of_the_label_that_people_may_change(
+    admin_client: Client, admin: User, lea: User, ben: User
+) -> None:
+    zanzibar = Category.objects.create(name="Zanzibar")
+    gold = make_gold("Only the message.", "Zanzibar")
+    DuplicateGroup.objects.update(side="benchmark")
+    entry = Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())
+    run = runs.start_run(snapshots.create_snapshot(), [entry])
+    execution.execute_run(run.pk)
+    contender = run.contenders.get()
+    contender.results.update(reasoning="A secret of the model.")
+    disputes.dispute(gold, admin)
+    listed = reverse("admin:review_goldlabel_changelist")
+    answers = reverse("review:answers", args=[run.pk, contender.pk])
+    urls = [listed, reverse("admin:review_goldlabel_change", args=[gold.pk]), answers]
+    urls += [f"{listed}?{lookup}={zanzibar.pk}" for lookup in ("category__id__exact", "category", "o")]
+    urls += [f"{answers}?category={zanzibar.pk}", f"{answers}?show=wrong"]
+    pages = {url: read(admin_client.get(url, follow=True)) for url in urls}
+    assert {url: told(content) for url, content in pages.items() if told(content)} == {}
+    assert "Zanzibar" not in pages[urls[1]]
+    assert all("Only the message." in pages[url] for url in urls[:3]), "the dispute can be withdrawn"
+    for url in urls[3:5]:
+        assert "Only the message." not in pages[url], url
+    for person, assignment in zip((lea, ben), Assignment.objects.open(), strict=True):
+        answer(assignment, person, "Zanzibar")
+    assert "Zanzibar" in read(admin_client.get(urls[1]))
 
 
 def test_settled_tickets_are_shown_again(admin_client: Client, ben: User, sealed: list[Ticket]) -> None:

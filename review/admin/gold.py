@@ -25,6 +25,12 @@ from review.models.gold import GoldLabelQuerySet
 State = GoldLabel.State
 
 
+_SHOWN = ("category_shown", "sentiment_shown")
+HARMLESS_LOOKUPS = {"side", "look", "origin", "origin__exact", "state", "state__exact", "q", "o", "p", "e", "all"}
+HARMLESS_LOOKUPS |= {"_changelist_filters", "_popup", "_to_field"}
+"""What may be searched by, and yet sealed labels are listed."""
+
+
 class SideFilter(admin.SimpleListFilter):
     title = gettext_lazy("side")
     parameter_name = "side"
@@ -75,8 +81,16 @@ class GoldLabelAdmin(EditAdmin):
     """Add, retire, restore and dispute gold labels; their labels cannot be edited."""
 
     form = GoldLabelForm
-    list_display = ("__str__", "category", "sentiment", "side_shown", "origin", "state", "people", "labelled_at")
-    list_select_related = ("category", "sentiment", "group")
+    list_display = (
+        "__str__",
+        *_SHOWN,
+        "side_shown",
+        "origin",
+        "state",
+        "people",
+        "labelled_at",
+    )
+    list_select_related = ("category", "sentiment", "group", "ticket")
     list_filter = ("state", SideFilter, LookFilter, "origin", "corrected", "category", "sentiment")
     search_fields = ("text",)
     actions = ("retire", "put_back", "dispute")
@@ -87,10 +101,32 @@ class GoldLabelAdmin(EditAdmin):
     def side_shown(self, label: GoldLabel) -> str:
         return str(Side(label.side).label) if label.side else _("neither")
 
+    @admin.display(description=gettext_lazy("category"))
+    def category_shown(self, label: GoldLabel) -> Category | None:
+        return None if label.sealed else label.category
+
+    @admin.display(description=gettext_lazy("sentiment"))
+    def sentiment_shown(self, label: GoldLabel) -> Sentiment | None:
+        return None if label.sealed else label.sentiment
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GoldLabel]:
+        """A search by anything that would reveal a sealed label leaves those out."""
+        labels = cast(GoldLabelQuerySet, super().get_queryset(request))
+        return labels if request.GET.keys() <= HARMLESS_LOOKUPS else labels.unsealed()
+
     def get_readonly_fields(self, request: HttpRequest, obj: GoldLabel | None = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        return ("text", "category", "sentiment", "language", "source", "state", "side_shown", "origin", "people")
+        return (
+            "text",
+            *_SHOWN,
+            "language",
+            "source",
+            "state",
+            "side_shown",
+            "origin",
+            "people",
+        )
 
     def get_fields(self, request: HttpRequest, obj: GoldLabel | None = None) -> Any:
         return (*self.get_readonly_fields(request, obj), "note") if obj else GoldLabelForm.Meta.fields

@@ -38,6 +38,8 @@ _BY_CORRECTNESS = {
 def filter_results(contender: Contender, wanted: AnswerFilter, against: Contender | None) -> QuerySet[Result]:
     """The matching results in the order of the items. Filtering by change finds nothing without a baseline."""
     results = contender.results.all()
+    if wanted != AnswerFilter():  # which would reveal a sealed label
+        results = results.filter(item__gold__in=GoldLabel.objects.unsealed())
     if wanted.change:
         now, was = (RIGHT, ~RIGHT) if wanted.change == "fixed" else (~RIGHT, RIGHT)
         results = results.filter(now, baseline.items_where(against, contender, was)) if against else results.none()
@@ -46,7 +48,7 @@ def filter_results(contender: Contender, wanted: AnswerFilter, against: Contende
         results = results.filter(_labels(axis, getattr(wanted, axis), getattr(wanted, f"predicted_{axis}")))
     if wanted.failure:
         results = results.filter(failure=wanted.failure)
-    return results.select_related("item__gold").order_by("item__position")
+    return results.select_related("item__gold__ticket").order_by("item__position")
 
 
 def _labels(axis: str, expected: str, answered: str) -> Q:
@@ -77,6 +79,11 @@ class AnswerRow(NamedTuple):
     @property
     def gold(self) -> GoldLabel:
         return self.result.item.gold
+
+    @property
+    def sealed(self) -> bool:
+        """Whether its labels may not be shown."""
+        return self.gold.sealed
 
     @property
     def gold_state(self) -> str:

@@ -34,6 +34,10 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
         held_out = Audit.objects.filter(ticket=OuterRef("ticket"), held_out=True)
         return self.usable().on_side(Side.TRAINING).exclude(Exists(held_out))
 
+    def unsealed(self) -> "GoldLabelQuerySet":
+        """Those whose ticket nobody labels blind now: of others nobody may see the label."""
+        return self.filter(Q(ticket=None) | Q(ticket__sealed=False))
+
     def needing_review(self) -> "GoldLabelQuerySet":
         """Active labels that the taxonomy has outdated: a label is retired, or the category was split."""
         split = Exists(Category.objects.active().filter(parent=OuterRef("pk")))
@@ -130,6 +134,11 @@ class GoldLabel(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    @property
+    def sealed(self) -> bool:
+        """Whether people label its ticket blind, so that nobody may see this label."""
+        return bool(self.ticket and self.ticket.sealed)
 
     @staticmethod
     def digest_of(text: str) -> str:
