@@ -85,7 +85,7 @@ class HelpDeskAdmin(HistoryAdmin):
             {
                 "fields": (
                     *("write_back", "base_url", "account", "token_env"),
-                    *("category_field", "sentiment_field", "state_field"),
+                    *("category_field", "further_categories_field", "sentiment_field", "state_field"),
                 )
             },
         ),

@@ -142,7 +142,7 @@ def _is_embedded(language_model: LanguageModel) -> bool:
 class GateAdmin(SingletonAdmin):
     fields = (
         *("front", "front_threshold", "primary", "second_opinion"),
-        *("mode", "about", "threshold", "agreement", "score_threshold"),
+        *("mode", "about", "threshold", "agreement", "score_threshold", "further_categories"),
         *("active_front", "active_primary", "active_second_opinion"),
     )
     readonly_fields = ("active_front", "active_primary", "active_second_opinion")

@@ -62,6 +62,7 @@ class ClassifyIn(RequestSchema):
 
 class SecondOpinion(Schema):
     category: str
+    further_categories: list[str]
     sentiment: str
     confidence: float
     reasoning: str
@@ -77,6 +78,7 @@ class Classification(Schema):
     """
 
     category: str | None = None
+    further_categories: list[str] | None = None
     sentiment: str | None = None
     confidence: float | None = None
     reasoning: str | None = None

@@ -10,11 +10,11 @@ from django.urls import reverse
 from ninja import Schema
 from pydantic import Field
 
-from classifier.models import Category, Prediction, Ticket, WholeMessage
+from classifier.models import Prediction, Ticket, WholeMessage
 from classifier.models.ticket import TicketQuerySet
 from classifier.models.verdict import with_current_verdicts
-from classifier.tickets.attribute_values import AttributeReader
-from classifier.tickets.effective_label import effective_label, shown_attributes
+from classifier.tickets.effective_label import effective_label
+from classifier.tickets.label_reader import LabelReader
 
 TEXT_CONFLICT = "A ticket with this source and external id exists with a different text."
 _EXCERPT = 120
@@ -32,6 +32,7 @@ class LabelOut(Schema):
     """
 
     category: str
+    further_categories: list[str]
     sentiment: str
     by: str
     confidence: float | None = None
@@ -67,6 +68,7 @@ class PredictionOut(Schema):
     id: int
     model: str
     category: str
+    further_categories: list[str]
     sentiment: str
     confidence: float
     reasoning: str
@@ -103,8 +105,8 @@ def for_list(tickets: TicketQuerySet) -> TicketQuerySet:
 
 
 def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
-    names, reader = Category.objects.paths(), AttributeReader(map(shown_attributes, tickets))
-    return [_summary(ticket, names, reader) | {"excerpt": ticket.excerpt(_EXCERPT)} for ticket in tickets]
+    reader = LabelReader([label for ticket in tickets if (label := effective_label(ticket))])
+    return [_summary(ticket, reader) | {"excerpt": ticket.excerpt(_EXCERPT)} for ticket in tickets]
 
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:
@@ -114,16 +116,14 @@ def ticket_out(ticket: Ticket) -> dict[str, Any]:
 
 
 def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    names, reader = Category.objects.paths(), AttributeReader(prediction.attributes for prediction in predictions)
+    reader = LabelReader(predictions)
     return [
         {
             "id": prediction.pk,
             "model": prediction.answered_by,
-            "category": names[prediction.category_id],
-            "sentiment": prediction.sentiment.name,
+            **reader.values(prediction),
             "confidence": round(prediction.confidence, 4),
             "reasoning": prediction.reasoning,
-            "attributes": reader.typed(prediction.attributes),
             "latency_ms": round(prediction.latency_ms, 1),
             "created_at": prediction.created_at,
         }
@@ -131,21 +131,17 @@ def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(ticket: Ticket, names: dict[int, str], reader: AttributeReader) -> dict[str, Any]:
+def _summary(ticket: Ticket, reader: LabelReader) -> dict[str, Any]:
     fields = ("customer", "channel", "language", "received_at", "due_at", "sealed")
     values = {name: getattr(ticket, name) for name in fields}
-    return stored_ticket(ticket) | {"label": _label(ticket, names, reader)} | values
+    return stored_ticket(ticket) | {"label": _label(ticket, reader)} | values
 
 
-def _label(ticket: Ticket, names: dict[int, str], reader: AttributeReader) -> dict[str, Any] | None:
+def _label(ticket: Ticket, reader: LabelReader) -> dict[str, Any] | None:
     label = effective_label(ticket)
     if label is None:
         return None
-    values = {
-        "category": names[label.category.pk],
-        "sentiment": label.sentiment.name,
-        "attributes": reader.typed(label.attributes),
-    }
+    values = reader.values(label)
     if label.prediction is None:
         return values | {"by": "people"}
     return values | {"by": "model", "confidence": round(label.prediction.confidence, 4)}

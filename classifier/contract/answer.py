@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from classifier.contract import attributes
+from classifier.contract import attributes, further_categories
 from classifier.contract.options import matching_name, names
 from classifier.contract.types import Answer, Contract, FailureKind, Option
 from classifier.text import storable
@@ -40,7 +40,14 @@ def checked(values: Mapping[str, Any], contract: Contract) -> Answer:
         reasoning=_reasoning(values.get("reasoning")),
         attributes=usable,
         unusable=unusable,
+        further_categories=_further_categories(values, contract, category),
     )
+
+
+def _further_categories(values: Mapping[str, Any], contract: Contract, main: str) -> tuple[str, ...]:
+    if not contract.further_categories:
+        return ()
+    return further_categories.usable(values.get(further_categories.KEY), contract.categories, main)
 
 
 def _label(key: str, value: Any, options: Sequence[Option]) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from classifier.contract import attributes, fields, relaxed_json
+from classifier.contract import attributes, fields, further_categories, relaxed_json
 from classifier.contract.answer import InvalidAnswer, checked
 from classifier.contract.key_names import KEYS, known_key
 from classifier.contract.options import names
@@ -16,7 +16,8 @@ from classifier.contract.types import Answer, Contract, FailureKind
 _LONGEST_SEARCHED, _MOST_STARTS = 20_000, 50
 """Characters, without reasoning, in which an object is looked for among other words; and braces that are tried."""
 
-_ATTRIBUTES = re.compile(rf',\s*"{attributes.KEY}"\s*:')
+_MORE_KEYS = (further_categories.KEY, attributes.KEY)
+_MORE = re.compile(rf',\s*"({"|".join(_MORE_KEYS)})"\s*:')
 
 _DEEPEST = 3
 """How many objects may be around the answer."""
@@ -73,17 +74,18 @@ def parse(reply: Reply, contract: Contract, *, shown: Sequence[str] = ()) -> Par
             checked({key: _only(value) for key, value in found.values.items()}, contract), found.literal, repaired=True
         )
     except InvalidAnswer:
-        if head := _without_attributes(reply, contract):
+        if head := _without_more(reply, contract):
             return parse(head, contract, shown=shown)._replace(repaired=True)
         if reply.cut_off:
             raise InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.") from None
         raise
 
 
-def _without_attributes(reply: Reply, contract: Contract) -> Reply | None:
-    """The reply up to its attributes, so that what breaks in them costs no label; None if they are not its end."""
-    begins = list(_ATTRIBUTES.finditer(reply.content)) if contract.attributes else []
-    if len(begins) != 1 or reply.content.count('"category"') != 1:
+def _without_more(reply: Reply, contract: Contract) -> Reply | None:
+    """The reply up to its further keys, so that what breaks in them costs no label; None if they are not its end."""
+    begins = list(_MORE.finditer(reply.content)) if _further(contract) else []
+    repeated = len({key[1] for key in begins}) < len(begins)
+    if not begins or repeated or reply.content.count('"category"') != 1:
         return None
     return Reply(content=reply.content[: begins[0].start()] + "}")
 
@@ -109,7 +111,8 @@ def _as_asked(content: str, contract: Contract) -> Answer | None:
 
 def _further(contract: Contract) -> Sequence[str]:
     """The answer's keys besides KEYS."""
-    return [attributes.KEY] if contract.attributes else []
+    asked = {further_categories.KEY: contract.further_categories, attributes.KEY: contract.attributes}
+    return [key for key, wanted in asked.items() if wanted]
 
 
 def _candidates(reply: Reply, shown: Sequence[str]) -> list[_Found]:
@@ -260,7 +263,7 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _by_key(values: dict[str, Any]) -> dict[str, Any]:
     """The contract's keys of an object, in any case or language; all of its keys if it has none of those."""
     pairs = [(known_key(key), value) for key, value in values.items()]
-    known = [(key, value) for key, value in pairs if key in (*KEYS, attributes.KEY)]
+    known = [(key, value) for key, value in pairs if key in (*KEYS, *_MORE_KEYS)]
     _refuse_difference(known, dict(known))
     return dict(known) or dict(pairs)
 

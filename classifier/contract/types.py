@@ -81,6 +81,7 @@ class Contract:
     answer_schema: dict[str, Any] = field(hash=False)
     digest: str
     attributes: tuple[AttributeTerms, ...] = ()
+    further_categories: bool = False
 
 
 class JsonMode(StrEnum):
@@ -170,6 +171,7 @@ class Answer:
 
     `version` is the specialist version that answered, if one did; `probabilities` are known where the model gives one
     for every label. `attributes` are the usable answers by key, `unusable` the keys of those that could not be used.
+    `further_categories` are what the ticket asks for besides its main category.
     """
 
     category: str
@@ -183,6 +185,7 @@ class Answer:
     probabilities: LabelDistributions | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     unusable: tuple[str, ...] = ()
+    further_categories: tuple[str, ...] = ()
 
 
 class FailureKind(StrEnum):

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from classifier.contract.attributes import answer_tokens
-from classifier.contract.prompt import LONGEST_EXAMPLE, LONGEST_TEXT, shorten
+from classifier.contract.prompt import LONGEST_EXAMPLE, LONGEST_TEXT, more_tokens, shorten
 from classifier.contract.types import Contract, Usage
 from classifier.models import LanguageModel, Spend
 
@@ -78,7 +77,7 @@ class BudgetReservation:
         tokens = _tokens(read, _CHARACTERS_PER_TOKEN)
         solved = self._examples * (LONGEST_EXAMPLE + _LONGEST_LABELS) * tokens / max(len(read), 1)
         prompt = tokens + solved + _tokens(self._contract.system_prompt, _CHARACTERS_PER_TOKEN)
-        written = (self._language_model.max_tokens or 1_000) + answer_tokens(self._contract.attributes)
+        written = (self._language_model.max_tokens or 1_000) + more_tokens(self._contract)
         usage = Usage(requests=1, input_tokens=int(prompt), output_tokens=written)
         return _REQUESTS_PER_TICKET * self._language_model.cost(usage)
 

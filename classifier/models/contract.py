@@ -36,32 +36,30 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
                 _("The taxonomy needs at least one active category and one active sentiment; add them in the admin.")
             )
         by_pk = {category.pk: category for category in categories}
+        instructions, further = _gate_settings()
         return self.get_or_create_for(
             [(pk, by_pk[pk].option(name)) for pk, name in category_names.items()],
             [(sentiment.pk, sentiment.option(sentiment.name)) for sentiment in sentiments],
-            instructions=_instructions(),
+            instructions=instructions,
+            further=further,
         )
 
     def get_or_create_for(
-        self, categories: "Sequence[KeyedOption]", sentiments: "Sequence[KeyedOption]", *, instructions: str = ""
+        self, categories: "KeyedOptions", sentiments: "KeyedOptions", *, instructions: str = "", further: bool = False
     ) -> "ContractVersion":
         """The contract that offers these labels and the active attributes, stored if it is new. Labels of a draft may
-        have no key yet.
+        have no key yet. `further` asks for further categories.
         """
         attributes = asked_attributes.current({pk: option.name for pk, option in categories if pk})
-        terms = prompt.contract_for(
-            _known(Category, categories),
-            _known(Sentiment, sentiments),
-            instructions,
-            asked_attributes.terms(attributes),
-        )
+        labels = _known(Category, categories), _known(Sentiment, sentiments)
+        terms = prompt.contract_for(*labels, instructions, asked_attributes.terms(attributes), further=further)
         options: dict[str, Any] = {
             "categories": _stored(categories),
             "sentiments": _stored(sentiments),
             "instructions": instructions,
         }
-        if attributes:
-            options["attributes"] = attributes
+        options |= {"attributes": attributes} if attributes else {}
+        options |= {"further_categories": True} if further else {}
         version, _created = self.get_or_create(
             digest=terms.digest,
             defaults={"system_prompt": terms.system_prompt, "answer_schema": terms.answer_schema, "options": options},
@@ -107,6 +105,7 @@ class ContractVersion(models.Model):
             _known(Sentiment, sentiments),
             self.options["instructions"],
             asked_attributes.terms(self.options.get("attributes", [])),
+            further=self.options.get("further_categories", False),
         )
         self.labels = Labels(_keys(categories), _keys(sentiments))
         return self
@@ -114,6 +113,8 @@ class ContractVersion(models.Model):
 
 KeyedOption = tuple[int | None, types.Option]
 """A label as it is offered, with its primary key, if it has one yet."""
+
+KeyedOptions = Sequence[KeyedOption]
 
 
 def _known(model: type[Category] | type[Sentiment], options: Sequence[KeyedOption]) -> list[types.Option]:
@@ -125,10 +126,10 @@ def _known(model: type[Category] | type[Sentiment], options: Sequence[KeyedOptio
     return [replace(option, keys=(pk, *merged.get(pk, []))) if pk else option for pk, option in options]
 
 
-def _instructions() -> str:
-    """The instructions that an admin set; empty for the built-in ones."""
+def _gate_settings() -> tuple[str, bool]:
+    """The instructions that an admin set, empty for the built-in ones, and whether further categories are asked for."""
     gate = apps.get_model("classifier", "Gate")  # by name, for its module refers to this one
-    return gate._default_manager.filter(pk=1).values_list("instructions", flat=True).first() or ""
+    return gate._default_manager.filter(pk=1).values_list("instructions", "further_categories").first() or ("", False)
 
 
 def _stored(options: Sequence[KeyedOption]) -> list[list[Any]]:

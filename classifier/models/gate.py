@@ -112,6 +112,15 @@ class Gate(models.Model):
             "Holds bursts of alike tickets until people have reviewed one of them. Always on in certified mode."
         ),
     )
+    further_categories = models.BooleanField(
+        _("further categories"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Models and reviewers may name further categories of a ticket, besides the main one, which alone decides "
+            "about auto-accept. A change starts a new prompt version."
+        ),
+    )
     instructions = models.TextField(
         _("instructions"),
         blank=True,

@@ -57,6 +57,13 @@ class HelpDesk(Destination):
         help_text=_("Environment variable with the token for the help desk's API."),
     )
     category_field = models.CharField(_("category field"), max_length=100, blank=True)
+    further_categories_field = models.CharField(
+        _("field for further categories"),
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text=_("Receives their names, with semicolons between them."),
+    )
     sentiment_field = models.CharField(_("sentiment field"), max_length=100, blank=True)
     state_field = models.CharField(
         _("field for the state"),

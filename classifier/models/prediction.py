@@ -60,6 +60,9 @@ class Prediction(ModelCall):
         db_default={},
         help_text="By attribute's key: an option's key or several, true or false, or a text.",
     )
+    further_categories = models.JSONField(
+        default=list, db_default=[], help_text="Primary keys of categories besides the main one."
+    )
     unusable = models.JSONField(default=list, db_default=[], help_text="Keys of attributes with an unusable answer.")
     near = models.JSONField(default=list, help_text="Keys of the nearest labelled examples.")
     version = models.ForeignKey(

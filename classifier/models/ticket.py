@@ -142,6 +142,9 @@ class Ticket(Leasable):
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     attributes = models.JSONField(default=dict, db_default={}, editable=False)
+    further_categories = models.JSONField(
+        default=list, db_default=[], editable=False, help_text="Primary keys of categories besides the main one."
+    )
     sealed = models.BooleanField(
         default=False, editable=False, help_text=_("The models' answers stay hidden until everyone asked has answered.")
     )

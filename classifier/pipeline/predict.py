@@ -183,6 +183,7 @@ def _prediction(answer: Answer, call: dict[str, Any], labels: Labels) -> Predict
         version_id=answer.version,
         attributes=stored_answers(answer.attributes, asked),
         unusable=[attribute.pk for attribute in asked if attribute.key in answer.unusable],
+        further_categories=[labels.categories[name] for name in answer.further_categories if name in labels.categories],
     )
 
 

@@ -85,10 +85,13 @@ def contract_for(draft: Draft) -> ContractVersion:
     plan, in_force = _checked_plan(draft), ContractVersion.objects.current()
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]
-    if prompt.contract_for(*options, plan.instructions, in_force.terms.attributes).digest == in_force.digest:
+    asked, further = in_force.terms.attributes, in_force.terms.further_categories
+    if prompt.contract_for(*options, plan.instructions, asked, further=further).digest == in_force.digest:
         # The prompt is identical, so keep the contract in use with its keys.
         return in_force
-    return ContractVersion.objects.get_or_create_for(categories, sentiments, instructions=plan.instructions)
+    return ContractVersion.objects.get_or_create_for(
+        categories, sentiments, instructions=plan.instructions, further=further
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

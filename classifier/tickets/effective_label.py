@@ -1,10 +1,12 @@
 """The label that currently applies to a ticket."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from classifier.models import Category, Prediction, Sentiment, Ticket
 from classifier.models.attributes import StoredAnswers
 from classifier.models.verdict import current_verdict
+from classifier.tickets.further_categories import FurtherCategories
 
 
 class EffectiveLabel(NamedTuple):
@@ -14,6 +16,15 @@ class EffectiveLabel(NamedTuple):
     sentiment: Sentiment
     attributes: StoredAnswers
     prediction: Prediction | None = None
+    settled_further: Sequence[int] = ()
+
+    @property
+    def category_id(self) -> int:
+        return self.category.pk
+
+    @property
+    def further_categories(self) -> Sequence[int]:
+        return self.prediction.further_categories if self.prediction else self.settled_further
 
 
 def effective_label(ticket: Ticket) -> EffectiveLabel | None:
@@ -24,11 +35,24 @@ def effective_label(ticket: Ticket) -> EffectiveLabel | None:
     if ticket.state == Ticket.State.NEW or ticket.sealed:
         return None
     if ticket.category and ticket.sentiment:
-        return EffectiveLabel(ticket.category, ticket.sentiment, ticket.attributes)
+        further = ticket.further_categories
+        return EffectiveLabel(ticket.category, ticket.sentiment, ticket.attributes, settled_further=further)
     prediction = verdict.prediction if (verdict := current_verdict(ticket)) else None
     if prediction is None:
         return None
     return EffectiveLabel(prediction.category, prediction.sentiment, prediction.attributes, prediction)
+
+
+def shown_further(ticket: Ticket) -> list[str]:
+    """The names of the further categories that currently apply to a ticket; none if it is sealed (one query if there
+    are any).
+    """
+    label = effective_label(ticket)
+    return (
+        FurtherCategories([label.further_categories]).names(label.further_categories, label.category_id)
+        if label
+        else []
+    )
 
 
 def shown_attributes(ticket: Ticket) -> StoredAnswers:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from classifier.models import Ticket, Verdict
 from classifier.models.verdict import current_verdict
 from classifier.tickets.effective_label import effective_label
+from classifier.tickets.further_categories import FurtherCategories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,13 @@ def _reason(ticket: Ticket) -> str:
     return str(verdict.get_reason_display()) if verdict else ""
 
 
+def _name_further(events: list[Any]) -> None:
+    """Give predictions and decisions the names of their further categories as `further`."""
+    named = FurtherCategories(event.further_categories for event in events)
+    for event in events:
+        event.further = named.names(event.further_categories, event.category_id)
+
+
 @dataclass(frozen=True, slots=True)
 class HiddenDecision:
     """A decision on a sealed ticket, without its content."""
@@ -64,6 +72,7 @@ def visible_history(ticket: Ticket) -> list[tuple[str, Any]]:
     """The ticket's events that may be shown, each with the name of its kind."""
     events = ticket.history()
     if not ticket.sealed:
+        _name_further([event for kind, event in events if kind in ("prediction", "decision")])
         return events
     return [
         ("hidden", HiddenDecision(event.created_at, str(event.reviewer)))

@@ -25,7 +25,7 @@ from classifier.models.verdict import with_current_verdicts
 from classifier.pipeline import verdict_explanation
 from classifier.tickets import prediction_evidence
 from classifier.tickets.attribute_values import AttributeReader
-from classifier.tickets.effective_label import shown_attributes
+from classifier.tickets.effective_label import shown_attributes, shown_further
 from classifier.tickets.status import TicketStatus, visible_history
 from classifier.web.forms import TicketForm
 
@@ -114,6 +114,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "whole_message": message.text if message and whole else message and message.text[:SHOWN_CHARACTERS],
         "highlighted": prediction_evidence.highlighted_prediction(ticket),
         "attributes": reader.answers(shown_attributes(ticket)),
+        "further": shown_further(ticket),
         "history": prediction_evidence.events_with_evidence(ticket, events, reader),
         "why": verdict_explanation.explain_verdict(ticket) if explains else None,
         "undone": {event.undoes_id for kind, event in events if kind == "decision"},

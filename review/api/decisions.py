@@ -17,9 +17,11 @@ from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.payloads import AttributesOut
 from classifier.api.problems import Problem, invalid_values
 from classifier.contract.attributes import misfits, stored_answers, usable_values
+from classifier.contract.further_categories import MOST
 from classifier.models import Category, ContractVersion, Sentiment, Ticket
 from classifier.models.api_keys import Scope
 from classifier.tickets.attribute_values import AttributeReader
+from classifier.tickets.further_categories import FurtherCategories
 from review.models import Assignment, Decision
 from review.models.decision import LONGEST_NOTE
 from review.workflow import external_decisions
@@ -38,6 +40,7 @@ class DecisionIn(RequestSchema):
 
     ticket: int = Field(ge=1, le=2**63 - 1)
     category: StorableString = Field(max_length=500, examples=["Billing"])
+    further_categories: list[StorableString] = Field([], max_length=MOST)
     sentiment: StorableString = Field(max_length=80, examples=["Negative"])
     attributes: dict[str, bool | StorableString | list[StorableString]] = Field(
         {}, max_length=100, examples=[{"priority": "High"}]
@@ -59,6 +62,7 @@ class DecisionOut(Schema):
     purpose: str
     blind: bool
     category: str | None
+    further_categories: list[str]
     sentiment: str | None
     attributes: AttributesOut
     note: str
@@ -133,7 +137,11 @@ def _label(body: DecisionIn) -> Label:
     """Raises Problem for names that are not in the active taxonomy."""
     names = {name: pk for pk, name in Category.objects.active().paths().items()}
     sentiment = Sentiment.objects.active().filter(name=body.sentiment).first()
-    unknown = {"category": body.category not in names, "sentiment": sentiment is None}
+    unknown = {
+        "category": body.category not in names,
+        "further_categories": not names.keys() >= set(body.further_categories),
+        "sentiment": sentiment is None,
+    }
     errors = [
         {"in": "body", "pointer": f"/{axis}", "detail": "Unknown label; GET /taxonomy lists them."}
         for axis, missing in unknown.items()
@@ -150,7 +158,8 @@ def _label(body: DecisionIn) -> Label:
     ]
     if errors or sentiment is None:
         raise invalid_values(errors)
-    return Label(Category.objects.get(pk=names[body.category]), sentiment, attributes)
+    further = [names[name] for name in body.further_categories]
+    return Label(Category.objects.get(pk=names[body.category]), sentiment, attributes, further)
 
 
 def _attributes(body: DecisionIn) -> tuple[dict[str, Any], list[str]]:
@@ -173,12 +182,14 @@ def _too_late(late: TooLate) -> str:
 
 def _decisions(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
     names, reader = Category.objects.paths(), AttributeReader(decision.attributes for decision in decisions)
+    further = FurtherCategories(decision.further_categories for decision in decisions)
     return [
         {
             "id": decision.pk,
             "ticket": decision.ticket_id,
             "reviewer": decision.reviewer.get_username(),
             "category": names[decision.category_id] if decision.category_id else None,
+            "further_categories": further.names(decision.further_categories, decision.category_id),
             "sentiment": decision.sentiment.name if decision.sentiment else None,
             "attributes": reader.typed(decision.attributes),
             "undoes": decision.undoes_id,

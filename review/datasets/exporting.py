@@ -46,7 +46,7 @@ def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Re
     """Yield the snapshot's records in order, without erased ones. `masked` masks personal data in the texts."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     items = _items(snapshot).order_by("position").values_list(*_COLUMNS)
-    for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence in items.iterator(CHUNK):
+    for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence, further in items.iterator(CHUNK):
         if key.startswith(_ERASED_PREFIX) and text == ERASED:
             continue
         if masked:
@@ -55,7 +55,8 @@ def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Re
             key = GoldLabel.digest_of(text)
         values = (key, text, categories.get(category, ""), sentiments.get(sentiment, ""), *plain, _utc_iso(labelled_at))
         # Without a label, or for one deleted since then, there is no name.
-        yield Record._make((*values, categories.get(guess, ""), sentiments.get(tone, ""), confidence))
+        guessed = (categories.get(guess, ""), sentiments.get(tone, ""), confidence)
+        yield Record._make((*values, *guessed, "\n".join(categories[pk] for pk in further if pk in categories)))
 
 
 def build_manifest(

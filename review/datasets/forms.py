@@ -29,6 +29,7 @@ _FIELD_NAMES = {
     "model_category": _("model's category"),
     "model_sentiment": _("model's sentiment"),
     "model_confidence": _("model's confidence"),
+    "further_categories": _("further categories"),
 }
 COLUMN_FIELDS = [name for name in Record._fields if name != "key"]
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from classifier.contract.further_categories import MOST
 from classifier.contract.types import SEPARATOR
 from classifier.database.batches import chunked
 from classifier.ingest.readers.columns import quoted_list
@@ -157,7 +158,9 @@ class _LabelResolver:
     def label_of(self, number: int, record: Record, report: ImportReport) -> GoldLabel | None:
         category = self._category(record.category) if record.category else None
         sentiment = self._sentiment(record.sentiment) if record.sentiment else None
+        further = {name: self._category(name) for name in record.further_categories.splitlines() if name}
         given = {("category", record.category): category, ("sentiment", record.sentiment): sentiment}
+        given |= {("category", name): label for name, label in further.items()}
         if unknown := [(axis, name) for (axis, name), label in given.items() if name and label is None]:
             report.unknown.update(unknown)
             report.reject(number, _("The taxonomy has no label %s.") % ", ".join(name for _axis, name in unknown))
@@ -168,6 +171,7 @@ class _LabelResolver:
             digest=GoldLabel.digest_of(record.text),
             category=category,
             sentiment=sentiment,
+            further_categories=[label.pk for label in further.values() if label and label != category][:MOST],
             origin=record.origin if known_origin else GoldLabel.Origin.IMPORT,
             corrected=record.corrected,
             people=record.people,

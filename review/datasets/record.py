@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, Field
 from classifier.ingest.moments import parse_moment
 from classifier.text import LONGEST_TICKET, storable
 
-LONGEST_STRING = 1_000
-"""Characters of any field but the text."""
+LONGEST_STRING, LONGEST_LIST = 1_000, 5_000
+"""Characters of any field but the text, and of a list of names."""
 
 _LEVELS = " > "
 _SIDES = {"train": "training", "test": "benchmark"}
@@ -62,6 +62,12 @@ def _one_label(value: Any) -> Any:
     return storable(str(value).strip()) if type(value) in (str, int) else value
 
 
+def _one_per_line(value: Any) -> Any:
+    """Data frames and JSON may have a list."""
+    names = value if isinstance(value, list) and all(isinstance(name, str) for name in value) else [value]
+    return storable("\n".join(names)) if isinstance(names[0] if names else "", str) else value
+
+
 def _in_utc(value: Any) -> str:
     """The moment in UTC, which is assumed without a time zone."""
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -91,7 +97,8 @@ class Record(NamedTuple):
     sentiment may be empty. `side` is "benchmark" or
     "training", or empty if a file does not say. `people` is how many gave this label independently. `share` is the
     probability with which the text was chosen for labelling. `labelled_at` is ISO 8601 in UTC. Without an earlier
-    prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None.
+    prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None. `further_categories`
+    has full names, one per line.
     """
 
     key: Annotated[str, Field(pattern="^([0-9a-f]{64}|)$")]
@@ -109,6 +116,7 @@ class Record(NamedTuple):
     model_category: _Label = ""
     model_sentiment: _Label = ""
     model_confidence: Annotated[_Float, Field(ge=0, le=1)] | None = None
+    further_categories: Annotated[str, Field(max_length=LONGEST_LIST), BeforeValidator(_one_per_line)] = ""
 
 
 class Rejected(NamedTuple):

@@ -62,9 +62,7 @@ def _ask_two_people(ticket: Ticket, by: User | None, share: float) -> None:
     assignments = Assignment.objects.filter(ticket=ticket)
     routing.withdraw(assignments.open())
     # Earlier answers would reveal the label, so the ticket is sealed until both have answered.
-    Ticket.objects.filter(pk=ticket.pk).update(
-        state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None, attributes={}, sealed=True
-    )
+    Ticket.objects.filter(pk=ticket.pk).update(**routing.UNSETTLED, sealed=True)
     # The first round is the one that the label came from.
     last: int = assignments.aggregate(last=Max("round"))["last"] or 1
     (group,) = duplicate_groups_for(list(Ticket.objects.filter(pk=ticket.pk))).values()

@@ -30,6 +30,7 @@ _UPDATED_FIELDS = [
     "corrected",
     "people",
     "share",
+    "further_categories",
     "labelled_at",
     *_PREDICTED_FIELDS,
 ]
@@ -179,6 +180,7 @@ def _wanted_label(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabe
         digest=GoldLabel.digest_of(ticket.text),
         category=ticket.category,
         sentiment=ticket.sentiment,
+        further_categories=ticket.further_categories,
         origin=known.origin if known and _answers_dispute(last) else _origin(decisions, agreeing),
         ticket=ticket,
         predicted_category_id=prediction.category_id if prediction else None,

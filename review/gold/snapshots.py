@@ -208,7 +208,9 @@ def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: Fil
 
 
 def _bytes(values: Sequence[Any]) -> bytes:
-    return json.dumps(values, default=str).encode()
+    """What the digest is made of; labels without further categories have the digest that they had before those."""
+    *copied, further, text_digest = values
+    return json.dumps([*copied, *([further] if further else []), text_digest], default=str).encode()
 
 
 def _store_items(snapshot: Snapshot, filters: Filters, content: "hashlib._Hash") -> str:

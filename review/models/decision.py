@@ -73,6 +73,9 @@ class Decision(models.Model):
         Sentiment, models.PROTECT, null=True, related_name="decisions", verbose_name=_("sentiment")
     )
     attributes = models.JSONField(default=dict, db_default={}, help_text="Answers to attributes, by key.")
+    further_categories = models.JSONField(
+        default=list, db_default=[], help_text="Primary keys of categories besides the main one."
+    )
     skip_reason = models.CharField(_("reason to skip"), max_length=10, choices=SkipReason, blank=True)
     note = MessageField(_("note"), blank=True, max_length=LONGEST_NOTE)
     seconds = models.FloatField(_("seconds"), null=True)

@@ -77,6 +77,9 @@ class GoldLabel(models.Model):
     sentiment = models.ForeignKey(
         Sentiment, models.PROTECT, null=True, blank=True, related_name="gold_labels", verbose_name=_("sentiment")
     )
+    further_categories = models.JSONField(
+        default=list, db_default=[], editable=False, help_text="Primary keys of categories besides the main one."
+    )
     origin = models.CharField(_("origin"), max_length=20, choices=Origin)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.ACTIVE)
     note = models.CharField(_("note"), max_length=300, blank=True)

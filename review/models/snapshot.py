@@ -79,11 +79,12 @@ class SnapshotItem(models.Model):
     predicted_category = models.BigIntegerField(null=True)
     predicted_sentiment = models.BigIntegerField(null=True)
     predicted_confidence = models.FloatField(null=True)
+    further_categories = models.JSONField(default=list, db_default=[])
 
     # What is taken over from the gold label. The digest of a snapshot depends on the order.
     COPIED_FIELDS = (
         *("category", "sentiment", "side", "origin", "corrected", "people", "share", "language", "source"),
-        *("labelled_at", "predicted_category", "predicted_sentiment", "predicted_confidence"),
+        *("labelled_at", "predicted_category", "predicted_sentiment", "predicted_confidence", "further_categories"),
     )
 
     class Meta:

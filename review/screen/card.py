@@ -35,6 +35,7 @@ class Card:
     review_settings: ReviewSettings
     options: Options
     keys: dict[str, str]
+    names_further: bool = False
     resubmitted: Selection | None = None
     key: UUID = field(default_factory=uuid4)
 
@@ -146,7 +147,13 @@ class Card:
 
     @property
     def categories(self) -> list[Choice]:
-        return self._choices(self.options.by_key, self.chosen.category)
+        return self._choices(self.options.by_key, self.chosen.category, self.chosen.further)
+
+    @property
+    def further_without_key(self) -> list[Option]:
+        """The selected further categories that have no shortcut."""
+        selected = [option for option in self.options.categories if option.pk in self.chosen.further]
+        return [option for option in selected if not option.shortcut]
 
     @property
     def sentiments(self) -> list[Choice]:
@@ -166,6 +173,7 @@ class Card:
             other="" if has_key else self.options.category_name(category, offered=True),
             sentiment=sentiments.pop() if len(sentiments) == 1 else None,
             attributes=self._agreed_answers(),
+            further=self.opinions[0].further_pks if len(self.opinions) == 1 else (),
         )
 
     def _agreed_answers(self) -> dict[int, Sequence[str]]:
@@ -234,8 +242,11 @@ class Card:
         decisions = Decision.objects.effective().filter(ticket=self.ticket, verdict__in=acts)
         return list(decisions.select_related("reviewer").order_by("-pk")[:3])
 
-    def _choices(self, options: Sequence[Option], chosen: int | None) -> list[Choice]:
-        return [Choice(option, self.keys.get(option.action, ""), option.pk == chosen) for option in options]
+    def _choices(self, options: Sequence[Option], chosen: int | None, further: Sequence[int] = ()) -> list[Choice]:
+        return [
+            Choice(option, self.keys.get(option.action, ""), option.pk == chosen, option.pk in further)
+            for option in options
+        ]
 
     def _double_labels(self) -> list[Decision]:
         labels = Decision.objects.effective().labelled().filter(ticket=self.ticket, purpose=Assignment.Purpose.DOUBLE)
@@ -265,4 +276,6 @@ class Card:
                 for attribute in self.options.attributes
                 if attribute.pk in answers
             ],
+            "further_pks": answer.further_categories,
+            "further": self.options.further_names(answer.further_categories),
         }

@@ -18,6 +18,8 @@ class Opinion:
     sentiment: str
     confidence: str = ""
     words: str = ""
+    further_pks: Sequence[int] = ()
+    further: Sequence[str] = ()
     answers: Sent = field(default_factory=dict)
     named_answers: Sequence[tuple[str, str]] = ()
 
@@ -34,6 +36,8 @@ class Choice(NamedTuple):
     option: Option
     key: str
     checked: bool
+    further: bool = False
+    """Whether it is selected as a further category."""
 
 
 class AttributeField(NamedTuple):
@@ -61,5 +65,7 @@ class Selection:
     unanswered: int | None = None
     note: str = ""
     why: str = ""
+    further: Sequence[int] = ()
+    further_typed: str = ""
     escalating: bool = False
     errors: tuple[str, ...] = ()

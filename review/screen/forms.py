@@ -1,8 +1,9 @@
 """The form of the review screen."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from classifier.models import Category, Sentiment
@@ -31,6 +32,8 @@ class AnswerForm(forms.Form):
     sentiment = forms.CharField(required=False)
     note = forms.CharField(required=False, max_length=LONGEST_NOTE)
     why = forms.CharField(required=False, max_length=LONGEST_NOTE)
+    further = forms.TypedMultipleChoiceField(required=False, coerce=int)
+    further_typed = forms.CharField(required=False, max_length=500)
 
     label: Label | None = None
     unanswered: int | None = None
@@ -39,6 +42,8 @@ class AnswerForm(forms.Form):
     def __init__(self, *args: Any, options: Options, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._options = options
+        further = cast(forms.TypedMultipleChoiceField, self.fields["further"])
+        further.choices = [(option.pk, option.name) for option in options.categories]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -57,10 +62,10 @@ class AnswerForm(forms.Form):
             label, _blank, answers = opinion.partition(" ")
             values["category"], values["sentiment"] = label.split("-")
             sent |= unpacked(answers)
-        category, sentiment = self._category(values), self._sentiment(values)
+        category, sentiment, further = self._category(values), self._sentiment(values), self._further(values)
         if category and sentiment:
             attributes = self._attributes(category, sent)
-            self.label = None if self.errors else Label(category, sentiment, attributes)
+            self.label = None if self.errors else Label(category, sentiment, attributes, further)
         return values
 
     def _sent_answers(self) -> dict[int, list[str]]:
@@ -96,14 +101,19 @@ class AnswerForm(forms.Form):
             self.add_error("category", _("Choose a category."))
         return category
 
-    def _find_typed(self, typed: str) -> str:
+    def _further(self, values: dict[str, Any]) -> list[int]:
+        typed = values.get("further_typed", "")
+        found = self._find_typed(typed, "further_typed") if typed else ""
+        return [*values.get("further", []), *([int(found)] if found else [])]
+
+    def _find_typed(self, typed: str, field: str = "category") -> str:
         try:
             return str(self._options.find(typed).pk)
         except CategoryNotFound as several:
             if str(several):
-                self.add_error("category", _("“%(typed)s” could be %(names)s.") % {"typed": typed, "names": several})
+                self.add_error(field, _("“%(typed)s” could be %(names)s.") % {"typed": typed, "names": several})
             elif typed:
-                self.add_error("category", _("There is no category “%s”.") % typed)
+                self.add_error(field, _("There is no category “%s”.") % typed)
             return ""
 
     def _sentiment(self, values: dict[str, Any]) -> Sentiment | None:
@@ -111,6 +121,9 @@ class AnswerForm(forms.Form):
         if not sentiment:
             self.add_error("sentiment", _("Choose a sentiment."))
         return sentiment
+
+    def _sent_further(self) -> list[str]:
+        return self.data.getlist("further") if isinstance(self.data, QueryDict) else []
 
     def chosen(self) -> Selection:
         """The submitted values and errors, to show the form again."""
@@ -123,6 +136,8 @@ class AnswerForm(forms.Form):
             unanswered=self.unanswered,
             note=self.data.get("note", ""),
             why=self.data.get("why", ""),
+            further=[pk for value in self._sent_further() if (pk := key_from(value))],
+            further_typed=self.data.get("further_typed", ""),
             escalating=bool(self.data.get("escalate")),
             errors=tuple(str(error) for errors in self.errors.values() for error in errors),
         )

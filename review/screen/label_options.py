@@ -1,6 +1,6 @@
 """The labels on offer: those with a shortcut by key, all of them by typing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,6 +74,10 @@ class Options:
 
     def sentiment_name(self, pk: int | None) -> str:
         return _name(self.sentiments, pk) or _stored_name(Sentiment, pk)
+
+    def further_names(self, pks: Sequence[int]) -> list[str]:
+        """The full names of further categories, as far as they are offered."""
+        return [name for pk in pks if (name := _name(self.categories, pk))]
 
     def category(self, pk: str) -> Category | None:
         """The active category with this key from a form, holding its key and name only."""

@@ -15,8 +15,10 @@ FROM classifier_ticket WHERE id = %s"""
 
 _VERDICT = """
 SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
-    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, p.attributes, p.scorer_id, ps.name,
-    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, o.attributes, o.scorer_id, os.name
+    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, p.attributes, p.scorer_id,
+    p.further_categories, ps.name,
+    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, o.attributes, o.scorer_id,
+    o.further_categories, os.name
 FROM classifier_verdict v
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
 LEFT JOIN classifier_score g ON g.id = v.score_id
@@ -113,8 +115,8 @@ def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
             threshold=threshold,
             score=None if both is None else Score(category=category, both=both),
             failure=None if failure is None else Failure(detail=failure),
-            prediction=_prediction(*predictions[:9]),
-            second_opinion=_prediction(*predictions[9:]),
+            prediction=_prediction(*predictions[:10]),
+            second_opinion=_prediction(*predictions[10:]),
         )
     return ticket, None
 
@@ -128,6 +130,7 @@ def _prediction(
     words: Any,
     attributes: Any,
     scorer: int | None,
+    further: Any,
     name: str,
 ) -> Prediction | None:
     if pk is None:
@@ -141,6 +144,7 @@ def _prediction(
         words=_parsed_json(words),
         attributes=_parsed_json(attributes),
         scorer_id=scorer,
+        further_categories=_parsed_json(further),
         language_model=LanguageModel(name=name),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.backends.utils import csrf_input
@@ -227,8 +228,7 @@ def _render(
     """Render the page for an assignment, or for htmx the parts that change with the ticket."""
     reviewer = request.user
     context: dict[str, Any] = {
-        "card": assignment
-        and Card(assignment, reviewer, workspace.review_settings, workspace.options, workspace.keys, given),
+        "card": assignment and _card(assignment, reviewer, workspace, given),
         "keys": workspace.keys,
         "lane": lane,
         "page": PAGES[lane],
@@ -243,6 +243,18 @@ def _render(
         return HttpResponse("".join(_parts(request, context).values()), status=status)
     context |= _parts(request, context) | _page_context(reviewer, workspace)
     return render(request, "review/screen/screen.html", context, status=status)
+
+
+def _card(assignment: Assignment, reviewer: User, workspace: Workspace, given: Selection | None) -> Card:
+    return Card(
+        assignment,
+        reviewer,
+        workspace.review_settings,
+        workspace.options,
+        workspace.keys,
+        workspace.names_further,
+        given,
+    )
 
 
 def _page_context(reviewer: Any, workspace: Workspace) -> dict[str, Any]:

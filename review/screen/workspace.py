@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 
 from classifier.database.sql import columns, fetch_objects
+from classifier.models import Gate
 from review.models import Preferences, ReviewSettings
 from review.screen.label_options import Options
 
 _SETTINGS_AND_SHORTCUTS = """
-SELECT {columns}, p.changed_keys, p.keys_on FROM review_reviewsettings d
+SELECT {columns}, p.changed_keys, p.keys_on,
+    (SELECT g.further_categories FROM classifier_gate g WHERE g.id = 1)
+FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
@@ -19,14 +22,18 @@ class Workspace(NamedTuple):
     keys: dict[str, str]
     """The person's shortcut for each action; empty if shortcuts are off."""
     options: Options
+    names_further: bool
+    """Whether tickets may get further categories."""
 
     @classmethod
     def load(cls, reviewer: User) -> "Workspace":
         """Two queries."""
         sql = _SETTINGS_AND_SHORTCUTS.format(columns=columns(ReviewSettings, "d"))
-        for review_settings, (changed_keys, keys_on) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):
-            return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
-        return cls(ReviewSettings.current(), Preferences.for_user(reviewer).active, Options.current())
+        for review_settings, (changed_keys, keys_on, further) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):
+            keys = _preferences(reviewer, changed_keys, keys_on).active
+            return cls(review_settings, keys, Options.current(), bool(further))
+        further = Gate.objects.filter(further_categories=True).exists()
+        return cls(ReviewSettings.current(), Preferences.for_user(reviewer).active, Options.current(), further)
 
 
 def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from classifier.contract.further_categories import MOST
 from classifier.database.sql import columns, fetch_objects, fetch_rows, for_update, placeholders
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from classifier.models.attributes import StoredAnswers
@@ -19,9 +20,12 @@ Act = Decision.Verdict
 
 
 class Label(NamedTuple):
+    """What a person says of a ticket; `further` are the primary keys of further categories, None if they don't say."""
+
     category: Category
     sentiment: Sentiment
     attributes: StoredAnswers = {}
+    further: Sequence[int] | None = None
 
     def is_of(self, prediction: Prediction) -> bool:
         return (self.category.pk, self.sentiment.pk) == (prediction.category_id, prediction.sentiment_id)
@@ -103,7 +107,9 @@ def build_label_decision(
     """
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
-    return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+    values |= {"category": label.category, "sentiment": label.sentiment, "attributes": label.attributes}
+    further = [pk for pk in dict.fromkeys(label.further or ()) if pk != label.category.pk][:MOST]
+    return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, further_categories=further, **values)
 
 
 def build_undo(ticket: Ticket, decision: Decision, by: User, key: UUID | None = None) -> Decision:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.database.sql import execute, placeholders
-from classifier.models import Ticket
+from classifier.models import Prediction, Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, SKIPPED_OR_ESCALATED
 from review.workflow import attribute_answers, decision_records, leases, routing
@@ -139,7 +139,9 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     decisions = []
     for assignment in wanted:
         ticket, prediction = tickets[assignment.ticket_id], predictions.get(assignment.ticket_id)
-        own = attribute_answers.completed(label or label_from(assignment), prediction, of_text)
+        own = attribute_answers.completed(
+            _with_suggested_further(label or label_from(assignment), prediction), prediction, of_text
+        )
         shown = Presented(prediction=prediction)
         decisions.append(
             decision_records.build_label_decision(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch)
@@ -184,9 +186,20 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
 
 
 def label_from(row: Decision | Assignment) -> Label:
-    """The label that a decision gave or an assignment suggests; only a decision's has attributes."""
+    """The label that a decision gave or an assignment suggests; only a decision's has attributes and further
+    categories.
+    """
     assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
-    return Label(row.category, row.sentiment, getattr(row, "attributes", {}))
+    if isinstance(row, Assignment):
+        return Label(row.category, row.sentiment)
+    return Label(row.category, row.sentiment, row.attributes, row.further_categories)
+
+
+def _with_suggested_further(label: Label, prediction: Prediction | None) -> Label:
+    """A label that doesn't say has the further categories of a prediction that it equals."""
+    if label.further is None and prediction and label.is_of(prediction):
+        return label._replace(further=prediction.further_categories)
+    return label
 
 
 def latest_decision(reviewer: User, *, before: Decision | None = None) -> Decision | None:

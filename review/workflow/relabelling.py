@@ -11,13 +11,15 @@ from review.workflow.decision_records import NOTHING_PRESENTED, Label
 
 
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
-    """Settle a settled, locked ticket with this person's label instead; answers to attributes stay where it has none.
+    """Settle a settled, locked ticket with this person's label instead; answers to attributes and further categories
+    stay where it has none.
 
     Opens a new round with one assignment, answered at once. The person's earlier label is undone; labels of others
     stay.
     """
     _undo_earlier_label(ticket, by)
-    label = label._replace(attributes=label.attributes or ticket.attributes)
+    further = ticket.further_categories if label.further is None else label.further
+    label = label._replace(attributes=label.attributes or ticket.attributes, further=further)
     decision = decision_records.build_label_decision(
         ticket, _assignment(ticket, by), by, label, NOTHING_PRESENTED, key=uuid4()
     )

@@ -31,6 +31,16 @@ TWO_PERSON_PURPOSES = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 """Purposes that may ask two people independently."""
 
 
+UNSETTLED: Mapping[str, Any] = {
+    "state": Ticket.State.NEEDS_REVIEW,
+    "category": None,
+    "sentiment": None,
+    "attributes": {},
+    "further_categories": [],
+}
+"""The columns of a ticket that needs review again."""
+
+
 def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> None:
     """Settle the ticket, wait for a second label, or ask a lead to adjudicate a disagreement."""
     if assignment.purpose not in TWO_PERSON_PURPOSES or _is_answer_of_a_lead(assignment, decision):
@@ -48,11 +58,14 @@ def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> Non
 
 
 def _compare(assignment: Assignment, other: Decision, decision: Decision) -> None:
-    """Settle the ticket if two people agree; an attribute that only one of them answers has that answer."""
+    """Settle the ticket if two people agree. What only one of them says, an answer to an attribute or a further
+    category, counts too.
+    """
     if not other.same_label(decision) or attribute_answers.conflicting(other.attributes, decision.attributes):
         _ask_a_lead(assignment)
     else:
-        settle([decision], {decision.ticket_id: other.attributes | decision.attributes})
+        together = {decision.ticket_id: other.attributes | decision.attributes}
+        settle([decision], together, further=other.further_categories)
 
 
 def _is_answer_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
@@ -60,14 +73,17 @@ def _is_answer_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
     return assignment.lane == Assignment.Lane.LEADS and assignment.reviewer_id == decision.reviewer_id
 
 
-def settle(decisions: Sequence[Decision], attributes: Mapping[int, StoredAnswers] = {}) -> None:
+def settle(
+    decisions: Sequence[Decision], attributes: Mapping[int, StoredAnswers] = {}, *, further: Sequence[int] = ()
+) -> None:
     """Make these labels final and withdraw the tickets' other assignments. `attributes`, by ticket, replace those of
-    its decision.
+    its decision; `further` are added to its further categories.
     """
-    by_label: dict[tuple[int | None, int | None, str], list[int]] = {}
+    by_label: dict[tuple[int | None, int | None, str, str], list[int]] = {}
     for decision in decisions:
         answers = json.dumps(attributes.get(decision.ticket_id, decision.attributes), ensure_ascii=False)
-        label = (decision.category_id, decision.sentiment_id, answers)
+        named = json.dumps(list(dict.fromkeys([*decision.further_categories, *further])))
+        label = (decision.category_id, decision.sentiment_id, answers, named)
         by_label.setdefault(label, []).append(decision.ticket_id)
     for label, pks in by_label.items():
         execute(_SETTLED.format(pks=placeholders(pks)), [*label, False, *pks])
@@ -78,7 +94,8 @@ def settle(decisions: Sequence[Decision], attributes: Mapping[int, StoredAnswers
 
 
 _SETTLED = """
-UPDATE classifier_ticket SET state = 'settled', category_id = %s, sentiment_id = %s, attributes = %s, sealed = %s
+UPDATE classifier_ticket
+SET state = 'settled', category_id = %s, sentiment_id = %s, attributes = %s, further_categories = %s, sealed = %s
 WHERE id IN ({pks})"""
 
 
@@ -114,8 +131,7 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
 
 def return_to_review(ticket_pks: Sequence[int]) -> None:
     """Return tickets to review. A ticket that was unsealed stays unsealed: people may have seen the answer."""
-    unsettled: dict[str, Any] = {"category": None, "sentiment": None, "attributes": {}}
-    Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, **unsettled)
+    Ticket.objects.filter(pk__in=ticket_pks).update(**UNSETTLED)
     withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
     withdrawn.filter(purpose__in=LABELLING_PURPOSES).update(state=Assignment.State.OPEN)
 

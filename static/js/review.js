@@ -57,12 +57,23 @@ document.addEventListener("keydown", (event) => {
   }
   if (key === "Escape") return closeDrawers();
   if (event.target.matches(TYPED_INTO)) return;
+  if (event.shiftKey && alsoNames(event, key)) return event.preventDefault();
   if (event.repeat ? key === "Enter" : act(key, event.target)) event.preventDefault();
 });
 
 function act(key, target) {
   if (key === "Enter" && target.matches(PRESSED_BY_ENTER)) return false;
   return pressInDrawer(key) || perform(actions.get(key));
+}
+
+// Shift and a category's key name it as a further one. A layout that needs Shift for digits has them as keys already.
+function alsoNames(event, key) {
+  const digit = event.code.match(/^(?:Digit|Numpad)(\d)$/)?.[1];
+  const action = actions.get(key === event.key && actions.has(key) ? "" : (digit ?? key));
+  const box = action && card()?.querySelector(`[data-further="${action}"]`);
+  if (!box || waits()) return false;
+  if (!event.repeat) box.click();
+  return true;
 }
 
 function pressInDrawer(key) {

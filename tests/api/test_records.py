@@ -34,6 +34,7 @@ def test_a_decision_settles_the_ticket_in_its_reviewers_name(lead_api: Caller, a
     assert lead_api.get(f"/tickets/{assignment.ticket_id}").json()["label"] == LABEL | {
         "by": "people",
         "confidence": None,
+        "further_categories": [],
         "attributes": {},
     }
     assert lead_api.get(f"/tickets/{assignment.ticket_id}/decisions").json()["items"] == [answer.json()]

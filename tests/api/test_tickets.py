@@ -107,6 +107,7 @@ def test_a_tickets_effective_label_is_returned(lead_api: Caller) -> None:
     read = lead_api.get(f"/tickets/{prediction.ticket_id}").json()
     label = {
         "category": prediction.category.name,
+        "further_categories": [],
         "sentiment": prediction.sentiment.name,
         "by": "model",
         "confidence": 0.9,

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
-from classifier.models import Category, Ticket
+from classifier.models import Category, Gate, Ticket
 from review.models import Assignment, Decision
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.review_steps import (
@@ -27,6 +27,25 @@ pytestmark = pytest.mark.browser
 def review_page(agent_page: Page) -> Page:
     make_six_tickets()
     return agent_page
+
+
+def test_shift_and_a_digit_name_a_further_category(agent_page: Page) -> None:
+    Gate.objects.update(further_categories=True)
+    make_six_tickets()
+    open_first_ticket(agent_page)
+    agent_page.keyboard.press("Shift+Digit2")
+    agent_page.keyboard.press("Shift+Digit3")
+    agent_page.keyboard.press("Shift+Digit3")
+    expect(agent_page.get_by_label("Also Technical")).to_be_checked()
+    expect(agent_page.get_by_label("Also Account")).not_to_be_checked()
+    expect(agent_page.locator("input[name=category]:checked")).to_have_value(
+        str(Category.objects.get(name="Billing").pk)
+    )
+    agent_page.keyboard.press("Enter")
+    expect_ticket(agent_page, 1)
+    decision = Decision.objects.get()
+    assert (decision.verdict, decision.further_categories) == ("accepted", [Category.objects.get(name="Technical").pk])
+    expect(agent_page.get_by_label("Also Technical")).not_to_be_checked()
 
 
 def test_six_tickets_are_reviewed_by_keyboard_alone(review_page: Page) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from classifier.contract.attributes import answer_tokens
+from classifier.contract.prompt import more_tokens
 from classifier.contract.types import ClassifierError, Contract, Dialect, FailureKind, Feature, JsonMode, ProviderFault
 
 _SIMPLER = {JsonMode.SCHEMA: JsonMode.OBJECT, JsonMode.OBJECT: JsonMode.NONE}
@@ -66,7 +66,7 @@ def request_in(
     """The SDK's arguments for a request in this dialect."""
     unsupported, wanted = dialect.unsupported, dict(parameters)
     if "max_tokens" in wanted:
-        wanted["max_tokens"] += answer_tokens(contract.attributes)
+        wanted["max_tokens"] += more_tokens(contract)
     if Feature.TEMPERATURE in unsupported:
         wanted.pop("temperature", None)
     if Feature.MAX_TOKENS in unsupported and "max_tokens" in wanted:

@@ -41,6 +41,7 @@ def _fields(help_desk: HelpDesk, ticket: TicketPayload) -> dict[str, str]:
     """Values by the help desk's field names; unknown values are left out, so those fields stay as they are."""
     values = {
         help_desk.category_field: ticket.category,
+        help_desk.further_categories_field: "; ".join(ticket.further_categories),
         help_desk.sentiment_field: ticket.sentiment,
         help_desk.state_field: ticket.state,
     }

@@ -10,6 +10,7 @@ from django.urls import reverse
 from classifier.models import Category, Ticket
 from classifier.models.verdict import with_current_verdicts
 from classifier.tickets.effective_label import effective_label
+from classifier.tickets.further_categories import FurtherCategories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class TicketPayload:
     state: str
     sealed: bool
     category: str | None = None
+    further_categories: Sequence[str] = ()
     sentiment: str | None = None
     confidence: float | None = None
     model: str | None = None
@@ -33,21 +35,26 @@ class TicketPayload:
         return asdict(self) | {"url": settings.SITE_URL + reverse("classifier:ticket", args=[self.ticket])}
 
 
-def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
+def _label(ticket: Ticket, names: Mapping[int, str], further: FurtherCategories) -> dict[str, Any]:
     label = effective_label(ticket)
     if label is None:
         return {}
     prediction = label.prediction
-    values = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    values = {
+        "category": names[label.category.pk],
+        "further_categories": further.names(label.further_categories, label.category.pk),
+        "sentiment": label.sentiment.name,
+    }
     if prediction is None:
         return values
     return values | {"confidence": prediction.confidence, "model": prediction.answered_by}
 
 
 def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
-    """The current payloads of these tickets, ordered by key (three queries)."""
+    """The current payloads of these tickets, ordered by key (three queries, four if one has further categories)."""
     names = Category.objects.paths()
-    tickets = with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
+    tickets = list(with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk"))
+    further = FurtherCategories(label.further_categories for ticket in tickets if (label := effective_label(ticket)))
     return [
         TicketPayload(
             ticket=ticket.pk,
@@ -55,7 +62,7 @@ def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
             external_id=ticket.external_id,
             state=ticket.visible_state,
             sealed=ticket.sealed,
-            **_label(ticket, names),
+            **_label(ticket, names, further),
         )
         for ticket in tickets
     ]

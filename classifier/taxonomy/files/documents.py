@@ -1,7 +1,7 @@
 """Taxonomies as nested documents: JSON and YAML.
 
 A document is an object with the lists `categories` and `sentiments`, or a list of categories. A label is a name, or an
-object with its name, description, examples and children. The `version` that the API's answer has is left out.
+object with its name, description, examples and children.
 """
 
 import json
@@ -17,6 +17,9 @@ from classifier.taxonomy.files.entries import EntryList, Path, UnusableFile
 Parser = Callable[[str], Any]
 
 _AXES = {"categories": DraftLabel.Axis.CATEGORY, "sentiments": DraftLabel.Axis.SENTIMENT}
+_LEFT_OUT = {"version", "attributes"}
+"""What the API's answer has beside labels."""
+
 _FIELDS = {"name", "description", "examples", "children", "merge_into", "retired"}
 _MOST_NODES, _DEEPEST = 50_000, 50
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -54,7 +57,7 @@ def collect(document: Any, entries: EntryList) -> None:
     """Add the labels of a document, and what is wrong with it."""
     if isinstance(document, list):
         document = {"categories": document}
-    if not isinstance(document, Mapping) or not document.keys() <= {*_AXES, "version"}:
+    if not isinstance(document, Mapping) or not document.keys() <= {*_AXES, *_LEFT_OUT}:
         raise UnusableFile(_("A taxonomy is an object with the lists “categories” and “sentiments”."))
     for name, axis in _AXES.items():
         _collect_labels(document.get(name), entries, axis, name, ())

@@ -3,7 +3,7 @@
 Each line is {"messages": [system, user, assistant]} and nothing else, since OpenAI rejects unknown keys ("Fine-tuning",
 data format). So only text, category and sentiment can be read back, and long texts are shortened as in prompts.
 
-The answer has all four keys of the contract, since a model tuned on fewer would give invalid answers. People give no
+The answer has all keys of the contract, since a model tuned on fewer would give invalid answers. People give no
 confidence, so it is always 1.0; measure a tuned model's confidence before trusting it. The reasoning is a fixed
 sentence, so that the model learns nothing from it.
 
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any
 
+from classifier.contract import further_categories
 from classifier.contract.prompt import messages, shorten
 from classifier.contract.types import Contract
 from classifier.ingest.readers.columns import InvalidRecord
@@ -40,12 +41,14 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
 
 def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]]]:
-    answer = {
+    answer: dict[str, Any] = {
         "category": record.category,
         "sentiment": record.sentiment,
         "confidence": CONFIDENCE,
         "reasoning": REASONING,
     }
+    if contract.further_categories:
+        answer[further_categories.KEY] = record.further_categories.splitlines()
     asked = messages(contract, shorten(record.text))
     return {"messages": [*asked, {"role": "assistant", "content": encode_json(answer)}]}
 
@@ -58,6 +61,7 @@ def _contract(manifest: Manifest) -> Contract:
         system_prompt=manifest.system_prompt,
         answer_schema={},
         digest=manifest.contract,
+        further_categories=further_categories.REQUEST in manifest.system_prompt,
     )
 
 

@@ -189,6 +189,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
     assert result.pop("latency_ms") > 0
     assert result == {
         "category": "Technical",
+        "further_categories": [],
         "sentiment": "Negative",
         "confidence": 0.2,
         "reasoning": "It says that something broke.",
@@ -197,6 +198,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
         "review_reason": "disagreement",
         "fallback_review": {
             "category": "Account",
+            "further_categories": [],
             "sentiment": "Negative",
             "confidence": 0.93,
             "reasoning": "It says that something broke.",
