@@ -15,7 +15,7 @@ import numpy as np
 from bench.streams import HISTORY, MARKS, Arrivals, Bools, Floats, Ints, Pool, independent
 from classifier.pipeline.cluster import Cluster
 from classifier.scoring.scorer import ScorerWeights, fit
-from review.certification.drift import QUIET_AUDITS, AuditErrors, exceeds
+from review.certification.drift import QUIET_AUDITS, AuditErrors, are_errors_suspected, exceeds
 from review.certification.missed_share import SecondLooks
 from review.certification.sequential_test import (
     DrawBatch,
@@ -231,7 +231,7 @@ class Stream:
         value = live.values[self.tickets.rows[turn]]
         passes_from = np.inf if self.clearing else live.passes_from
         usual = audit_share(turn.start, EARLY, LATE)
-        floor = np.full(len(value), 1.0 if self.watch and self.watch.detector.is_suspicious else usual)
+        floor = np.full(len(value), 1.0 if self.watch and are_errors_suspected(self.watch.detector) else usual)
         accepted, share = value >= passes_from, floor.copy()
         share[~accepted & (value >= live.test.audits_from)] = 1.0
         held = self._guard(turn, accepted, share)

@@ -34,8 +34,8 @@ MAX_REOPENED = 1_000
 
 @transaction.atomic(durable=True)
 def update_alarm(ledger_pk: int) -> bool:
-    """Check what has arrived since the last call; raise, clear or confirm an alarm. Returns whether audits make errors
-    suspect, short of an alarm.
+    """Check what has arrived since the last call; raise, clear or confirm an alarm. Returns whether audits or tickets
+    look like a change, short of an alarm.
 
     Without a certificate nothing is auto-accepted, so nothing is checked.
     """
@@ -43,7 +43,7 @@ def update_alarm(ledger_pk: int) -> bool:
     if ledger is None:
         return False
     certificate = ledger.certificates.filter(ended_at=None).first()
-    at = _observe_new_draws(ledger)
+    monitor, at = _observe_new_draws(ledger)
     if certificate is None:
         return False
     open_alarm = Alarm.objects.filter(epoch=ledger.epoch_id, state=State.OPEN).first()
@@ -51,15 +51,15 @@ def update_alarm(ledger_pk: int) -> bool:
     if open_alarm is None:
         audits = list(_audits(ledger, certificate.threshold, after=_oldest_checked(ledger)))
         detector = drift.audit_error_detector([draw.wrong is not False for draw in audits], ledger.error)
-        suspected = detector.is_suspicious
-        open_alarm = _detect(ledger, audits, detector, at)
+        suspected = monitor.is_suspicious or drift.are_errors_suspected(detector)
+        open_alarm = _detect(ledger, audits, detector, monitor, at)
     if open_alarm:
         _resolve(ledger, certificate, open_alarm)
     return suspected
 
 
-def _observe_new_draws(ledger: Ledger) -> int:
-    """Feed new draws to the drift monitor; returns the key of the last one."""
+def _observe_new_draws(ledger: Ledger) -> tuple[DriftMonitor, int]:
+    """Feed new draws to the drift monitor; returns it with the key of the last one."""
     stored = ledger.drift_monitor
     monitor, at = DriftMonitor.from_json(stored.get("monitor", {})), int(stored.get("at", 0))
     fresh = AuditDraw.objects.evidence().filter(epoch=ledger.epoch_id, pk__gt=at).order_by("pk")
@@ -69,7 +69,7 @@ def _observe_new_draws(ledger: Ledger) -> int:
         at = pk
     ledger.drift_monitor = {"monitor": monitor.as_json(), "at": at}
     ledger.save(update_fields=["drift_monitor"])
-    return at
+    return monitor, at
 
 
 def observation(value: float, signals: Signals, category: int, about: str) -> Observation:
@@ -93,12 +93,14 @@ def _oldest_checked(ledger: Ledger) -> int:
     return latest[MAX_AUDITS_CHECKED : MAX_AUDITS_CHECKED + 1].first() or 0
 
 
-def _detect(ledger: Ledger, audits: Sequence[EvidenceDraw], detector: ChangeDetector, at: int) -> Alarm | None:
+def _detect(
+    ledger: Ledger, audits: Sequence[EvidenceDraw], detector: ChangeDetector, monitor: DriftMonitor, at: int
+) -> Alarm | None:
     """Raise an alarm if audits of auto-accepted tickets find more errors, or if the drift monitor saw a change."""
     change_point = detector.change_point(drift.QUIET_AUDITS)
     if change_point is not None:
         return _raise_alarm(ledger, Kind.ERRORS, since=audits[change_point].pk, at=at)
-    change = DriftMonitor.from_json(ledger.drift_monitor["monitor"]).change()
+    change = monitor.change()
     if change is None:
         return None
     kind, ticket = change

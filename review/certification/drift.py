@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 BETS = (0.25, 0.5, 1.0, 2.0)
 MAX_BET = 0.9
 """The largest bet as a share of the largest possible one, so that one ticket never loses everything."""
-QUIET_TICKETS = 60_000
-"""Tickets until a false alarm of each kind, at least, on average."""
-QUIET_AUDITS, SUSPICION = 1_000, 20.0
-"""The same in audits, while errors are as frequent as usual; and the wealth from which every ticket is audited."""
+QUIET_TICKETS, SUSPICIOUS_CHANGE = 60_000, 100.0
+"""Tickets until a false alarm of each kind, at least, on average; and the wealth from which every ticket is audited."""
+QUIET_AUDITS, SUSPICIOUS_ERRORS = 1_000, 20.0
+"""The same in audits, while errors are as frequent as usual."""
 ERROR_FACTORS = (1.5, 2.0, 3.0, 5.0)
 """The increases of the error rate that are bet on, as factors."""
 BASELINE_TICKETS = 300
@@ -57,9 +57,8 @@ class ChangeDetector:
                 self.log_wealth[place], self.since[place] = 0.0, at
             self.log_wealth[place] += math.log(gain)
 
-    @property
-    def is_suspicious(self) -> bool:
-        return max(self.log_wealth) >= math.log(SUSPICION)
+    def reaches(self, wealth: float) -> bool:
+        return max(self.log_wealth) >= math.log(wealth)
 
     def change_point(self, quiet: int) -> int | None:
         """The ticket at which the change seems to have begun; None without an alarm. `quiet` is the mean number of
@@ -117,6 +116,11 @@ class DriftMonitor:
                 return kind, since
         since = self.category_detector.change_point(QUIET_TICKETS)
         return None if since is None else ("labels", since)
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether something may have changed, short of an alarm."""
+        return any(each.reaches(SUSPICIOUS_CHANGE) for each in (*self.detectors.values(), self.category_detector))
 
     def restart(self) -> None:
         """Start over after a cleared alarm, with a new baseline: the old one would raise the same alarm again."""
@@ -188,6 +192,11 @@ class AuditErrors:
         gains = [share / base if is_wrong else (1 - share) / (1 - base) for share in shares]
         self.detector.bet(gains, self._usual.n)
         self._usual.learn(is_wrong)
+
+
+def are_errors_suspected(detector: ChangeDetector) -> bool:
+    """Whether errors may have become more frequent, short of an alarm."""
+    return detector.reaches(SUSPICIOUS_ERRORS)
 
 
 def audit_error_detector(wrong: Iterable[bool], error: float) -> ChangeDetector:

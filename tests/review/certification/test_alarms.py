@@ -45,6 +45,18 @@ def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> Non
     assert epoch_now().certified_threshold == certified.threshold
 
 
+def test_what_passes_is_audited_while_a_change_is_suspected(
+    certified: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "QUIET_TICKETS", 10**9)
+    second_family_disagrees()
+    cycle.run_certification()
+    assert not Alarm.objects.exists()
+    assert epoch_now().certified_threshold == certified.threshold
+    draws = AuditDraw.objects.filter(verdict__ticket__in=arrive(*[SURE] * 10), verdict__auto_accepted=True)
+    assert [(draw.share, draw.audited) for draw in draws] == [(1.0, True)] * 10
+
+
 @pytest.mark.postgresql
 def test_a_change_across_all_tickets_suspends_the_certificate_and_audits_everything(
     certified: Certificate,

@@ -17,6 +17,7 @@ from review.certification.drift import (
     ChangeDetector,
     DriftMonitor,
     Observation,
+    are_errors_suspected,
     audit_error_detector,
     exceeds,
 )
@@ -62,6 +63,21 @@ def first_alarm(monitor: DriftMonitor, stream: Iterator[Observation]) -> tuple[i
 
 
 # While nothing changes
+
+
+def suspicious_share(monitor: DriftMonitor, stream: Iterator[Observation]) -> float:
+    suspected = []
+    for seen in stream:
+        monitor.observe(seen)
+        suspected.append(monitor.is_suspicious)
+    return sum(suspected) / len(suspected)
+
+
+def test_a_change_is_suspected_long_before_its_alarm_and_hardly_ever_without_one() -> None:
+    monitor = DriftMonitor()
+    assert suspicious_share(monitor, tickets(3_000, seed=1)) < 0.02
+    assert suspicious_share(monitor, tickets(400, seed=2, disagree=0.16)) > 0.1
+    assert monitor.change() is None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -279,8 +295,8 @@ def test_consecutive_errors_raise_an_alarm_when_the_closed_form_does(error: floa
 
 def test_more_errors_than_usual_are_suspected_long_before_they_exceed_the_limit() -> None:
     rare = [number % 200 == 99 for number in range(600)]
-    assert not audit_error_detector(rare, 0.03).is_suspicious
-    assert audit_error_detector([*rare, *[number % 12 == 0 for number in range(40)]], 0.03).is_suspicious
+    assert not are_errors_suspected(audit_error_detector(rare, 0.03))
+    assert are_errors_suspected(audit_error_detector([*rare, *[number % 12 == 0 for number in range(40)]], 0.03))
 
 
 @given(st.lists(st.booleans(), max_size=12), st.sampled_from([0.03, 0.1, 0.3]))
