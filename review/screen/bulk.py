@@ -167,13 +167,20 @@ def accept(previewed: Preview, reviewer: User) -> BulkResult:
     made = decisions.decide_many(group.assignments, reviewer, group.label) if group else []
     decided = {decision.assignment_id for decision in made}
     if group and (missed := [assignment for assignment in group.assignments if assignment.pk not in decided]):
-        left_out[Exclusion.GONE] = [*left_out.get(Exclusion.GONE, []), *missed]
+        reason = Exclusion.GONE if made or _is_offered(group.label) else Exclusion.RETIRED
+        left_out[reason] = [*left_out.get(reason, []), *missed]
     mine = [assignment.pk for assignment in left_out.get(Exclusion.MINE, [])]
     return BulkResult(
         number=len(made),
         text=_summary(len(made), group.name if group else "", left_out),
         undoable=made[0] if made else _batch_of(mine, reviewer),
     )
+
+
+def _is_offered(label: Label) -> bool:
+    """Whether the label is still not retired (two queries)."""
+    parts = (label.category, label.sentiment)
+    return all(type(part)._default_manager.filter(pk=part.pk, retired=False).exists() for part in parts)
 
 
 def _summary(number: int, label: str, left_out: dict[Exclusion, list[Assignment]]) -> str:

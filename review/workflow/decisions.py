@@ -124,9 +124,12 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     """Give many tickets one label, or each its own suggestion. Attributes that the label leaves open, and texts, are
     those of each ticket's own suggestion.
 
-    Leaves out blind and double-labelled assignments and those that are no longer free. The decisions share a batch and
+    Leaves out blind and double-labelled assignments and those that are no longer free, and all if the label has been
+    retired. The decisions share a batch and
     are undone together.
     """
+    if label and not _lock_offered(label):  # before tickets, as everyone does who locks both
+        return []
     tickets = decision_records.lock_tickets([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
     free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(
         pk__in=[assignment.pk for assignment in assignments]
@@ -150,6 +153,15 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     _mark_answered(wanted, reviewer)
     routing.settle(decisions)
     return decisions
+
+
+def _lock_offered(label: Label) -> bool:
+    """Keep the label from being retired until the transaction ends. Returns False if it has been."""
+    rows = [
+        type(part)._default_manager.select_for_update(no_key=True).filter(pk=part.pk, retired=False)
+        for part in (label.category, label.sentiment)
+    ]
+    return all(row.values_list("pk").first() for row in rows)
 
 
 @leases.retry_on_conflict

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, Preferences, shortcuts
+from review.screen import bulk
+from review.workflow.decision_records import Label
 from tests.factories import PASSWORD, configure_review, make_attribute, make_ticket, send_to_review
 from tests.review.screen_client import DECIDE, HTMX, RENEW_LEASE, SCREEN, UNDO, WORK, category, fields, send, shown
 
@@ -507,6 +509,16 @@ def test_near_duplicates_get_no_label_that_was_retired_meanwhile(agent_client: C
     content = agent_client.post(url, sent, follow=True).content.decode()
     assert "has been retired since" in content
     assert Decision.objects.count() == 1
+
+
+def test_near_duplicates_get_no_label_that_is_retired_while_they_are_accepted(ana: User) -> None:
+    assignments = near_duplicates(2)
+    label = Label(category("Billing"), Sentiment.objects.get(name="Neutral"))
+    previewed = bulk.preview(bulk.selected_assignments(str(assignment.pk) for assignment in assignments), ana, label)
+    Category.objects.filter(pk=label.category.pk).update(retired=True)
+    result = bulk.accept(previewed, ana)
+    assert (result.number, Decision.objects.count()) == (0, 0)
+    assert "2 suggested with a retired label" in result.text
 
 
 def test_selected_near_duplicates_get_the_same_label(agent_client: Client) -> None:
