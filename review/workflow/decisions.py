@@ -125,15 +125,13 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     those of each ticket's own suggestion.
 
     Leaves out blind and double-labelled assignments and those that are no longer free, and all if the label has been
-    retired. The decisions share a batch and
-    are undone together.
+    retired. The decisions share a batch and are undone together.
     """
     if label and not _lock_offered(label):  # before tickets, as everyone does who locks both
         return []
     tickets = decision_records.lock_tickets([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
-    free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(
-        pk__in=[assignment.pk for assignment in assignments]
-    )
+    pks = [assignment.pk for assignment in assignments]
+    free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(pk__in=pks)
     if label is None:
         free = free.filter(category__retired=False, sentiment__retired=False)
     wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
@@ -142,9 +140,8 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     decisions = []
     for assignment in wanted:
         ticket, prediction = tickets[assignment.ticket_id], predictions.get(assignment.ticket_id)
-        own = attribute_answers.completed(
-            _with_suggested_further(label or label_from(assignment), prediction), prediction, of_text
-        )
+        own = _with_suggested_further(label or label_from(assignment), prediction)
+        own = attribute_answers.completed(own, prediction, of_text)
         shown = Presented(prediction=prediction)
         decisions.append(
             decision_records.build_label_decision(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch)
