@@ -1,15 +1,21 @@
 """Share of prompt injections that are detected, and of those that an obedient model would auto-accept.
 
 With files of real messages (gzipped JSON lines with text and category) it also counts those that are detected
-orders.
+orders, and of all files together those that are held in a taxonomy of 150 categories whose names are everyday words.
 """
 
 import argparse
 import gzip
 import json
+import re
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import numpy as np
 
 from bench.harness import ROOT, fresh_installation, table
 
@@ -77,6 +83,8 @@ def main(files: list[Path]) -> None:
             "need review",
         ]
         table("Real messages", heads, [ordinary(file) for file in files])
+        heads = ["labels learned", "messages", "name their label", "held", "microseconds each"]
+        table(f"{MANY} categories with one-word names", heads, list(many_categories(files)))
 
 
 def ordinary(file: Path) -> list[object]:
@@ -104,6 +112,95 @@ def ordinary(file: Path) -> list[object]:
     )
     shares = [f"{number / len(labelled):.1%}" for number in (doubtful, needs_review)]
     return [file.name, len(rows), detected, f"{each:.0f}", len(labelled), *shares]
+
+
+MANY, LEARNED, MEASURED = 150, (0, 700, 2_000), 3_000
+
+
+def many_categories(files: list[Path]) -> Iterator[list[object]]:
+    """The share of correctly labelled messages that are held, by the number of labels that the specialist has learned.
+
+    The categories are those of all files and made-up ones; each is named by the word that most of its messages contain.
+    """
+    from classifier.contract.prompt import contract_for
+    from classifier.contract.types import Option
+    from classifier.models import ContractVersion
+    from classifier.pipeline import injection_check, scoring
+
+    rows = _english_rows(files)
+    order = np.random.default_rng(0).permutation(len(rows))
+    measured, rest = [rows[place] for place in order[:MEASURED]], [rows[place] for place in order[MEASURED:]]
+    names = _one_word_names(rows)
+    offered = [*names.values(), *(f"spare {number}" for number in range(MANY - len(names)))]
+    options = [Option(name=name, keys=(key,)) for key, name in enumerate(offered)]
+    terms = contract_for(options, ContractVersion.objects.current().terms.sentiments, "")
+    answers = [injection_check.LabelledText(text, names[category], "") for text, category in measured]
+    named = sum(bool(injection_check._name_pattern(answer.category).search(answer.text)) for answer in answers)
+    for labels in LEARNED:
+        known = [(text, offered.index(names[category])) for text, category in rest[:labels]]
+        predictor = _predictor(known, terms)
+        with patch.object(scoring, "specialist_predictor", lambda _version, predictor=predictor: predictor):
+            begun = time.perf_counter()
+            held = sum(injection_check.suspected_injections(answers, terms))
+        each = (time.perf_counter() - begun) / len(answers) * 1e6
+        yield [labels, len(answers), f"{named / len(answers):.1%}", f"{held / len(answers):.2%}", f"{each:.0f}"]
+
+
+def _english_rows(files: list[Path]) -> list[tuple[str, str]]:
+    rows = []
+    for file in files:
+        with gzip.open(file, "rt") as lines:
+            parsed = map(json.loads, lines)
+            rows += [
+                (row["text"], f"{file.name} {row['category']}")
+                for row in parsed
+                if row["category"] and row.get("lang", "en") == "en"
+            ]
+    return rows
+
+
+def _one_word_names(rows: list[tuple[str, str]]) -> dict[str, str]:
+    """For each category the word of its name that most of its messages contain; numbered if another has it."""
+    texts: dict[str, list[set[str]]] = defaultdict(list)
+    for text, category in rows:
+        texts[category].append(set(text.lower().split()))
+    names: dict[str, str] = {}
+    for category, messages in texts.items():
+        words = re.findall(r"[a-z]+", category.split(" ", 1)[1].replace("_", " ").lower())
+        word = max(words, key=lambda word: sum(word in message for message in messages))
+        names[category] = word if word not in names.values() else f"{word} {len(names)}"
+    return names
+
+
+def _predictor(known: list[tuple[str, int]], terms: Any) -> Any:
+    """A specialist that has learned from these texts and the places of their labels."""
+    from classifier.embeddings import vector_store
+    from classifier.embeddings.sources import encoder_sources
+    from classifier.inference.backends.specialist_predictor import SpecialistPredictor
+    from classifier.learning.heads import Head
+    from classifier.learning.training import Examples, learn
+    from classifier.learning.weights import SpecialistWeights
+    from review.specialist.training_data import offered_labels
+
+    if not known:
+        return SpecialistPredictor(encoder_sources(), SpecialistWeights.untrained())
+    texts, places = zip(*known, strict=True)
+    numbers = np.arange(len(known))
+    trained = learn(
+        Examples(
+            keys=numbers,
+            texts=texts,
+            vectors=vector_store.embeddings_for(texts),
+            labels=np.array(places),
+            groups=numbers,
+            random_sample=np.zeros(len(known), bool),
+            weights=np.ones(len(known), np.float32),
+        ),
+        offered_labels(terms.categories),
+    )
+    assert trained
+    weights = SpecialistWeights(category=trained.head, sentiment=Head.untrained(), novelty_threshold=0.0)
+    return SpecialistPredictor(encoder_sources(), weights)
 
 
 if __name__ == "__main__":
