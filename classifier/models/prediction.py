@@ -3,6 +3,7 @@
 import math
 
 from django.db import models
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,8 +21,8 @@ def round_down(share: float, digits: int = 2) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """The share in per cent, rounded down like `round_down`."""
-    return f"{round_down(100 * share, digits)}%"
+    """The share in per cent, rounded down like `round_down`, as the page's language writes it."""
+    return number_format(round_down(100 * share, digits)) + gettext("%%") % ()
 
 
 class ModelCall(models.Model):
