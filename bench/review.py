@@ -20,7 +20,7 @@ from statistics import quantiles
 from urllib.parse import urlencode
 
 from bench.harness import ROOT, fresh_installation, table
-from bench.seeding import fill_queue
+from bench.seeding import fill_queue, set_attributes
 
 PASSWORD = "a-long-and-odd-password"  # noqa: S105 - of people who exist in a temporary database
 QUEUE_PAGES = 20
@@ -57,7 +57,8 @@ class Agent:
     def accept(self) -> None:
         """One decision; what came back is the next ticket."""
         fields = dict(re.findall(r'name="(key|display_token)" value="([^"]*)"', self._page.split('id="answer"')[1]))
-        fields |= dict(re.findall(r'name="(category|sentiment)" value="(\d+)" checked', self._page))
+        fields |= dict(re.findall(r'name="(category|sentiment|attribute_\d+)" value="(\w+)" checked', self._page))
+        fields |= dict(re.findall(r'name="(attribute_\d+)" value="([^"]*)" maxlength', self._page))
         ticket = re.search(r'id="heading"[^>]*>([^<]+)', self._page)
         assert ticket
         self.tickets.append(ticket[1])
@@ -211,7 +212,7 @@ def postgres(url: str) -> Iterator[None]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def run(sizes: list[int], crowds: list[int], decisions: int) -> None:
+def run(sizes: list[int], crowds: list[int], decisions: int, numbers: list[int]) -> None:
     fresh_installation()
     from django.db import connection
 
@@ -227,10 +228,24 @@ def run(sizes: list[int], crowds: list[int], decisions: int) -> None:
         with server():
             if size == sizes[0]:
                 _bytes()
-            rows += [[f"{size:,}", agents, *measure(agents, decisions)] for agents in crowds]
+            for number in numbers:
+                set_attributes(number)
+                connection.close()
+                rows += [[f"{size:,}", number, agents, *measure(agents, decisions)] for agents in crowds]
     table(
         f"Decisions and the queue's page on {connection.vendor}, {decisions} decisions a row, milliseconds",
-        ["waiting", "agents", "p50", "p95", "decisions/s", "queue p50", "queue p95", "given twice", "errors"],
+        [
+            "waiting",
+            "attributes",
+            "agents",
+            "p50",
+            "p95",
+            "decisions/s",
+            "queue p50",
+            "queue p95",
+            "given twice",
+            "errors",
+        ],
         rows,
     )
 
@@ -240,10 +255,11 @@ if __name__ == "__main__":
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--agents", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--decisions", type=int, default=320)
+    parser.add_argument("--attributes", type=int, nargs="+", default=[0], choices=range(5))
     parser.add_argument("--postgres", action="store_true")
     options = parser.parse_args()
     if options.postgres:
         with postgres(os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")):
-            run(options.sizes, options.agents, options.decisions)
+            run(options.sizes, options.agents, options.decisions, options.attributes)
     else:
-        run(options.sizes, options.agents, options.decisions)
+        run(options.sizes, options.agents, options.decisions, options.attributes)

@@ -17,9 +17,10 @@ INSERT INTO classifier_ticket (id, source, text, customer, channel, language, re
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
 INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id, category_id, sentiment_id, confidence,
-    reasoning, words, near, requests, input_tokens, output_tokens, latency_ms, cost, shortened, repaired, created_at)
+    reasoning, words, probabilities, near, requests, input_tokens, output_tokens, latency_ms, cost, shortened, repaired,
+    created_at)
 {series} SELECT i, i, {language_model}, {contract}, c.label, s.label, (i % 8500) * 7919 % 8500 / 10000.0,
-    'Closest to it by a word.', '[]', '[]',
+    'Closest to it by a word.', '[]', '{{}}', '[]',
     1, 0, 0, 2.0, 0, {no}, {no}, '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
 _VERDICTS = """
@@ -51,6 +52,28 @@ def fill_queue(tickets: int) -> None:
                     cursor.execute(statement.format(series=series, **values))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def set_attributes(number: int) -> None:
+    """Have exactly so many active attributes, at most four, one of each kind, each answered by the model."""
+    from classifier.models import Attribute, AttributeOption, Prediction
+
+    kinds = {"priority": "one_of", "refund": "yes_no", "products": "several_of", "order": "text"}
+    answers: dict[str, object] = {}
+    for place, (key, kind) in enumerate(kinds.items()):
+        attribute, _created = Attribute.objects.get_or_create(key=key, defaults={"name": key, "kind": kind})
+        Attribute.objects.filter(pk=attribute.pk).update(retired=place >= number)
+        options: list[object] = []
+        for step in range(5 if attribute.has_options else 0):
+            options.append(AttributeOption.objects.get_or_create(attribute=attribute, name=f"Option {step}")[0].pk)
+        values: dict[str, list[object]] = {
+            "one_of": options[:1],
+            "yes_no": [True],
+            "several_of": [options[:2]],
+            "text": ["A-12345"],
+        }
+        answers[str(attribute.pk)] = values[kind][0]
+    Prediction.objects.update(attributes=answers if number else {})
 
 
 def _values() -> dict[str, object]:

@@ -67,6 +67,8 @@ def _redact_gold_labels(tickets: Sequence[Ticket], redaction: Redaction) -> list
     redact_attributes(Decision.objects.filter(ticket__in=copies), redaction)
     redact_tickets(list(copies), redaction)
     redact_columns(Result.objects.filter(item__gold__in=golds), redaction, "reasoning", "detail")
+    redact_attributes(GoldLabel.objects.filter(pk__in=[gold.pk for gold in golds]), redaction)
+    redact_attributes(SnapshotItem.objects.filter(gold__in=golds), redaction)
     traces.redact_admin_log(golds, redaction)
     _retire(golds, redaction)
     for digest in SnapshotItem.objects.filter(gold__in=golds).values_list("snapshot__digest", flat=True).distinct():

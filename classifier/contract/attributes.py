@@ -174,6 +174,17 @@ def without_misfits(answer: Answer, attributes: Sequence[AttributeTerms]) -> Ans
     return replace(answer, attributes=fitting, unusable=(*answer.unusable, *misfitting))
 
 
+def accepted_answers(
+    given: Mapping[str, Any], attributes: Sequence[AttributeTerms], category: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Answers that people gave elsewhere, as they are stored, and the keys of those that no attribute takes."""
+    every = {attribute.key: given.get(attribute.key) for attribute in attributes}
+    usable, _unusable = usable_values(every, attributes, category)
+    fitting = {key: value for key, value in usable.items() if key not in misfits(usable, attributes)}
+    refused = [key for key, value in given.items() if key not in fitting and value not in (None, "", [])]
+    return stored_answers(fitting, attributes), refused
+
+
 def stored_answers(values: Mapping[str, AttributeValue], attributes: Sequence[AttributeTerms]) -> dict[str, Any]:
     """Answers as they are stored: by the attribute's primary key, options by theirs."""
     return {

@@ -16,7 +16,7 @@ from classifier.api.idempotency import HEADER, PARAMETER, idempotent
 from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.payloads import AttributesOut
 from classifier.api.problems import Problem, invalid_values
-from classifier.contract.attributes import misfits, stored_answers, usable_values
+from classifier.contract.attributes import accepted_answers
 from classifier.contract.further_categories import MOST
 from classifier.models import Category, ContractVersion, Sentiment, Ticket
 from classifier.models.api_keys import Scope
@@ -167,11 +167,7 @@ def _attributes(body: DecisionIn) -> tuple[dict[str, Any], list[str]]:
     if not body.attributes:
         return {}, []
     asked = ContractVersion.objects.current().terms.attributes
-    given = dict.fromkeys(attribute.key for attribute in asked) | body.attributes
-    usable, _unusable = usable_values(given, asked, body.category)
-    fitting = {key: value for key, value in usable.items() if key not in misfits(usable, asked)}
-    refused = [key for key, value in body.attributes.items() if key not in fitting and value not in ("", [])]
-    return stored_answers(fitting, asked), refused
+    return accepted_answers(body.attributes, asked, body.category)
 
 
 def _too_late(late: TooLate) -> str:

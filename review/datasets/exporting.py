@@ -1,16 +1,18 @@
 """Export a snapshot's records and manifest in any format."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
+from classifier.models.attributes import StoredAnswers
 from classifier.privacy.masking import mask
 from classifier.privacy.redaction import ERASED
 from review.datasets.formats.registry import Format
-from review.datasets.record import LabelInfo, Manifest, Record
+from review.datasets.record import AttributeInfo, LabelInfo, Manifest, Record
 from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 
 CHUNK = 5_000
@@ -46,17 +48,39 @@ def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Re
     """Yield the snapshot's records in order, without erased ones. `masked` masks personal data in the texts."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     items = _items(snapshot).order_by("position").values_list(*_COLUMNS)
-    for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence, further in items.iterator(CHUNK):
+    typed = _typed_answers(snapshot.attributes, masked=masked)
+    for key, text, category, sentiment, *plain, at, guess, tone, confidence, further, answers in items.iterator(CHUNK):
         if key.startswith(_ERASED_PREFIX) and text == ERASED:
             continue
         if masked:
             text = mask(text)
         if masked or key.startswith(_ERASED_PREFIX):
             key = GoldLabel.digest_of(text)
-        values = (key, text, categories.get(category, ""), sentiments.get(sentiment, ""), *plain, _utc_iso(labelled_at))
+        values = (key, text, categories.get(category, ""), sentiments.get(sentiment, ""), *plain, _utc_iso(at))
         # Without a label, or for one deleted since then, there is no name.
         guessed = (categories.get(guess, ""), sentiments.get(tone, ""), confidence)
-        yield Record._make((*values, *guessed, "\n".join(categories[pk] for pk in further if pk in categories)))
+        others = "\n".join(categories[pk] for pk in further if pk in categories)
+        yield Record._make((*values, *guessed, others, typed(answers)))
+
+
+def _typed_answers(
+    attributes: Sequence[Mapping[str, Any]], *, masked: bool
+) -> Callable[[StoredAnswers], dict[str, Any]]:
+    """Names stored answers by the snapshot's attributes."""
+    names = {pk: name for attribute in attributes for pk, name in attribute["options"]}
+
+    def named(value: Any) -> Any:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return mask(value) if masked else value
+        return list(dict.fromkeys(names[pk] for pk in value)) if isinstance(value, list) else names[value]
+
+    return lambda answers: {
+        attribute["key"]: named(answers[str(attribute["pk"])])
+        for attribute in attributes
+        if str(attribute["pk"]) in answers
+    }
 
 
 def build_manifest(
@@ -81,6 +105,7 @@ def build_manifest(
         taxonomy={axis: _label_infos(snapshot, axis) for axis in ("categories", "sentiments")},
         contract=snapshot.contract.digest,
         system_prompt=snapshot.contract.system_prompt,
+        attributes=_attribute_infos(snapshot),
         filters=snapshot.filters,
         erased=sum(erased["side"].values()),
         masked=masked,
@@ -111,6 +136,19 @@ def _count_by_kind(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
 
 def _subtract(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, int]:
     return {value: left for value, number in counts.items() if (left := number - gone.get(value, 0))}
+
+
+def _attribute_infos(snapshot: Snapshot) -> tuple[AttributeInfo, ...]:
+    asked = {attribute["key"] for attribute in snapshot.contract.options.get("attributes", [])}
+    names = ("key", "name", "kind", "description", "pattern")
+    return tuple(
+        AttributeInfo(
+            **{name: attribute[name] for name in names},
+            options=tuple(dict.fromkeys(name for _pk, name in attribute["options"])),
+            asked=attribute["key"] in asked,
+        )
+        for attribute in snapshot.attributes
+    )
 
 
 def _label_infos(snapshot: Snapshot, axis: str) -> tuple[LabelInfo, ...]:

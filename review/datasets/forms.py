@@ -31,7 +31,7 @@ _FIELD_NAMES = {
     "model_confidence": _("model's confidence"),
     "further_categories": _("further categories"),
 }
-COLUMN_FIELDS = [name for name in Record._fields if name != "key"]
+COLUMN_FIELDS = [name for name in Record._fields if name not in ("key", "attributes")]
 
 
 class SnapshotForm(forms.Form):

@@ -11,11 +11,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from classifier.contract.attributes import accepted_answers
 from classifier.contract.further_categories import MOST
 from classifier.contract.types import SEPARATOR
 from classifier.database.batches import chunked
 from classifier.ingest.readers.columns import quoted_list
-from classifier.models import Category, Sentiment
+from classifier.models import Category, Sentiment, asked_attributes
 from review.datasets.record import Record, Rejected
 from review.gold import gold_labels
 from review.models import GoldLabel
@@ -41,6 +42,8 @@ class ImportReport:
     rejections: list[Rejected] = field(default_factory=list)
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many records name each unknown label, by its axis and name."""
+    refused_answers: Counter[str] = field(default_factory=Counter)
+    """How many answers to attributes were left out, by the attribute's key."""
 
     @property
     def read(self) -> int:
@@ -50,7 +53,8 @@ class ImportReport:
         """The report with the most frequent unknown labels, to be stored."""
         counts = {name: getattr(self, name) for name in ("read", "added", "known", "rejected")}
         unknown = [[*label, number] for label, number in self.unknown.most_common(MOST_LISTED)]
-        return counts | {"rejections": self.rejections, "unknown": unknown}
+        refused = dict(self.refused_answers.most_common(MOST_LISTED))
+        return counts | {"rejections": self.rejections, "unknown": unknown, "refused_answers": refused}
 
     def reject(self, number: int, reason: str) -> None:
         self.rejected += 1
@@ -149,6 +153,7 @@ class _LabelResolver:
         sentiments = _LabelNames[Sentiment](Sentiment.objects.all())
         self._category = cache(lambda name: categories.find(others.get(name, name)))
         self._sentiment = cache(lambda name: sentiments.find(others.get(name, name)))
+        self._asked = asked_attributes.terms(asked_attributes.current(Category.objects.active().paths()))
         missing = [new for new in others.values() if not (categories.find(new) or sentiments.find(new))]
         if missing:
             known = [*Category.objects.active().paths().values(), *map(str, Sentiment.objects.active())]
@@ -173,6 +178,7 @@ class _LabelResolver:
             sentiment=sentiment,
             further_categories=[label.pk for label in further.values() if label and label != category][:MOST],
             origin=record.origin if known_origin else GoldLabel.Origin.IMPORT,
+            attributes=self._answers(record, category, report),
             corrected=record.corrected,
             people=record.people,
             share=record.share,
@@ -182,6 +188,14 @@ class _LabelResolver:
         )
         self._set_prediction(label, record)
         return label
+
+    def _answers(self, record: Record, category: Category | None, report: ImportReport) -> dict[str, Any]:
+        """The answers to attributes that the record has; one that no attribute takes is only counted."""
+        if not record.attributes:
+            return {}
+        stored, refused = accepted_answers(record.attributes, self._asked, str(category or ""))
+        report.refused_answers.update(refused)
+        return stored
 
     def _set_prediction(self, label: GoldLabel, record: Record) -> None:
         category, sentiment = self._category(record.model_category), self._sentiment(record.model_sentiment)

@@ -16,6 +16,7 @@ from classifier.ingest.readers.sample import Sample, take_sample
 from classifier.ingest.readers.text_lines import DamagedFile, TextLines, UnreadableFile, is_spreadsheet
 from review.datasets.files import json_objects, tables
 from review.datasets.files.errors import UnreadableDataset
+from review.datasets.formats.labels import PREFIX
 from review.datasets.parsing import NoColumn, match_columns, parse_record
 from review.datasets.record import Record, Rejected
 
@@ -150,7 +151,9 @@ def _by_field(
     if isinstance(row, InvalidRecord):
         return row
     try:
-        return {field: row[column] for field, column in known(tuple(row)).items()}
+        values = {field: row[column] for field, column in known(tuple(row)).items()}
+        answers = {name.removeprefix(PREFIX): row[name] for name in row if name.startswith(PREFIX)}
+        return values | {"attributes": answers} if answers else values
     except NoColumn as missing:
         return missing
 

@@ -79,6 +79,24 @@ def _in_utc(value: Any) -> str:
     return moment.isoformat()
 
 
+def _answers(value: Any) -> Any:
+    """An object, perhaps as JSON; answers that are missing are left out."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if not isinstance(value, dict):
+        return value
+    return {str(key): _decoded_list(answer) for key, answer in value.items() if answer not in (None, "", [])}
+
+
+def _decoded_list(answer: Any) -> Any:
+    """A list that a table has as JSON; tools that allow several answers give a list of one."""
+    if isinstance(answer, str) and answer.startswith("["):
+        with suppress(ValueError):
+            answer = json.loads(answer)
+    return answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+
+
 _String = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_storable)]
 _Label = Annotated[str, Field(max_length=LONGEST_STRING), BeforeValidator(_one_label)]
 _Float = Annotated[float, BeforeValidator(_share), BeforeValidator(_without_decimal_comma)]
@@ -98,7 +116,8 @@ class Record(NamedTuple):
     "training", or empty if a file does not say. `people` is how many gave this label independently. `share` is the
     probability with which the text was chosen for labelling. `labelled_at` is ISO 8601 in UTC. Without an earlier
     prediction, `model_category` and `model_sentiment` are empty and `model_confidence` is None. `further_categories`
-    has full names, one per line.
+    has full names, one per line. `attributes` are the answers by the attribute's key: an option's name, a list of them,
+    true or false, or a text.
     """
 
     key: Annotated[str, Field(pattern="^([0-9a-f]{64}|)$")]
@@ -117,6 +136,7 @@ class Record(NamedTuple):
     model_sentiment: _Label = ""
     model_confidence: Annotated[_Float, Field(ge=0, le=1)] | None = None
     further_categories: Annotated[str, Field(max_length=LONGEST_LIST), BeforeValidator(_one_per_line)] = ""
+    attributes: Annotated[dict[str, Any], BeforeValidator(_answers)] = {}
 
 
 class Rejected(NamedTuple):
@@ -130,6 +150,20 @@ class Rejected(NamedTuple):
 class LabelInfo:
     name: str
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeInfo:
+    """An attribute; `options` are names, `kind` is "one_of", "yes_no", "several_of" or "text"."""
+
+    key: str
+    name: str
+    kind: str
+    description: str = ""
+    options: tuple[str, ...] = ()
+    pattern: str = ""
+    asked: bool = True
+    """Whether the contract asks models about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +184,7 @@ class Manifest:
     contract: str
     """The digest of the contract that the chat format uses."""
     system_prompt: str
+    attributes: tuple[AttributeInfo, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
     erased: int = 0
     """Records left out because their tickets were erased."""
@@ -157,5 +192,8 @@ class Manifest:
     licence: str = ""
 
     def as_json(self) -> bytes:
-        """JSON with sorted keys: the same bytes for the same manifest."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=2).encode() + b"\n"
+        """JSON with sorted keys: the same bytes for the same manifest. Attributes are left out if there are none."""
+        values = asdict(self)
+        if not self.attributes:
+            del values["attributes"]
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, indent=2).encode() + b"\n"

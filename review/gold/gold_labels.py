@@ -26,6 +26,7 @@ _PREDICTED_FIELDS = ["predicted_category_id", "predicted_sentiment_id", "predict
 _UPDATED_FIELDS = [
     "category_id",
     "sentiment_id",
+    "attributes",
     "origin",
     "corrected",
     "people",
@@ -181,6 +182,7 @@ def _wanted_label(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabe
         category=ticket.category,
         sentiment=ticket.sentiment,
         further_categories=ticket.further_categories,
+        attributes=ticket.attributes,
         origin=known.origin if known and _answers_dispute(last) else _origin(decisions, agreeing),
         ticket=ticket,
         predicted_category_id=prediction.category_id if prediction else None,
@@ -233,12 +235,16 @@ def _new_texts(labels: Sequence[GoldLabel]) -> list[GoldLabel]:
 
 
 def complete_label(known: GoldLabel, other: GoldLabel) -> bool:
-    """Give a stored label the category or sentiment that it lacks and the other has. Returns whether it lacked one."""
+    """Give a stored label the category, sentiment or answers to attributes that it lacks and the other has. Returns
+    whether it lacked any.
+    """
     missing = {
         name: getattr(other, name)
         for name in ("category_id", "sentiment_id")
         if getattr(known, name) is None and getattr(other, name) is not None
     }
+    if other.attributes.keys() - known.attributes.keys():
+        missing["attributes"] = other.attributes | known.attributes
     return bool(missing) and bool(GoldLabel.objects.filter(pk=known.pk).update(**missing))
 
 

@@ -16,7 +16,7 @@ from django.db.models import Case, IntegerField, Value, When
 from django.utils import timezone
 
 from classifier.database.batches import chunked
-from classifier.models import Category, ContractVersion, Sentiment
+from classifier.models import Attribute, AttributeOption, Category, ContractVersion, Sentiment
 from review.gold import gold_labels
 from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 from review.models.gold import GoldLabelQuerySet
@@ -125,10 +125,12 @@ class _Changed(Exception):
 def _create(filters: Filters, by: User | None) -> Snapshot:
     """Raises _Changed, or IntegrityError if the same snapshot is created at the same moment."""
     contract = ContractVersion.objects.current()
-    names = {
+    names: dict[str, Any] = {
         "categories": _named_labels(Category.objects.all(), Category.objects.paths()),
         "sentiments": _named_labels(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
     }
+    if attributes := _described_attributes():
+        names["attributes"] = attributes
     opening = _content_hash(names, contract, filters)
     digest, counts = _content(filters, opening.copy())
     if known := Snapshot.objects.filter(digest=digest).first():
@@ -186,6 +188,19 @@ def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
     return [[pk, name, descriptions[pk]] for pk, name in names.items()]
 
 
+def _described_attributes() -> list[dict[str, Any]]:
+    """All attributes that were ever made, with the current name of each option, also of merged and retired ones."""
+    options: dict[int, list[list[Any]]] = {}
+    for option in AttributeOption.objects.select_related("merged_into"):
+        options.setdefault(option.attribute_id, []).append([option.pk, (option.merged_into or option).name])
+    fields = ("key", "name", "description", "kind", "pattern")
+    return [
+        {"pk": attribute.pk, "options": options.get(attribute.pk, [])}
+        | {name: getattr(attribute, name) for name in fields}
+        for attribute in Attribute.objects.all()
+    ]
+
+
 def _content(filters: Filters, content: "hashlib._Hash") -> tuple[str, dict[str, Any]]:
     """The SHA-256 of the content, and counts by category, sentiment, side and origin. Raises EmptySnapshot."""
     counts = Counter[tuple[str, Any]]()
@@ -208,9 +223,11 @@ def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: Fil
 
 
 def _bytes(values: Sequence[Any]) -> bytes:
-    """What the digest is made of; labels without further categories have the digest that they had before those."""
-    *copied, further, text_digest = values
-    return json.dumps([*copied, *([further] if further else []), text_digest], default=str).encode()
+    """What the digest is made of; labels without further categories or attributes have the digest that they had before
+    those.
+    """
+    *copied, further, attributes, text_digest = values
+    return json.dumps([*copied, *filter(None, (further, attributes)), text_digest], default=str).encode()
 
 
 def _store_items(snapshot: Snapshot, filters: Filters, content: "hashlib._Hash") -> str:

@@ -80,6 +80,7 @@ class GoldLabel(models.Model):
     further_categories = models.JSONField(
         default=list, db_default=[], editable=False, help_text="Primary keys of categories besides the main one."
     )
+    attributes = models.JSONField(default=dict, db_default={}, editable=False)
     origin = models.CharField(_("origin"), max_length=20, choices=Origin)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.ACTIVE)
     note = models.CharField(_("note"), max_length=300, blank=True)

@@ -59,6 +59,12 @@ class Snapshot(models.Model):
         rows: list[list[Any]] = self.labels[axis]
         return {pk: name for pk, name, _description in rows}
 
+    @property
+    def attributes(self) -> list[dict[str, Any]]:
+        """The attributes as they were: key, name, description, kind, pattern and, by key, the names of all options."""
+        rows: list[dict[str, Any]] = self.labels.get("attributes", [])
+        return rows
+
 
 class SnapshotItem(models.Model):
     """One gold label as it stood. Labels are plain keys: a merge of labels later does not reach in here."""
@@ -80,11 +86,13 @@ class SnapshotItem(models.Model):
     predicted_sentiment = models.BigIntegerField(null=True)
     predicted_confidence = models.FloatField(null=True)
     further_categories = models.JSONField(default=list, db_default=[])
+    attributes = models.JSONField(default=dict, db_default={})
 
     # What is taken over from the gold label. The digest of a snapshot depends on the order.
     COPIED_FIELDS = (
         *("category", "sentiment", "side", "origin", "corrected", "people", "share", "language", "source"),
         *("labelled_at", "predicted_category", "predicted_sentiment", "predicted_confidence", "further_categories"),
+        "attributes",
     )
 
     class Meta:

@@ -1,15 +1,17 @@
 """Builds what webhooks and help desks receive about tickets: never the text, and no label while a ticket is sealed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
+from classifier.contract.types import AttributeKind
 from classifier.models import Category, Ticket
 from classifier.models.verdict import with_current_verdicts
-from classifier.tickets.effective_label import effective_label
+from classifier.tickets.attribute_values import AttributeReader
+from classifier.tickets.effective_label import effective_label, shown_attributes
 from classifier.tickets.further_categories import FurtherCategories
 
 
@@ -30,20 +32,33 @@ class TicketPayload:
     sentiment: str | None = None
     confidence: float | None = None
     model: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    """Answers by the attribute's key, without texts, which are copied from the message."""
 
     def event_data(self) -> dict[str, Any]:
-        return asdict(self) | {"url": settings.SITE_URL + reverse("classifier:ticket", args=[self.ticket])}
+        values = asdict(self)
+        if not self.attributes:
+            del values["attributes"]
+        return values | {"url": settings.SITE_URL + reverse("classifier:ticket", args=[self.ticket])}
 
 
-def _label(ticket: Ticket, names: Mapping[int, str], further: FurtherCategories) -> dict[str, Any]:
+def _label(
+    ticket: Ticket, names: Mapping[int, str], further: FurtherCategories, reader: AttributeReader
+) -> dict[str, Any]:
     label = effective_label(ticket)
     if label is None:
         return {}
     prediction = label.prediction
+    answers = {
+        answer.attribute.key: answer.value
+        for answer in reader.answers(label.attributes)
+        if answer.attribute.kind != AttributeKind.TEXT
+    }
     values = {
         "category": names[label.category.pk],
         "further_categories": further.names(label.further_categories, label.category.pk),
         "sentiment": label.sentiment.name,
+        "attributes": answers,
     }
     if prediction is None:
         return values
@@ -51,10 +66,13 @@ def _label(ticket: Ticket, names: Mapping[int, str], further: FurtherCategories)
 
 
 def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
-    """The current payloads of these tickets, ordered by key (three queries, four if one has further categories)."""
+    """The current payloads of these tickets, ordered by key (three queries, one more if one has further categories, and
+    two more if one has attributes).
+    """
     names = Category.objects.paths()
     tickets = list(with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk"))
     further = FurtherCategories(label.further_categories for ticket in tickets if (label := effective_label(ticket)))
+    reader = AttributeReader(map(shown_attributes, tickets))
     return [
         TicketPayload(
             ticket=ticket.pk,
@@ -62,7 +80,7 @@ def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
             external_id=ticket.external_id,
             state=ticket.visible_state,
             sealed=ticket.sealed,
-            **_label(ticket, names, further),
+            **_label(ticket, names, further, reader),
         )
         for ticket in tickets
     ]

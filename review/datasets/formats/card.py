@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pyarrow as pa
 
 from review.datasets.formats.labels import label_numbers
-from review.datasets.formats.parquet import SCHEMA
+from review.datasets.formats.parquet import schema_for
 from review.datasets.record import LabelInfo, Manifest
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -33,11 +33,13 @@ def _front_matter(manifest: Manifest, paths: Mapping[str, str]) -> Iterator[str]
         "category_id": label_numbers(manifest, "categories"),
         "sentiment_id": label_numbers(manifest, "sentiments"),
     }
-    for column in SCHEMA:
+    for column in schema_for(manifest):
         yield f"  - name: {column.name}"
         if names := numbered.get(column.name):
             yield from ("    dtype:", "      class_label:", "        names:")
             yield from (f"          '{number}': {_quoted(name)}" for name, number in names.items())
+        elif pa.types.is_list(column.type):
+            yield "    sequence: string"
         else:
             yield f"    dtype: {_TYPES[column.type]}"
 

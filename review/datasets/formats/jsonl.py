@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from review.datasets.formats.batching import in_batches
+from review.datasets.formats.labels import json_fields
 from review.datasets.record import Manifest, Record
 
 encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -12,7 +13,6 @@ encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """Yield the file in batches of lines."""
-    fields = Record._fields
     for batch in in_batches(records):
-        lines = [encode_json(dict(zip(fields, record, strict=True))) for record in batch]
+        lines = [encode_json(json_fields(record)) for record in batch]
         yield "\n".join((*lines, "")).encode()

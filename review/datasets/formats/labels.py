@@ -1,11 +1,20 @@
 """The columns that training tools need beside the record: numbered labels and the split. Pure."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from review.datasets.record import Manifest, Record
 
 SPLITS = {"training": "train", "benchmark": "test"}
-COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")
+COLUMNS = (*(name for name in Record._fields if name != "attributes"), "category_id", "sentiment_id", "split")
+"""The columns without those of attributes."""
+PREFIX = "attribute_"
+"""Of an attribute's column or control; the rest is its key."""
+
+
+def columns(manifest: Manifest) -> tuple[str, ...]:
+    """All columns: COLUMNS, then one per attribute."""
+    return (*COLUMNS, *(f"{PREFIX}{attribute.key}" for attribute in manifest.attributes))
 
 
 def label_numbers(manifest: Manifest, axis: str) -> dict[str, int]:
@@ -18,8 +27,17 @@ def label_numbers(manifest: Manifest, axis: str) -> dict[str, int]:
 
 
 def table_rows(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[object, ...]]:
-    """Yield the values of COLUMNS for each record; the number of an uncounted label is None."""
+    """Yield the values of `columns` for each record; the number of an uncounted label and a missing answer are None."""
     categories, sentiments = (label_numbers(manifest, axis) for axis in ("categories", "sentiments"))
     for record in records:
         numbers = categories.get(record.category), sentiments.get(record.sentiment)
-        yield (*record, *numbers, SPLITS[record.side])
+        answers = (record.attributes.get(attribute.key) for attribute in manifest.attributes)
+        yield (*record[:-1], *numbers, SPLITS[record.side], *answers)
+
+
+def json_fields(record: Record) -> dict[str, Any]:
+    """The record as a JSON object; without attributes if it answers none."""
+    values = record._asdict()
+    if not record.attributes:
+        del values["attributes"]
+    return values

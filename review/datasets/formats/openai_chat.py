@@ -17,12 +17,13 @@ from itertools import takewhile
 from typing import Any
 
 from classifier.contract import further_categories
+from classifier.contract.attributes import KEY
 from classifier.contract.prompt import messages, shorten
 from classifier.contract.types import Contract
 from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import in_batches
 from review.datasets.formats.jsonl import encode_json
-from review.datasets.record import Manifest, Record
+from review.datasets.record import AttributeInfo, Manifest, Record
 
 FEWEST_EXAMPLES = 10
 """OpenAI rejects smaller training files."""
@@ -37,10 +38,12 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     if manifest.sides.get("training"):
         records = takewhile(lambda record: record.side == "training", records)
     for batch in in_batches(records):
-        yield "".join(f"{encode_json(example(record, contract))}\n" for record in batch).encode()
+        yield "".join(f"{encode_json(example(record, contract, manifest.attributes))}\n" for record in batch).encode()
 
 
-def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]]]:
+def example(
+    record: Record, contract: Contract, attributes: Iterable[AttributeInfo] = ()
+) -> dict[str, list[dict[str, str]]]:
     answer: dict[str, Any] = {
         "category": record.category,
         "sentiment": record.sentiment,
@@ -49,6 +52,11 @@ def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]
     }
     if contract.further_categories:
         answer[further_categories.KEY] = record.further_categories.splitlines()
+    if asked_for := [attribute for attribute in attributes if attribute.asked]:
+        answer[KEY] = {
+            attribute.key: record.attributes.get(attribute.key, [] if attribute.kind == "several_of" else None)
+            for attribute in asked_for
+        }
     asked = messages(contract, shorten(record.text))
     return {"messages": [*asked, {"role": "assistant", "content": encode_json(answer)}]}
 

@@ -11,7 +11,7 @@ from typing import Any
 from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import in_batches
 from review.datasets.formats.jsonl import encode_json
-from review.datasets.formats.labels import label_numbers
+from review.datasets.formats.labels import json_fields, label_numbers
 from review.datasets.record import Manifest, Record
 
 
@@ -26,7 +26,7 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     for batch in in_batches(records):
         lines = []
         for record in batch:
-            meta = record._asdict()
+            meta = json_fields(record)
             text, category = encode_json(meta.pop("text")), cats(meta.pop("category"))
             lines.append(f'{{"text": {text}, "cats": {category}, "meta": {encode_json(meta)}}}\n')
         yield "".join(lines).encode()

@@ -66,6 +66,9 @@ class Command(BaseCommand):
             f"{report.read:,} records: {report.added:,} {verb}, {report.known:,} known already, "
             f"{report.rejected:,} rejected"
         )
+        if report.refused_answers:
+            refused = ", ".join(f"{key} ({number:,})" for key, number in report.refused_answers.most_common(20))
+            self.stderr.write(f"Answers that no attribute takes were left out: {refused}")
         if report.unknown:
             unknown = ", ".join(f"{name} ({number:,})" for (_axis, name), number in report.unknown.most_common(20))
             self.stdout.write(f"unknown labels: {unknown}")

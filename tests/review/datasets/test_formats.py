@@ -9,6 +9,7 @@ from itertools import islice
 import pytest
 from hypothesis import given, settings
 
+from review.datasets.formats.labels import json_fields
 from review.datasets.formats.registry import FORMATS
 from review.datasets.record import Record
 from tests.review.datasets.samples import exported, lists_of_records, loaded, make, manifest_of
@@ -77,7 +78,7 @@ def test_the_first_bytes_come_before_the_last_records(format: str) -> None:
 def test_json_lines_hold_the_fields_by_name() -> None:
     records = [make("a\u2028b"), make("ä", side="benchmark", model_confidence=0.5)]
     lines = exported(records, "jsonl").decode().split("\n")
-    assert [json.loads(line) for line in lines[:-1]] == [record._asdict() for record in records]
+    assert [json.loads(line) for line in lines[:-1]] == [json_fields(record) for record in records]
     assert lines[-1] == ""
     assert '"ä"' in lines[1]
 
