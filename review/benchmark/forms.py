@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from review.benchmark.formatting import NO_LABEL, LabelNames
 from review.benchmark.model_answers import AnswerFilter
+from review.models import Result
 
 
 class AnswersForm(forms.Form):
@@ -76,4 +77,16 @@ class ThresholdForm(forms.Form):
 
 
 class DisputeForm(forms.Form):
-    reason = forms.CharField(max_length=300)
+    """A dispute of the expected label of a result; with many on a page, `result` makes the field's id unique."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("What is wrong with the label?"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Two reviewers who haven't seen it will label it, without seeing the current label or any model's answer."
+        ),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, result: Result | None = None) -> None:
+        super().__init__(data, auto_id=f"%s-{result.pk}" if result else "%s")

@@ -166,7 +166,7 @@ def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
         "contender": contender,
         "form": form,
         "page": page,
-        "rows": model_answers.answer_rows(page.object_list, names),
+        "rows": [(row, DisputeForm(result=row.result)) for row in model_answers.answer_rows(page.object_list, names)],
         "baseline": against,
         "query": request.GET.urlencode(),
     }

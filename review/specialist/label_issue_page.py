@@ -9,6 +9,7 @@ from review.models import GoldLabel, LabelIssue, Side
 from review.models.label_issue import LabelIssueQuerySet
 from review.screen.label_options import Options
 from review.specialist import label_issues
+from review.specialist.label_issue_form import CorrectLabelForm
 
 SHOWN_CHARACTERS = 20_000
 
@@ -73,6 +74,10 @@ class LabelIssueCard:
     @property
     def left_out(self) -> int:
         return max(len(self.label_issue.gold.text) - SHOWN_CHARACTERS, 0)
+
+    @property
+    def form(self) -> CorrectLabelForm:
+        return CorrectLabelForm(self.options, self.label_issue.gold)
 
     @property
     def has_suggestion(self) -> bool:
