@@ -120,7 +120,7 @@ def predictions_out(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     return [
         {
             "id": prediction.pk,
-            "model": prediction.answered_by,
+            "model": prediction.model_name,
             **reader.values(prediction),
             "confidence": round(prediction.confidence, 4),
             "reasoning": prediction.reasoning,

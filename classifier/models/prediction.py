@@ -113,6 +113,12 @@ class Prediction(ModelCall):
         return round_down(self.confidence)
 
     @property
+    def model_name(self) -> str:
+        """The same as `answered_by` for programs, in no language."""
+        name = self.language_model.name
+        return name if self.scorer_id is None else f"{name} + specialist"
+
+    @property
     def answered_by(self) -> str:
         """The model's name, and the specialist if its labels were weighed against the model's."""
         name = self.language_model.name

@@ -143,6 +143,7 @@ def _prediction(first: Prediction, scorer: Scorer, choices: Sequence[_Choice]) -
         sentiment_id=sentiment.key,
         confidence=category.probability * sentiment.probability,
         reasoning=" ".join(filter(None, reasons))[:LONGEST_REASONING],
+        further_categories=[key for key in first.further_categories if key != category.key],
         attributes=first.attributes,
         unusable=first.unusable,
         shortened=first.shortened,

@@ -27,7 +27,7 @@ def _summary(verdict: Verdict, reader: LabelReader) -> dict[str, Any]:
         "review_flag": not verdict.auto_accepted,
         "review_reason": None if verdict.auto_accepted else str(verdict.reason),
         "fallback_review": _label(second, reader) | {"model": second.language_model.name} if second else None,
-        "model": by.answered_by if isinstance(by, Prediction) else by.language_model.name,
+        "model": by.model_name if isinstance(by, Prediction) else by.language_model.name,
         "latency_ms": round(by.latency_ms, 1),
     }
 

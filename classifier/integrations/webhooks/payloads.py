@@ -62,7 +62,7 @@ def _label(
     }
     if prediction is None:
         return values
-    return values | {"confidence": prediction.confidence, "model": prediction.answered_by}
+    return values | {"confidence": prediction.confidence, "model": prediction.model_name}
 
 
 def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from classifier.integrations.webhooks.payloads import ticket_payloads
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.models import (
     ContractVersion,
@@ -112,6 +113,8 @@ def test_pages_and_the_api_say_who_answered(answered: Answered, lead_client: Cli
     page = lead_client.get(verdict.ticket.get_absolute_url()).content.decode()
     assert f"<dt>Answered by</dt><dd>{verdict.prediction.answered_by}</dd>" in page
     assert "First model, category: different label." in page
+    (payload,) = ticket_payloads([verdict.ticket_id])
+    assert payload.model == f"{verdict.prediction.language_model} + specialist"
     card = lead_client.get("/models/").content.decode()
     assert f"The category comes from the specialist, the sentiment from {verdict.prediction.language_model}." in card
 
@@ -147,6 +150,16 @@ class TestStoring:
         first = answering.stored_answers(outcomes, scorer, version)
         assert answering.stored_answers(outcomes, scorer, version) == first
         assert Prediction.objects.exclude(first=None).count() == 2
+
+    def test_what_the_model_says_besides_the_labels_stays(self, scorer: Scorer) -> None:
+        outcomes, version = self.outcomes(1), ContractVersion.objects.current()
+        first = outcomes[0].outcome
+        assert isinstance(first, Prediction)
+        general, billing = (version.labels.categories[name] for name in ("General", "Billing"))
+        first.further_categories, first.attributes = [general, billing], {"1": "high"}
+        ((_ticket, combined),) = answering.stored_answers(outcomes, scorer, version)
+        assert isinstance(combined, Prediction)
+        assert (combined.further_categories, combined.attributes) == ([general], {"1": "high"})
 
     def test_each_scorer_has_its_own(self, scorer: Scorer) -> None:
         outcomes, version = self.outcomes(1), ContractVersion.objects.current()
