@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from classifier.models import Category, Gate, Ticket
 from review.models import Assignment, Decision
+from tests.browser.accessibility import axe_violations, overflowing_widths
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.review_steps import (
     TEXTS,
@@ -38,6 +39,7 @@ def test_shift_and_a_digit_name_a_further_category(agent_page: Page) -> None:
     agent_page.keyboard.press("Shift+Digit3")
     expect(agent_page.get_by_label("Also Technical")).to_be_checked()
     expect(agent_page.get_by_label("Also Account")).not_to_be_checked()
+    assert axe_violations(agent_page) + overflowing_widths(agent_page) == []
     expect(agent_page.locator("input[name=category]:checked")).to_have_value(
         str(Category.objects.get(name="Billing").pk)
     )
