@@ -1,5 +1,6 @@
 """Imports of labels in the background."""
 
+from collections.abc import Iterable
 from typing import IO, Any, BinaryIO, cast
 
 from django.contrib.auth.models import User
@@ -28,11 +29,16 @@ def draft_unknown_labels(label_import: LabelImport, by: User) -> tuple[Draft | N
 
     Returns the problems of those that can't be labels, too. Raises EmptyTaxonomy.
     """
+    unknown = [(axis, name) for axis, name, _number in label_import.report.get("unknown", ())]
+    return draft_labels(unknown, label_import.name, by)
+
+
+def draft_labels(labels: Iterable[tuple[str, str]], file: str, by: User | None) -> tuple[Draft | None, list[str]]:
+    """The same for labels given by axis and name."""
     entries = EntryList()
-    for axis, name, _number in label_import.report.get("unknown", ()):
+    for axis, name in labels:
         entries.add(f"“{name[:100]}”", {"axis": axis, "name": name})
-    draft = taxonomy_import.create_draft(entries.usable, _("Labels of %s") % label_import.name, by)
-    return draft, entries.problems
+    return taxonomy_import.create_draft(entries.usable, _("Labels of %s") % file, by), entries.problems
 
 
 def run(pk: int) -> None:

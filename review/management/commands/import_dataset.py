@@ -1,9 +1,10 @@
 import argparse
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from review.datasets import importing
+from review.datasets import importing, label_imports
 from review.datasets.importing import ImportReport, UnknownLabel
 from review.datasets.parsing import usual_columns
 from review.datasets.reading import RecordReader, UnreadableDataset
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             help="map a name in the file to the full name of a label; may be repeated",
         )
         parser.add_argument("--encoding", help="of a text file; detected by default")
+        parser.add_argument("--draft", action="store_true", help="draft a taxonomy with the labels that it lacks")
         parser.add_argument("--dry-run", action="store_true", help="show the result without saving anything")
 
     def handle(
@@ -40,6 +42,7 @@ class Command(BaseCommand):
         map: list[tuple[str, str]],
         label: list[tuple[str, str]],
         encoding: str | None,
+        draft: bool,
         dry_run: bool,
         **_: Any,
     ) -> None:
@@ -56,6 +59,8 @@ class Command(BaseCommand):
         if records.encoding:
             self.stdout.write(f"encoding: {records.encoding} (--encoding takes another)")
         self._print(report, "would be added" if dry_run else "added")
+        if report.unknown and draft:
+            self._draft(report, Path(file.name).name)
 
     def _print(self, report: ImportReport, verb: str) -> None:
         for rejected in report.rejections:
@@ -72,7 +77,14 @@ class Command(BaseCommand):
         if report.unknown:
             unknown = ", ".join(f"{name} ({number:,})" for (_axis, name), number in report.unknown.most_common(20))
             self.stdout.write(f"unknown labels: {unknown}")
-            self.stdout.write('map them with --label "OLD=NEW", or add them in the admin')
+            self.stdout.write('map them with --label "OLD=NEW", or draft a taxonomy with them: --draft')
+
+    def _draft(self, report: ImportReport, name: str) -> None:
+        draft, problems = label_imports.draft_labels(report.unknown, name, None)
+        for problem in problems:
+            self.stderr.write(problem)
+        if draft:
+            self.stdout.write(f"draft {draft.pk}: {draft}; publish it in the admin, then import the file again")
 
 
 def _mapped(text: str) -> tuple[str, str]:

@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from classifier.models import Category, Gate, Ticket
+from classifier.models import Category, Draft, Gate, Ticket
 from classifier.privacy import erasure
-from classifier.taxonomy import label_changes
+from classifier.taxonomy import drafts, label_changes
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
 from review.datasets.importing import import_labels
@@ -267,6 +267,17 @@ def test_another_table_is_imported_by_mapping_after_a_dry_run(tmp_path: Path, ca
     call_command("import_dataset", str(path), *[f"--map={column}" for column in columns])
     label = GoldLabel.objects.get()
     assert (label.text, label.origin, label.category.name) == ("It broke", "import", "Technical")
+
+
+def test_labels_that_the_taxonomy_lacks_are_drafted(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text(f"text,category,sentiment\nHello,Sales > EU,Furious\nHi,{'x' * 90},Neutral\nHo,Billing,Neutral\n")
+    call_command("import_dataset", str(path), "--dry-run", "--draft")
+    draft = Draft.objects.get()
+    assert drafts.summary(draft).changes == ["Sales is added.", "Sales > EU is added.", "Furious is added."]
+    output = capsys.readouterr()
+    assert f"draft {draft.pk}: Labels of theirs.csv" in output.out
+    assert "is longer than 80 characters" in output.err
 
 
 ONE_AXIS = [
