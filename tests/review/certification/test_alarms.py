@@ -48,7 +48,7 @@ def test_no_alarm_is_raised_while_nothing_changes(certified: Certificate) -> Non
 def test_what_passes_is_audited_while_a_change_is_suspected(
     certified: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drift, "QUIET_TICKETS", 10**9)
+    monkeypatch.setattr(drift, "QUIET_TICKETS", 10**90)
     second_family_disagrees()
     cycle.run_certification()
     assert not Alarm.objects.exists()
