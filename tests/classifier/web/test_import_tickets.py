@@ -41,11 +41,11 @@ def page_of(client: Client, ticket_import: TicketImport) -> str:
 
 
 def test_the_first_rows_are_shown_under_the_columns_before_anything_is_stored(lead_client: Client) -> None:
-    stored = upload(lead_client, "Nr;Betreff;Message\n7;Größe;<b>Hallo\n8;Preis;\n")
+    stored = upload(lead_client, "Nr;Status;Message\n7;Größe;<b>Hallo\n8;Preis;\n")
     assert queued("classifier.tasks.run_ticket_import")[0].args == [stored.pk]
     page = page_of(lead_client, stored)
     assert "<b>Text</b><br><bdi>Message</bdi>" in page
-    assert "not read<br><bdi>Betreff</bdi>" in page
+    assert "not read<br><bdi>Status</bdi>" in page
     assert '<td dir="auto">&lt;b&gt;Hallo</td>' in page
     assert "Would be stored" in page
     assert "The text is empty" in page
@@ -53,11 +53,11 @@ def test_the_first_rows_are_shown_under_the_columns_before_anything_is_stored(le
 
 
 def test_columns_are_chosen_and_the_tickets_stored(lead_client: Client) -> None:
-    stored = upload(lead_client, "Nr,Anliegen\n7,Hallo\n8,Welt\n", source="shop")
+    stored = upload(lead_client, "Nr,Notiz\n7,Hallo\n8,Welt\n", source="shop")
     assert "No column is known to hold the text" in page_of(lead_client, stored)
-    choose(lead_client, stored, text="Anliegen", external_id="Nr")
+    choose(lead_client, stored, text="Notiz", external_id="Nr")
     assert (stored.report["stored"], Ticket.objects.count()) == (2, 0)
-    choose(lead_client, stored, text="Anliegen", external_id="Nr", **{"import": ""})
+    choose(lead_client, stored, text="Notiz", external_id="Nr", **{"import": ""})
     assert list(Ticket.objects.order_by("pk").values_list("source", "external_id", "text")) == [
         ("shop", "7", "Hallo"),
         ("shop", "8", "Welt"),
