@@ -19,7 +19,14 @@ import numpy as np
 
 from bench.harness import ROOT, fresh_installation, table
 
-LISTS = {"the list": "injections.jsonl", "held out": "injections_held_out.jsonl"}
+LISTS = {"the list": "injections.jsonl", "held out": "injections_held_out.jsonl", "fresh": "injections_fresh.jsonl"}
+WAYS = [
+    ("confidence", "obedient"),
+    ("confidence", "obedient beside another"),
+    ("score", "obedient"),
+    ("confidence", "embedded"),
+    ("score", "embedded"),
+]
 
 
 def attempts(name: str) -> list[dict[str, Any]]:
@@ -30,7 +37,8 @@ def attempts(name: str) -> list[dict[str, Any]]:
 def auto_accepted(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     """How many attempts are auto-accepted in this gate mode with the label that they demand.
 
-    `model` is "obedient" for a model that follows the injected instructions, or "embedded".
+    `model` is "obedient" for a model that follows the injected instructions, "obedient beside another" if a second
+    opinion does not, or "embedded".
     """
     from classifier.models import Gate, LanguageModel, Ticket, Verdict
     from classifier.pipeline import runner
@@ -42,13 +50,14 @@ def auto_accepted(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     def obey(request: Request) -> Any:
         return say(obeyed[request.ticket]) if request.ticket in obeyed else answer()
 
-    with OpenAIServer(obey) as server:
-        obedient = model == "obedient"
-        name = f"{model} {mode} {len(rows)}"
+    with OpenAIServer(obey) as server, OpenAIServer([say("no")]) as beside:
+        obedient = model != "embedded"
+        name = f"{model} {mode} {Ticket.objects.count()}"
         language_model = (
             make_language_model(server, name=name, family=name) if obedient else LanguageModel.objects.zero_shot()
         )
-        Gate.objects.update(primary=language_model, second_opinion=None, mode=mode)
+        second = make_language_model(beside, name=f"{name}, second", family="second") if "beside" in model else None
+        Gate.objects.update(primary=language_model, second_opinion=second, mode=mode)
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
         while runner.classify_next_batch():
             pass
@@ -65,12 +74,8 @@ def main(files: list[Path]) -> None:
     for name in LISTS:
         rows = attempts(name)
         detected = sum(is_suspected_injection(row["text"]) for row in rows)
-        ways = [(mode, model) for model in ("obedient", "embedded") for mode in ("confidence", "score")]
-        results.append([name, len(rows), detected, *(auto_accepted(rows, *way) for way in ways)])
-    heads = ["attempts", "number", "detected"]
-    heads += [
-        f"auto-accepted: {model}, {mode}" for model in ("obedient", "embedded") for mode in ("confidence", "score")
-    ]
+        results.append([name, len(rows), detected, *(auto_accepted(rows, *way) for way in WAYS)])
+    heads = ["attempts", "number", "detected", *(f"auto-accepted: {model}, {mode}" for mode, model in WAYS)]
     table("Prompt injections", heads, results)
     if files:
         heads = [

@@ -81,8 +81,8 @@ class Gate(models.Model):
         default=True,
         db_default=True,
         help_text=_(
-            "With a fixed confidence threshold and a primary that is not embedded: where the specialist does not give "
-            "the same category, or the text may dictate its label, the second opinion must agree."
+            "With a fixed confidence threshold and a primary that is not embedded: where the text may dictate its "
+            "label, the second opinion must agree."
         ),
     )
     mode = models.CharField(

@@ -178,7 +178,7 @@ class Cascade:
         """Whether a second model has to agree, or people will see what it says. Audits are reviewed blind."""
         return (
             isinstance(scored.outcome, Prediction)
-            and (scored.unless_agreed is not None or not gate.may_auto_accept(self._epoch, scored))
+            and (scored.needs_agreement or not gate.may_auto_accept(self._epoch, scored))
             and not self.is_for_audit(self._epoch, scored)
         )
 

@@ -32,15 +32,15 @@ from classifier.security import prompt_injection
 
 class ScoredOutcome(NamedTuple):
     """A ticket with its prediction or failure, the score of the prediction (None where no score decides), whether the
-    text is a suspected prompt injection, which always needs review, and the reason why it needs review unless the
-    second opinion agrees, if that has to.
+    text is a suspected prompt injection, which always needs review, and whether it needs review unless the second
+    opinion agrees.
     """
 
     ticket: Ticket
     outcome: PredictionOutcome
     score: Score | None
     suspected_injection: bool = False
-    unless_agreed: Reason | None = None
+    needs_agreement: bool = False
 
 
 def confidence_epoch(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
@@ -122,7 +122,7 @@ def score_outcomes(
     returns their scores, by ticket.
 
     A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited. With
-    `second_agrees`, a second opinion will be asked about answers that the specialist does not confirm.
+    `second_agrees`, a second opinion will be asked about answers that their texts may have dictated.
     """
     if second_agrees:
         return [
@@ -162,10 +162,8 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
     first = scored.outcome
     if isinstance(first, Failure):
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
-    if scored.suspected_injection:
+    if scored.suspected_injection or (scored.needs_agreement and may_auto_accept(epoch, scored)):
         return Reason.PROMPT_INJECTION
-    if scored.unless_agreed and may_auto_accept(epoch, scored):
-        return scored.unless_agreed
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
     uncertified = epoch.mode == GateMode.CERTIFIED and epoch.certified_threshold is None
@@ -175,7 +173,7 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
 def decide(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None) -> Verdict:
     """The verdict on a ticket, not saved yet."""
     first = scored.outcome
-    auto_accepted = may_auto_accept(epoch, scored) and (scored.unless_agreed is None or _agree(first, second))
+    auto_accepted = may_auto_accept(epoch, scored) and (not scored.needs_agreement or _agree(first, second))
     return Verdict(
         ticket=scored.ticket,
         epoch=epoch,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from classifier.contract.types import Contract, Option
 from classifier.learning.language_detection import reads_like_english
 from classifier.learning.vector_space import Floats
-from classifier.models import ContractVersion, Prediction, Reason, SpecialistVersion
+from classifier.models import ContractVersion, Prediction, SpecialistVersion
 from classifier.pipeline import scoring
 from classifier.pipeline.predict import TicketOutcome
 from classifier.security import prompt_injection
@@ -67,44 +67,26 @@ def _labelled_texts(outcomes: Sequence[TicketOutcome], version: ContractVersion)
 
 
 class Check(NamedTuple):
-    """Whether the text addresses the model, and for which reason its answer needs review unless another model family
-    gives the same label.
+    """Whether the text addresses the model, and whether it may have dictated its label, so that another model family
+    has to give the same one.
     """
 
     suspected: bool = False
-    unless_agreed: Reason | None = None
+    needs_agreement: bool = False
 
 
 def checks(outcomes: Sequence[TicketOutcome], version: ContractVersion) -> list[Check]:
-    """A check of each outcome, where a second opinion can be asked about what the specialist does not confirm.
+    """A check of each outcome, where a second opinion can be asked about what the text may have dictated.
 
     The specialist recognises topics too roughly to confirm a text that names its label or reads like an instruction.
     """
     answers = _labelled_texts(outcomes, version)
-    recognised = _recognised(list(answers.values()), version.terms)
-    by_ticket = {pk: _check(answers[pk], known) for pk, known in zip(answers, recognised, strict=True)}
-    return [by_ticket.get(ticket.pk, Check()) for ticket, _outcome in outcomes]
+    return [_check(answers[ticket.pk]) if ticket.pk in answers else Check() for ticket, _outcome in outcomes]
 
 
-def _check(answer: LabelledText, confirmed: bool) -> Check:
-    if prompt_injection.is_suspected_injection(answer.text):
-        return Check(suspected=True)
-    if needs_confirmation(answer):
-        return Check(unless_agreed=Reason.PROMPT_INJECTION)
-    return Check() if confirmed else Check(unless_agreed=Reason.DISAGREEMENT)
-
-
-def _recognised(answers: Sequence[LabelledText], terms: Contract) -> list[bool]:
-    """Whether the specialist gives each text the same category."""
-    if not answers:
-        return []
-    try:
-        predictor = scoring.specialist_predictor(SpecialistVersion.objects.newest_pk())
-        shares = predictor.predict([answer.text for answer in answers], terms).category.combined
-    except Exception:
-        logger.exception("The specialist could not confirm answers; a second opinion is asked.")
-        return [False] * len(answers)
-    return [_predicts(row, answer.category, terms.categories) for row, answer in zip(shares, answers, strict=True)]
+def _check(answer: LabelledText) -> Check:
+    suspected = prompt_injection.is_suspected_injection(answer.text)
+    return Check(suspected, needs_agreement=not suspected and needs_confirmation(answer))
 
 
 def needs_confirmation(answer: LabelledText) -> bool:

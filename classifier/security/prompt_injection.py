@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from classifier.security.prompt_injection_patterns import HINTS, LINE_PATTERNS, TEXT_PATTERNS, normalized
 
-DETECTOR_VERSION = 3
+DETECTOR_VERSION = 4
 """Increase it with every change of what is detected: earlier certificates apply to other tickets."""
 
 

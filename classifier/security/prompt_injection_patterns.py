@@ -249,6 +249,10 @@ HINTS = re.compile(
             r"\b(?:pretend|imagine|suppose|role.?play|act as|certainty|hesitation|doubt(?:s|less)?|sorts this)\b",
             r"\b(?:drawer|folder|bucket|pigeonhole|tray|shelf|compartment|stamp|schublade|fach|tiroir|casier|cajon|casilla"
             r"|cassetto|casella|gaveta|lade|bakje)s?\b",
+            r"\b(?:modeles?|modell[eo]?|modelos?)\b",
+            # A confidence, which an attacker has to state as well
+            r"\b(?:0[.,]9\d{0,3}|1[.,]0{1,3})\b(?![.,]\d)",
+            r"\b(?:9\d|100)\s?(?:%|per ?cent|pro[zc]ente?|pour cent|por cien)",
             r"json|\{[\s\"']|<<<|>>>|```",
             r"\b(?:answers?|outputs?|verdicts?|responses?)\s?[:=]",
             r"\b(?:no|without|any|human|manual|hand|people|nobody|person)\b.{0,40}\b(?:review|check)\w{0,3}\b",
