@@ -46,6 +46,15 @@ def test_the_embedded_model_labels_by_meaning_and_names_decisive_words() -> None
     assert any(word in answer.reasoning for word in ("crashes", "server", "exception"))
 
 
+def test_sentiments_are_told_without_a_label() -> None:
+    usual = [Option(name=name) for name in ("Positive", "Neutral", "Negative")]
+    terms = prompt.contract_for([Option(name="General")], usual)
+    praise = answers_of(["Love the new dark mode, but can you add keyboard shortcuts?"], terms)
+    others = answers_of(["Which plans include the API?", "My login stopped working after the weekend deploy."], terms)
+    assert praise[0].sentiment != "Negative"
+    assert [answer.sentiment for answer in others] == ["Neutral", "Negative"]
+
+
 def test_answers_come_in_order_whatever_the_lengths() -> None:
     texts = ["refund " * length for length in (300, 1, 40, 2, 100)] + ["the app crashed"] * 80
     together = answers_of(texts, contract("Billing", "Technical"))
