@@ -233,7 +233,7 @@ def test_lead_page_shows_the_influence_of_the_suggestion(lead_client: Client, an
     for blind, category in ((0, "Billing"), (0, "Billing"), (1, "Technical"), (1, "Billing")):
         configure_review(blind_share=blind)
         ticket = make_ticket(distinct_text())
-        (assignment,) = send_to_review(ticket, **label("Billing")._asdict())
+        (assignment,) = send_to_review(ticket, category=label("Billing").category, sentiment=label().sentiment)
         shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
     part = section(lead_page_content(lead_client), "anchoring")

@@ -25,7 +25,10 @@ MINE, SCREEN, WORK = reverse("review:my_decisions"), reverse("review:screen"), r
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:
     """Label a ticket that the model labels Billing; the suggestion is shown unless the review is blind."""
     ticket = make_ticket(text)
-    assignment = send_to_review(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
+    category_of_model, sentiment, *_rest = label("Billing")
+    (assignment, *_others) = send_to_review(
+        ticket, category=category_of_model, sentiment=sentiment, reasoning="A secret of the model."
+    )
     shown = Presented() if assignment.blind else Presented(prediction=ticket.predictions.get())
     return answer(assignment, reviewer, category, shown=shown, **values)
 
