@@ -69,12 +69,13 @@ def _judged(
     data: Replay, bound: Any, pool: Ints, first: Ints, confidence: Floats, answerer: Any
 ) -> tuple[JudgedAnswers, int]:
     """The answers, and how many labels are offered."""
+    from classifier.inference.backends.specialist_predictor import closeness
     from classifier.scoring.answerer import choose, spread
 
-    texts, vectors = [data.texts[row] for row in pool], data.vectors[pool]
-    shares = bound.probabilities(vectors, texts).astype(np.float64)
+    texts, embeddings = [data.texts[row] for row in pool], data.embeddings.part(pool)
+    shares = bound.probabilities(embeddings, texts).astype(np.float64)
     words, offered = bound.by_words(texts).argmax(axis=1), shares.shape[1]
-    closeness = (bound.centred(vectors) @ bound.prototypes.T).max(axis=1)
+    near = closeness(bound, embeddings)
     signals, labels = [], []
     for row, own in enumerate(first):
         place = choose(answerer, spread(int(own), float(confidence[row]), offered), shares[row]).place
@@ -85,7 +86,7 @@ def _judged(
             margin=float(shares[row, place] - np.delete(shares[row], place).max()),
             own=bool(own == place),
         )
-        known = {"closeness": float(closeness[row]), "length": len(texts[row])}
+        known = {"closeness": float(near[row]), "length": len(texts[row])}
         signals.append(Signals(float(confidence[row]), axis, **known))  # type: ignore[arg-type]  # of two kinds
         labels.append(place)
     right = (np.array(labels) == data.labels[pool] - 1).tolist()

@@ -52,7 +52,9 @@ def _run(data: Replay, remote: float, count: int, seed: int) -> tuple[float, flo
     if trial is None:
         return 0.0, float(by_remote.mean()), 0.0
     threshold = _threshold(trial, remote)
-    shares = BoundHead(trial.head, data.offered).probabilities(data.vectors[test], [data.texts[row] for row in test])
+    shares = BoundHead(trial.head, data.offered).probabilities(
+        data.embeddings.part(test), [data.texts[row] for row in test]
+    )
     sure = trial.head.steps(shares.max(axis=1)) >= threshold
     right = shares.argmax(axis=1) + 1 == data.labels[test]
     answered = float(right[sure].mean()) if sure.any() else 0.0

@@ -182,8 +182,9 @@ def _predictor(known: list[tuple[str, int]], terms: Any) -> Any:
     from classifier.embeddings import vector_store
     from classifier.embeddings.sources import encoder_sources
     from classifier.inference.backends.specialist_predictor import SpecialistPredictor
+    from classifier.learning.examples import Examples
     from classifier.learning.heads import Head
-    from classifier.learning.training import Examples, learn
+    from classifier.learning.training import learn
     from classifier.learning.weights import SpecialistWeights
     from review.specialist.training_data import offered_labels
 
@@ -195,7 +196,7 @@ def _predictor(known: list[tuple[str, int]], terms: Any) -> Any:
         Examples(
             keys=numbers,
             texts=texts,
-            vectors=vector_store.embeddings_for(texts),
+            embeddings=vector_store.embeddings_for(texts),
             labels=np.array(places),
             groups=numbers,
             random_sample=np.zeros(len(known), bool),
@@ -204,7 +205,7 @@ def _predictor(known: list[tuple[str, int]], terms: Any) -> Any:
         offered_labels(terms.categories),
     )
     assert trained
-    weights = SpecialistWeights(category=trained.head, sentiment=Head.untrained(), novelty_threshold=0.0)
+    weights = SpecialistWeights(category=trained.head, sentiment=Head.untrained(), novelty_thresholds={})
     return SpecialistPredictor(encoder_sources(), weights)
 
 

@@ -24,7 +24,9 @@ class Replay:
         names = sorted({row[axis] for row in rows})
         self.texts = [row["text"] for row in rows]
         self.labels = np.array([names.index(row[axis]) + 1 for row in rows])
-        self.vectors = vector_store.embeddings_for(self.texts)
+        self.embeddings = vector_store.embeddings_for(self.texts)
+        # For what compares texts with each other.
+        self.vectors = self.embeddings.common()
         draws = np.random.default_rng(0).random(len(rows))
         self.test = np.array(
             [
@@ -54,18 +56,18 @@ class Replay:
 
         rows = np.flatnonzero(self.test)
         texts = [self.texts[row] for row in rows]
-        shares = BoundHead(axis, self.offered).probabilities(self.vectors[rows], texts)
+        shares = BoundHead(axis, self.offered).probabilities(self.embeddings.part(rows), texts)
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
     def examples(self, rows: Any, random_sample: Any = None) -> Any:
         """Examples of these rows, weighted by how common they are among the texts that are not held out."""
-        from classifier.learning.training import Examples
+        from classifier.learning.examples import Examples
         from classifier.learning.vector_space import coverage_weights
 
         return Examples(
             keys=rows,
             texts=[self.texts[row] for row in rows],
-            vectors=self.vectors[rows],
+            embeddings=self.embeddings.part(rows),
             labels=self.labels[rows],
             groups=rows,
             random_sample=np.zeros(len(rows), bool) if random_sample is None else random_sample,
@@ -83,7 +85,7 @@ class Replay:
 
         pool = pool[:5_000]
         shares = np.sort(
-            BoundHead(newest, self.offered).probabilities(self.vectors[pool], [self.texts[row] for row in pool])
+            BoundHead(newest, self.offered).probabilities(self.embeddings.part(pool), [self.texts[row] for row in pool])
         )
         centre = shrunken_mean(self.vectors[pool])
         vectors = centred(self.vectors[pool], centre)

@@ -232,7 +232,7 @@ def learned_head(data: Replay, rows: Any) -> Any:
 def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
     """A specialist trained on everything answers itself; only its words remain as second opinion."""
     bound = learned_head(data, train)
-    shares = bound.probabilities(data.vectors[pool], [data.texts[row] for row in pool])
+    shares = bound.probabilities(data.embeddings.part(pool), [data.texts[row] for row in pool])
     best = shares.argmax(axis=1)
     table = _table(data, pool, best + 1, bound.head.steps(shares.max(axis=1)), bound)
     table[:, [COLUMNS.index("agrees"), COLUMNS.index("probability")]] = np.nan
@@ -242,9 +242,11 @@ def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
 def _table(
     data: Replay, pool: Ints, answer: Ints, confidence: Floats, bound: Any, *, words_alone: bool = False
 ) -> Floats:
-    texts, vectors = [data.texts[row] for row in pool], data.vectors[pool]
+    from classifier.inference.backends.specialist_predictor import closeness
+
+    texts, embeddings = [data.texts[row] for row in pool], data.embeddings.part(pool)
     by_words = bound.by_words(texts)
-    by_all = by_words if words_alone else bound.probabilities(vectors, texts)
+    by_all = by_words if words_alone else bound.probabilities(embeddings, texts)
     own = np.arange(len(pool)), answer - 1
     rivals = by_all.copy()
     rivals[own] = -1
@@ -256,7 +258,7 @@ def _table(
         "words_agree": by_words.argmax(axis=1) == answer - 1 if len(bound.head.keys) else np.full(len(pool), np.nan),
         "probability": by_all[own],
         "margin": by_all[own] - rivals.max(axis=1),
-        "closeness": (bound.centred(vectors) @ bound.prototypes.T).max(axis=1),
+        "closeness": closeness(bound, embeddings),
         "length": [len(text) for text in texts],
     }
     return np.column_stack([np.asarray(columns[name], np.float64) for name in COLUMNS])

@@ -1,7 +1,7 @@
 """Finds the labelled examples nearest to a text."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from django.db.models import Count, Max
 
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
+from classifier.learning.vector_space import Embeddings, Floats, Ints, Reading, centred, shrunken_mean
 from classifier.models import Example
 
 MOST_EXAMPLES = 50_000
 """Only the latest examples are searched."""
 FRESH_SECONDS = 30.0
 LEADING = 128
-"""Axes of an outline: a third of the dimensions, with nine tenths of the variance of support messages."""
+"""Axes of an outline: a third of the dimensions or fewer, with most of the variance of support messages."""
 ROUNDING = 1e-5
 """Rounding error of a cosine."""
 
@@ -32,9 +32,9 @@ class NearestExample(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleIndex:
-    """Keys and vectors of examples, centred (shape (n, WIDTH)) and raw in half precision.
+    """Keys and vectors of examples, centred (shape (n, width)) and raw in half precision.
 
-    `axes`, of shape (WIDTH, LEADING), are the directions of most variance; `outlines`, of shape (n, LEADING + 1), are
+    `axes`, of shape (width, LEADING), are the directions of most variance; `outlines`, of shape (n, LEADING + 1), are
     each vector's coordinates along them and the length of the rest.
     """
 
@@ -75,7 +75,49 @@ class ExampleIndex:
         return best
 
 
-def index() -> ExampleIndex:
+class LabelledExamples:
+    """An index for each encoder. A text is compared with all examples that its first encoder reads, and with the others
+    by the next one that reads both.
+    """
+
+    def __init__(self, keys: Ints, embeddings: Embeddings) -> None:
+        self.keys = keys
+        self._embeddings = embeddings
+        self._indexes: dict[tuple[str, str], ExampleIndex] = {}
+
+    def nearest(self, texts: Embeddings, most: int) -> list[list[NearestExample]]:
+        """The nearest examples of each text, nearest first."""
+        found: list[list[NearestExample]] = [[] for _text in range(len(texts))]
+        for reading, rows in texts.readings(frozenset(self._embeddings.by_encoder)):
+            for name, besides in self._steps(reading):
+                near = self._index(name, besides).nearest(texts.by_encoder[name][rows], most)
+                for row, examples in zip(rows, near, strict=True):
+                    found[row] = sorted([*found[row], *examples], key=lambda example: -example.closeness)[:most]
+        return found
+
+    def closest(self, encoder: str, texts: Floats, centre: Floats) -> Floats:
+        """The cosine to the nearest example for each vector by this encoder, around another centre."""
+        return self._index(encoder, "").closest(texts, centre) if self.keys.size else np.zeros(len(texts), np.float32)
+
+    def _steps(self, reading: Reading) -> Iterator[tuple[str, str]]:
+        """Encoders that read a text, each with the one before, whose examples it leaves out."""
+        before = ""
+        for name in self._embeddings.by_encoder:
+            if name in reading:
+                yield name, before
+                before = name
+
+    def _index(self, encoder: str, besides: str) -> ExampleIndex:
+        """Built at the first use, since few installations need all."""
+        if (encoder, besides) not in self._indexes:
+            rows = self._embeddings.read_by(encoder)
+            if besides:
+                rows = rows & ~self._embeddings.read_by(besides)
+            self._indexes[encoder, besides] = build_index(self.keys[rows], self._embeddings.by_encoder[encoder][rows])
+        return self._indexes[encoder, besides]
+
+
+def index() -> LabelledExamples:
     """This process's index; reloaded when examples have changed, which is checked every half minute (one query)."""
     with _loading:
         if time.monotonic() > _cache.until:
@@ -103,7 +145,7 @@ def examples_by_key(keys: Iterable[int]) -> dict[int, Example]:
 
 @dataclass
 class _Cache:
-    index: ExampleIndex | None = None
+    index: LabelledExamples | None = None
     stamp: object = None
     until: float = 0.0
 
@@ -112,22 +154,20 @@ _cache = _Cache()
 _loading = Lock()
 
 
-def _load() -> ExampleIndex:
+def _load() -> LabelledExamples:
     rows = list(Example.objects.order_by("-pk").values_list("pk", "digest")[:MOST_EXAMPLES])
-    stored = vector_store.stored_embeddings([digest for _pk, digest in rows])
-    known = [(pk, digest) for pk, digest in rows if digest in stored]
-    return build_index([pk for pk, _digest in known], [stored[digest] for _pk, digest in known])
+    known, embeddings = vector_store.stored_embeddings([digest for _pk, digest in rows])
+    return LabelledExamples(np.array([rows[row][0] for row in known], np.int64), embeddings)
 
 
-def build_index(keys: Sequence[int], around_centre: Sequence[Floats]) -> ExampleIndex:
+def build_index(keys: Ints, raw: Floats) -> ExampleIndex:
     """An index of these raw embeddings."""
-    raw: Floats = np.stack(around_centre) if around_centre else np.zeros((0, WIDTH), np.float32)
     centre = shrunken_mean(raw)
     around = centred(raw, centre)
     _spread, axes = np.linalg.eigh(around.T @ around)
     leading = np.ascontiguousarray(axes[:, -LEADING:])
     return ExampleIndex(
-        keys=np.array(keys, np.int64),
+        keys=keys,
         vectors=around,
         centre=centre,
         raw=raw.astype(np.float16),

@@ -57,10 +57,12 @@ class OnnxEncoder:
         return self._recent.lookup(texts, self._compute)
 
     def _compute(self, texts: Sequence[str]) -> Floats:
-        vectors = np.empty((len(texts), self._width), np.float32)
-        for index, encoded in self.encode_pieces(texts):
-            vectors[index] = encoded.vector
-        return vectors
+        encoded = dict(self.encode_pieces(texts))
+        return self.stack([encoded[index] for index in range(len(texts))])
+
+    def stack(self, encoded: Sequence[Encoded]) -> Floats:
+        """The vectors of encoded texts: shape (len(encoded), width)."""
+        return np.array([piece.vector for piece in encoded], np.float32).reshape(len(encoded), self._width)
 
     def pieces(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Offsets of each text's tokens, without encoding it."""

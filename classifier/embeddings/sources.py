@@ -4,6 +4,7 @@ Loads no runtime, since most processes never encode a text.
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 class CorruptEncoder(Exception):
@@ -67,8 +70,20 @@ USE_TOKENIZER = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e
 
 
 def encoder_sources() -> list[EncoderSource]:
-    """The encoders in use, the one that knows the most languages last. Raises CorruptEncoder."""
-    return [_own(settings.ENCODER_FILE, settings.TOKENIZER_FILE) if settings.ENCODER_FILE else MINILM, USE]
+    """The encoders in use, the one that knows the most languages last. A file that cannot be read is left out."""
+    if not settings.ENCODER_FILE:
+        return [MINILM, USE]
+    try:
+        return [_own(settings.ENCODER_FILE, settings.TOKENIZER_FILE), USE]
+    except CorruptEncoder as error:
+        report(str(error))
+        return [USE]
+
+
+@lru_cache(maxsize=16)
+def report(problem: str) -> None:
+    """Log a problem once."""
+    logger.error("%s Texts are read by the other encoder.", problem)
 
 
 def encoder_files(source: EncoderSource) -> tuple[Path, Path]:

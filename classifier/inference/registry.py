@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from classifier.contract.types import Classifier, ClassifierError, Dialect, FailureKind, ProviderFault
 from classifier.embeddings import nearest_examples
-from classifier.embeddings.sources import CorruptEncoder, EncoderSource, encoder_sources
+from classifier.embeddings.sources import PACKAGED, CorruptEncoder, EncoderSource, encoder_sources
 from classifier.inference.backends.remote_model import RemoteModel
 from classifier.models import LanguageModel, Provider, SpecialistVersion
 from classifier.models.language_models import Learning
@@ -31,12 +31,18 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
     if language_model.provider.kind == Provider.Kind.EMBEDDED:
         loaded, words = _live_version(language_model), language_model.learning == Learning.WORDS
         with _building:
-            return _embedded(tuple(encoder_sources()), loaded, words)
+            return _embedded(_sources(loaded), loaded, words)
     model, parameters = _remote_model(language_model), json.dumps(language_model.parameters(), sort_keys=True)
     with _building:
         if language_model.provider.kind == Provider.Kind.DECISIONS:
             return _decisions(_endpoint(model))
         return _chat(_endpoint(model), parameters, language_model.dialect, language_model.logprobs)
+
+
+def _sources(loaded: "LoadedVersion | None") -> tuple[EncoderSource, ...]:
+    """The encoders in use, and before them those that the version was trained with and that are still there."""
+    current, learned_with = encoder_sources(), loaded.learned.encoders if loaded else frozenset[str]()
+    return (*(source for source in PACKAGED if source.name in learned_with and source not in current), *current)
 
 
 def clear_cache() -> None:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from classifier.learning.examples import Examples
 from classifier.learning.heads import BoundHead, Head, HeldOutRecord, OfferedLabel
-from classifier.learning.training import FEWEST, Examples, brier
+from classifier.learning.training import FEWEST, brier
 
 CRITICAL_VALUE = 1.645
 """Standard errors by which a candidate must win: a one-sided 5% test."""
@@ -121,7 +122,7 @@ def _incumbent_losses(head: Head, examples: Examples, offered: Sequence[OfferedL
     if len(unseen):
         part = examples.part(unseen)
         labels = np.array([rows[int(label)] for label in part.labels], np.int64)
-        probabilities = BoundHead(head, offered).probabilities(part.vectors, part.texts)
+        probabilities = BoundHead(head, offered).probabilities(part.embeddings, part.texts)
         right = probabilities.argmax(axis=1) == labels
         for key, label, loss, hit in zip(part.keys, part.labels, brier(probabilities, labels), right, strict=True):
             losses[int(key), int(label)] = (float(loss), int(hit))

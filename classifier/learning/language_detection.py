@@ -1,19 +1,29 @@
-"""Tells whether a text is in English, the language that the encoder was trained on.
-
-The tokenizer splits unknown words into pieces, and knows few words of other languages, which also lack English's small
-words.
-"""
+"""Tells the language of a text, by character n-grams and with naive Bayes (Lui and Baldwin 2012, "langid.py")."""
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-FEWEST_WORDS = 3
-MOST_PIECES = 1.4
-"""Pieces for a word: English support messages have 1.0 to 1.3, German and French ones 1.5 to 2.2."""
+import numpy as np
+
+LANGUAGES = (
+    *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nl"),
+    *("no", "pl", "pt", "ro", "ru", "sr", "sv", "th", "tr", "uk", "vi", "zh"),
+)
+"""ISO 639-1 codes of those that are told apart; more would be mistaken for each other."""
+UNKNOWN = ""
+SURE = 0.5
+"""The probability below which a language stays unknown."""
+LONGEST = 2_000
+"""Characters that are looked at."""
 FEWEST_COMMON = 0.15
 """A text with at least this share of small English words counts as English."""
 
 _WORD = re.compile(r"[^\W\d_]+")
+_MARKUP = re.compile(r"<[^<>]{1,200}>")
+_CODE = re.compile(r"[@\d/\\_=]")
+"""In addresses, numbers and names of code, which are in no language."""
 _SMALL_WORDS = """
 about after all and any are at be been but by can could did do does for from get had have help how i if is it its
 just my need not of or our out please she still than thanks that the their them then there they this to up us we were
@@ -23,14 +33,15 @@ _COMMON = frozenset(_SMALL_WORDS.split())
 """Excludes words that are also common in related languages."""
 
 
-def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:
-    """Whether the encoder does not know the text's language; `pieces` are the offsets of its tokens."""
-    words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
-    if len(words) < FEWEST_WORDS and not _has_no_spaces(text, words):
-        return False
-    lettered = sum(1 for start, end in pieces if end > start and _WORD.search(text, start, end))
-    common = sum(text[start:end].lower() in _COMMON for start, end in words)
-    return lettered > MOST_PIECES * len(words) and common < FEWEST_COMMON * len(words)
+@lru_cache(maxsize=4_096)
+def language_of(text: str) -> str:
+    """The code of the text's language; UNKNOWN if there is too little to tell, as in code or emoji alone."""
+    words = _MARKUP.sub(" ", text[:LONGEST]).split()
+    plain = " ".join(word for word in words if not _CODE.search(word))
+    if not _WORD.search(plain):
+        return UNKNOWN
+    language, probability = _identifier().classify(plain)
+    return str(language) if probability >= SURE else UNKNOWN
 
 
 def reads_like_english(text: str) -> bool:
@@ -40,6 +51,15 @@ def reads_like_english(text: str) -> bool:
     return all(word.isascii() for word in words) and small >= FEWEST_COMMON * len(words)
 
 
-def _has_no_spaces(text: str, words: Sequence[tuple[int, int]]) -> bool:
-    """Scripts without spaces turn a sentence into one long word."""
-    return any(end - start >= 6 and not text[start:end].isascii() for start, end in words)
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    """Built of the columns of these languages only: all of them would take another 50 MB."""
+    from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
+    from py3langid.modelio import load_model
+
+    weights, priors, codes, moves, rows, output = load_model(Path(MODEL_DIR) / MODEL_FILE)
+    columns = [column for column, code in enumerate(codes) if code in LANGUAGES]
+    weights, priors = np.asarray(weights)[:, columns].copy(), np.asarray(priors)[columns]
+    return LanguageIdentifier(
+        weights, priors, [codes[column] for column in columns], moves, output, norm_probs=True, tk_row=rows
+    )

@@ -29,16 +29,19 @@ _WORDS = {
 _SENTIMENT_OF = {word: sentiment for sentiment, words in _WORDS.items() for word in words.split()}
 
 
-def with_starters(options: Sequence[Option], offered: Sequence[OfferedLabel], encoder: str) -> list[OfferedLabel]:
-    """The offered sentiments with their starters for this encoder. Unchanged unless every one has a starter of its own:
-    scores of starters and prototypes do not compare.
+def with_starters(options: Sequence[Option], offered: Sequence[OfferedLabel]) -> list[OfferedLabel]:
+    """The offered sentiments with their starters, for the encoders that have them. Unchanged unless every one has a
+    starter of its own: scores of starters and prototypes do not compare.
     """
-    starters = _starters(encoder)
     meanings = [_meaning(option) for option in options]
-    if not starters or None in meanings or len(set(meanings)) < len(meanings):
+    if None in meanings or len(set(meanings)) < len(meanings):
         return list(offered)
     return [
-        label._replace(starter=starters[meaning]) for label, meaning in zip(offered, meanings, strict=True) if meaning
+        label._replace(
+            starters={encoder: starters[meaning] for encoder in label.prototype if (starters := _starters(encoder))}
+        )
+        for label, meaning in zip(offered, meanings, strict=True)
+        if meaning
     ]
 
 

@@ -1,84 +1,28 @@
-"""Trains a head: cross-validates the recipes and fits the best one to all examples."""
+"""Trains a head: cross-validates the fits of each family, averages the best ones, and fits those to all examples."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from classifier.learning import linear, word_features
 from classifier.learning.calibration import fit_isotonic_steps, fit_temperature, softmax
-from classifier.learning.heads import Bases, Head, HeldOutRecord, OfferedLabel, Recipe
+from classifier.learning.examples import Examples
+from classifier.learning.heads import Bases, Family, Head, HeldOutRecord, OfferedLabel
+from classifier.learning.language_detection import language_of
+from classifier.learning.languages import fit_languages, temperatures
 from classifier.learning.linear import PRIORS, SHARPNESS, Correction
-from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
+from classifier.learning.mixing import Choice, FamilyScores, HeldOut, choose_mixes
+from classifier.learning.vector_space import Bools, Floats, Ints, centred, shrunken_mean
 from classifier.learning.word_features import TermCounts, WordModel
 
 FEWEST = 10
 """Examples, with at least two labels, needed for training."""
-RECIPES = [
-    Recipe(),
-    Recipe(corrected=True),
-    *(Recipe(corrected=True, share_of_words=share) for share in (1.0, 2.0, 4.0)),
-]
 WORDS_LOWEST = 0.1
 """The lowest temperature for words, whose scores lie within one or two of each other."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
-    """Labelled texts: their keys, raw vectors of shape (n, WIDTH), the keys of their labels on one
-    axis, and their groups: near-duplicates share a group and are held out together.
-
-    `random_sample` says whether a text was sampled at random for labelling; `weights`, one on average, how much of the
-    incoming traffic it represents.
-    """
-
-    keys: Ints
-    texts: Sequence[str]
-    vectors: Floats
-    labels: Ints
-    groups: Ints
-    random_sample: npt.NDArray[np.bool_]
-    weights: Floats
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def part(self, which: Ints) -> "Examples":
-        return Examples(
-            keys=self.keys[which],
-            texts=[self.texts[number] for number in which],
-            vectors=self.vectors[which],
-            labels=self.labels[which],
-            groups=self.groups[which],
-            random_sample=self.random_sample[which],
-            weights=self.weights[which],
-        )
-
-
-class HeldOut(NamedTuple):
-    """Scores of held-out examples, of shape (held out, labels)."""
-
-    rows: Ints
-    shifted: Floats
-    corrected: Floats
-    """Under each prior: shape (held out, labels, priors)."""
-    by_words: Floats
-
-    def scores(self, recipe: Recipe, prior: float) -> Floats:
-        base = self.corrected[:, :, PRIORS.index(prior)] if recipe.corrected else self.shifted
-        return base + recipe.share_of_words * self.by_words if recipe.share_of_words else base
-
-
-class RecipeChoice(NamedTuple):
-    """A recipe with its prior and temperature."""
-
-    recipe: Recipe
-    prior: float
-    temperature: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,21 +36,37 @@ class Candidate:
     """Of the labels offered, for each of these rows."""
 
 
-class TrainingSet(NamedTuple):
-    """Centred vectors, labels as positions among those offered, and term counts."""
+class Space(NamedTuple):
+    """Examples in one encoder's space: centred vectors, zero for those it does not read, and what they correct."""
 
     vectors: Floats
+    centre: Floats
+    bases: Bases
+    read: Bools
+
+    def shifted(self, rows: Ints, labels: Ints) -> Floats:
+        """The directions that these examples correct."""
+        return self.bases.directions(self.sums(rows, labels))
+
+    def sums(self, rows: Ints, labels: Ints) -> Floats:
+        """The sum of each label's vectors."""
+        sums = np.zeros_like(self.bases.prototypes)
+        np.add.at(sums, labels[rows], self.vectors[rows])
+        return sums
+
+
+class TrainingSet(NamedTuple):
+    """Examples in each encoder's space, their labels as positions among those offered, and term counts."""
+
+    spaces: Mapping[str, Space]
     labels: Ints
     counted: TermCounts
+    offered: int
+    """How many labels are offered."""
 
-    def part(self, rows: Ints) -> "TrainingSet":
-        return TrainingSet(self.vectors[rows], self.labels[rows], self.counted.part(rows))
 
-    def sums(self, count: int) -> Floats:
-        """The sum of each label's vectors: shape (count, WIDTH)."""
-        sums = np.zeros((count, self.vectors.shape[1]), np.float32)
-        np.add.at(sums, self.labels, self.vectors)
-        return sums
+Starts = dict[str, list[Correction | None]]
+"""By encoder, what the fit under each prior starts from."""
 
 
 def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool = False) -> Candidate | None:
@@ -121,40 +81,54 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
     can_hold_out = next(folds(examples.groups), None) is not None
     if len(examples) < FEWEST or len(np.unique(labels)) < 2 or not can_hold_out:
         return None
-    centre = shrunken_mean(examples.vectors)
-    known = TrainingSet(centred(examples.vectors, centre), labels, word_features.count_terms(tuple(examples.texts)))
-    bases = Bases.of_labels(offered, centre)
-    held_out, starts = _cross_validate(known, examples.groups, bases, thorough=thorough)
-    choice, truth = _best_recipe(held_out, labels), labels[held_out.rows]
-    probabilities = softmax(held_out.scores(choice.recipe, choice.prior), choice.temperature)
-    record = _record(examples.part(held_out.rows), probabilities, truth)
-    head = replace(
-        _fit_final_head(known, bases, choice, starts[choice.prior]),
-        centre=centre,
-        keys=np.array([label.keys[0] for label in offered], np.int64),
-        words_temperature=fit_temperature(held_out.by_words, truth, WORDS_LOWEST)[0],
-        steps=fit_isotonic_steps(probabilities.max(axis=1), record.right),
-        record=record,
-        seen=examples.keys,
-    )
+    known = _training_set(examples, offered, labels)
+    held_out, starts = _cross_validate(known, examples.groups, thorough=thorough)
+    truth = labels[held_out.rows]
+    chosen = {name: scores.choose(truth) for name, scores in held_out.families.items()}
+    head = _fit_final_head(known, chosen, starts)
+    head = replace(head, keys=np.array([label.keys[0] for label in offered], np.int64), seen=examples.keys)
+    head, probabilities = _calibrated(head, held_out, chosen, examples.part(held_out.rows), truth)
     return Candidate(head=head, probabilities=probabilities, rows=usable[held_out.rows])
 
 
-def _fit_final_head(known: TrainingSet, bases: Bases, choice: RecipeChoice, start: Correction | None) -> Head:
-    """Fitted to all examples, without any record."""
-    sums = known.sums(len(bases.prototypes))
-    (correction,), word_model = _fit_parts(known, bases.directions(sums), {choice.prior: start})
-    head = replace(Head.untrained(), recipe=choice.recipe, temperature=choice.temperature)
-    return replace(head, sums=sums, starters=bases.starters, correction=correction, words=word_model)
+def _training_set(examples: Examples, offered: Sequence[OfferedLabel], labels: Ints) -> TrainingSet:
+    spaces = {}
+    for name, vectors in examples.embeddings.by_encoder.items():
+        read = examples.embeddings.read_by(name)
+        centre = shrunken_mean(vectors[read])
+        own = np.where(read[:, None], centred(vectors, centre), 0).astype(np.float32)
+        spaces[name] = Space(own, centre, Bases.of_labels(offered, name, centre), read)
+    return TrainingSet(spaces, labels, word_features.count_terms(tuple(examples.texts)), len(offered))
 
 
-def _record(examples: Examples, probabilities: Floats, labels: Ints) -> HeldOutRecord:
-    return HeldOutRecord(
+def _calibrated(
+    head: Head, held_out: HeldOut, chosen: Mapping[str, Choice], examples: Examples, truth: Ints
+) -> tuple[Head, Floats]:
+    """The head with its mixes, its calibration and its record; and its probabilities for the held-out examples."""
+    mixes = choose_mixes(held_out, chosen, truth)
+    scores = np.zeros_like(held_out.by_words)
+    everything = np.zeros(0, np.int64)
+    for number, (reading, rows) in enumerate(held_out.readings()):
+        scores[rows] = held_out.scores(mixes[reading], chosen, rows)
+        everything = rows if number == 0 else everything
+    codes = [language_of(text) for text in examples.texts]
+    languages = fit_languages(codes, scores, truth)
+    probabilities = softmax(scores / temperatures(codes, languages), 1.0)
+    record = HeldOutRecord(
         examples=examples.keys,
         labels=examples.labels,
-        losses=brier(probabilities, labels),
-        right=(probabilities.argmax(axis=1) == labels).astype(np.int64),
+        losses=brier(probabilities, truth),
+        right=(probabilities.argmax(axis=1) == truth).astype(np.int64),
     )
+    calibrated = replace(
+        head,
+        mixes=mixes,
+        words_temperature=fit_temperature(held_out.by_words, truth, WORDS_LOWEST)[0],
+        languages=languages,
+        steps=fit_isotonic_steps(probabilities[everything].max(axis=1), record.right[everything]),
+        record=record,
+    )
+    return calibrated, probabilities
 
 
 def brier(probabilities: Floats, labels: Ints) -> Floats:
@@ -185,38 +159,63 @@ def _turns(examples: int) -> tuple[int, int]:
     return 5, 1
 
 
-Starts = dict[float, Correction | None]
-"""By prior, the correction to start from."""
-
-
-def _cross_validate(known: TrainingSet, groups: Ints, bases: Bases, *, thorough: bool) -> tuple[HeldOut, Starts]:
+def _cross_validate(known: TrainingSet, groups: Ints, *, thorough: bool) -> tuple[HeldOut, Starts]:
     """Held-out scores, and the corrections of the last fold."""
-    parts: list[HeldOut] = []
+    rows: list[Ints] = []
+    by_words: list[Floats] = []
+    fits: dict[str, list[Floats]] = {name: [] for name in known.spaces}
     starts: Starts = {}
     for inside, outside in folds(groups, thorough=thorough):
-        taught, held_out_part = known.part(inside), known.part(outside)
-        shifted = bases.directions(taught.sums(len(bases.prototypes)))
-        corrections, word_model = _fit_parts(taught, shifted, dict.fromkeys(PRIORS))
-        plain = SHARPNESS * (held_out_part.vectors @ shifted.T)
-        corrected = np.stack([plain + held_out_part.vectors @ weights.T + bias for weights, bias in corrections])
-        parts.append(HeldOut(outside, plain, corrected.transpose(1, 2, 0), held_out_part.counted.scores(word_model)))
-        starts = dict(zip(PRIORS, corrections, strict=True))
-    return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True))), starts
+        corrections, word_model = _fit_parts(known, inside, dict.fromkeys(known.spaces, [None] * len(PRIORS)))
+        rows.append(outside)
+        by_words.append(known.counted.part(outside).scores(word_model))
+        for name, space in known.spaces.items():
+            vectors = space.vectors[outside]
+            plain = SHARPNESS * (vectors @ space.shifted(inside, known.labels).T)
+            corrected = [plain + vectors @ weights.T + bias for weights, bias in corrections[name]]
+            fits[name].append(np.stack([plain, *corrected], axis=2))
+        starts = {name: list(fitted) for name, fitted in corrections.items()}
+    held_out = np.concatenate(rows)
+    families = {
+        name: FamilyScores(np.concatenate(fits[name]), space.read[held_out]) for name, space in known.spaces.items()
+    }
+    return HeldOut(held_out, families, np.concatenate(by_words)), starts
 
 
-def _fit_parts(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[list[Correction], WordModel]:
-    """The word model and, in parallel, a correction under each prior."""
+def _fit_final_head(known: TrainingSet, chosen: Mapping[str, Choice], starts: Starts) -> Head:
+    """Fitted to all examples, without mixes and calibration."""
+    every = np.arange(len(known.labels))
+    wanted: dict[str, list[Correction | None]] = {}
+    priors: dict[str, list[float]] = {}
+    for name, choice in chosen.items():
+        # The first fit is the uncorrected one.
+        priors[name] = [PRIORS[choice.column - 1]] if choice.column else []
+        wanted[name] = [starts[name][choice.column - 1]] if choice.column else []
+    corrections, word_model = _fit_parts(known, every, wanted, priors)
+    families = {
+        name: Family(
+            space.centre,
+            space.sums(every, known.labels),
+            space.bases.starters,
+            corrections[name][0] if corrections[name] else Correction.none(*space.bases.prototypes.shape),
+        )
+        for name, space in known.spaces.items()
+    }
+    return replace(Head.untrained(), families=families, words=word_model)
+
+
+def _fit_parts(
+    known: TrainingSet, rows: Ints, starts: Starts, priors: Mapping[str, Sequence[float]] | None = None
+) -> tuple[dict[str, list[Correction]], WordModel]:
+    """The word model and, in parallel, each family's corrections under the priors."""
     with ThreadPoolExecutor(1) as executor:
-        word_model = executor.submit(word_features.fit, known.counted, known.labels, len(shifted))
-        corrections = [linear.fit(known.vectors, known.labels, shifted, *start) for start in starts.items()]
+        word_model = executor.submit(word_features.fit, known.counted.part(rows), known.labels[rows], known.offered)
+        corrections = {}
+        for name, space in known.spaces.items():
+            taught = rows[space.read[rows]]
+            pairs = zip(priors[name] if priors else PRIORS, starts[name], strict=True)
+            shifted = space.shifted(taught, known.labels)
+            corrections[name] = [
+                linear.fit(space.vectors[taught], known.labels[taught], shifted, *pair) for pair in pairs
+            ]
         return corrections, word_model.result()
-
-
-def _best_recipe(held_out: HeldOut, labels: Ints) -> RecipeChoice:
-    """The choice with the lowest held-out log-loss."""
-    choices = []
-    for recipe in RECIPES:
-        for prior in PRIORS if recipe.corrected else PRIORS[:1]:
-            temperature, log_loss = fit_temperature(held_out.scores(recipe, prior), labels[held_out.rows])
-            choices.append((log_loss, RecipeChoice(recipe, prior, temperature)))
-    return min(choices, key=lambda choice: choice[0])[1]

@@ -66,7 +66,7 @@ class Vector(models.Model):
 
 
 class Encoding(Leasable):
-    """How far an encoder has got through the tickets table."""
+    """How far the encoders have got through the tickets table; `encoder` identifies them together."""
 
     encoder = models.CharField(max_length=64, unique=True)
     until = models.BigIntegerField(default=0)

@@ -13,7 +13,7 @@ from django.db import transaction
 from classifier.contract.answer import LONGEST_REASONING
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import Floats
+from classifier.learning.vector_space import Embeddings
 from classifier.models import ContractVersion, Prediction, Scorer, Ticket
 from classifier.pipeline import predict, scoring
 from classifier.pipeline.predict import TicketOutcome
@@ -35,22 +35,22 @@ def stored_answers(
     known = set(stored.values_list("first", flat=True))
     fresh = [(ticket, first) for ticket, first in firsts if first.pk not in known]
     if fresh:
-        vectors = vector_store.embeddings_for([ticket.text for ticket, _first in fresh])
-        _store([combined for _ticket, combined in _combined(fresh, scorer, version, vectors)], fresh, version)
+        embeddings = vector_store.embeddings_for([ticket.text for ticket, _first in fresh])
+        _store([combined for _ticket, combined in _combined(fresh, scorer, version, embeddings)], fresh, version)
     by_ticket = {prediction.ticket_id: prediction for prediction in stored.select_related("first")}
     return _replaced(outcomes, by_ticket)
 
 
 def unstored_answers(
-    outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion, vectors: Floats | None = None
+    outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion, embeddings: Embeddings | None = None
 ) -> Sequence[TicketOutcome]:
-    """The same without storing anything. `vectors` are the embeddings of the outcomes' texts, None to compute them."""
+    """The same without storing anything. `embeddings` are those of the outcomes' texts, None to compute them."""
     firsts = _combinable(outcomes, scorer)
-    if vectors is not None:
+    if embeddings is not None:
         places = {ticket.pk: place for place, (ticket, _outcome) in enumerate(outcomes)}
-        vectors = vectors[[places[ticket.pk] for ticket, _first in firsts]]
+        embeddings = embeddings.part(np.array([places[ticket.pk] for ticket, _first in firsts], np.int64))
     return _replaced(
-        outcomes, {ticket.pk: combined for ticket, combined in _combined(firsts, scorer, version, vectors)}
+        outcomes, {ticket.pk: combined for ticket, combined in _combined(firsts, scorer, version, embeddings)}
     )
 
 
@@ -73,7 +73,7 @@ def _replaced(outcomes: Sequence[TicketOutcome], by_ticket: Mapping[int, Predict
 
 
 def _combined(
-    firsts: Firsts, scorer: Scorer, version: ContractVersion, vectors: Floats | None
+    firsts: Firsts, scorer: Scorer, version: ContractVersion, embeddings: Embeddings | None
 ) -> Iterator[tuple[Ticket, Prediction]]:
     """The unsaved combined predictions, where labels differ from the first model's; none of a text in a language that
     the specialist does not read.
@@ -81,7 +81,7 @@ def _combined(
     if not firsts:
         return
     predictor = scoring.specialist_predictor(scorer.specialist_version_id)
-    read = predictor.predict([ticket.text for ticket, _first in firsts], version.terms, vectors)
+    read = predictor.predict([ticket.text for ticket, _first in firsts], version.terms, embeddings)
     category = _Axis(scorer.category_by, "category", version.terms.categories, version.labels.categories, read.category)
     sentiment = _Axis(
         scorer.sentiment_by, "sentiment", version.terms.sentiments, version.labels.sentiments, read.sentiment

@@ -6,11 +6,9 @@ ticket. From the third on, one goes to a person, and the others wait until that 
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from django.db.models import Exists, OuterRef, Q
 
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import Floats
 from classifier.models import Criterion, Epoch, Gate, GateMode, Reason, Ticket, Verdict
 from classifier.models.arrival import Arrival
 from classifier.models.specialist import text_digest
@@ -63,25 +61,19 @@ def _first_of(tickets: Sequence[Ticket]) -> dict[int, int]:
     fresh = [ticket for ticket in tickets if ticket.pk not in known]
     latest = list(Arrival.objects.order_by("-pk").values_list("first", "digest")[:WINDOW])[::-1]
     digests = [text_digest(ticket.text) for ticket in fresh]
-    embeddings = vector_store.stored_embeddings([*(digest for _first, digest in latest), *digests])
-    firsts = [first for first, digest in latest if digest in embeddings]
-    vectors = [_unit(embeddings[digest]) for _first, digest in latest if digest in embeddings]
-    for ticket, digest in zip(fresh, digests, strict=True):
-        vector = _unit(embeddings[digest])
-        closeness = np.array(vectors[-WINDOW:]) @ vector if vectors else np.zeros(1)
-        nearest = int(closeness.argmax())
-        known[ticket.pk] = firsts[-WINDOW:][nearest] if closeness[nearest] >= CLOSE else ticket.pk
+    rows, embeddings = vector_store.stored_embeddings([*(digest for _first, digest in latest), *digests])
+    firsts = [latest[row][0] for row in rows if row < len(latest)]
+    for place, ticket in enumerate(fresh, start=len(firsts)):
+        closeness = embeddings.closeness(place, range(max(place - WINDOW, 0), place))
+        nearest = int(closeness.argmax()) if len(closeness) else 0
+        alike = len(closeness) > 0 and closeness[nearest] >= CLOSE
+        known[ticket.pk] = firsts[max(place - WINDOW, 0) + nearest] if alike else ticket.pk
         firsts.append(known[ticket.pk])
-        vectors.append(vector)
     Arrival.objects.bulk_create(
         Arrival(ticket=ticket, first_id=known[ticket.pk], digest=digest)
         for ticket, digest in zip(fresh, digests, strict=True)
     )
     return {pk: known[pk] for pk in pks}
-
-
-def _unit(vector: Floats) -> Floats:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
 
 
 def _clusters(epoch: Epoch, firsts: Iterable[int], besides: Iterable[int]) -> dict[int, Cluster]:

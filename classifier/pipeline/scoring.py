@@ -11,7 +11,7 @@ import numpy as np
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
 from classifier.embeddings.sources import encoder_sources
-from classifier.learning.vector_space import Floats
+from classifier.learning.vector_space import Embeddings
 from classifier.models import ContractVersion, Prediction, Score, Scorer, SpecialistVersion, Ticket
 from classifier.models.language_models import Learning
 from classifier.models.specialist import text_digest
@@ -29,9 +29,9 @@ def stored_scores(outcomes: Sequence[TicketOutcome], scorer: Scorer, version: Co
     scores = {score.prediction_id: score for score in stored}
     unscored = [(ticket, prediction) for ticket, prediction in predictions if prediction.pk not in scores]
     if unscored:
-        vectors = vector_store.embeddings_for([ticket.text for ticket, _prediction in unscored])
+        embeddings = vector_store.embeddings_for([ticket.text for ticket, _prediction in unscored])
         # A concurrent worker computes the same scores.
-        Score.objects.bulk_create(_scores(unscored, scorer, version, vectors), ignore_conflicts=True)
+        Score.objects.bulk_create(_scores(unscored, scorer, version, embeddings), ignore_conflicts=True)
         scores |= {score.prediction_id: score for score in stored.all()}
     return {ticket.pk: scores[prediction.pk] for ticket, prediction in predictions}
 
@@ -46,8 +46,8 @@ def unstored_scores(outcomes: Sequence[TicketOutcome], scorer: Scorer, version: 
 def signals_for(outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> list[Signals]:
     """The signals of predictions for this scorer, in order; stores only the tickets' vectors."""
     predictions = _predictions(outcomes)
-    vectors = vector_store.embeddings_for([ticket.text for ticket, _prediction in predictions])
-    return _signals(predictions, scorer, version, vectors)
+    embeddings = vector_store.embeddings_for([ticket.text for ticket, _prediction in predictions])
+    return _signals(predictions, scorer, version, embeddings)
 
 
 def _predictions(outcomes: Sequence[TicketOutcome]) -> list[tuple[Ticket, Prediction]]:
@@ -105,13 +105,16 @@ def places(options: Sequence[Option], keys: Mapping[str, int]) -> dict[int, int]
 
 
 def _signals(
-    predictions: Sequence[tuple[Ticket, Prediction]], scorer: Scorer, version: ContractVersion, vectors: Floats | None
+    predictions: Sequence[tuple[Ticket, Prediction]],
+    scorer: Scorer,
+    version: ContractVersion,
+    embeddings: Embeddings | None,
 ) -> list[Signals]:
-    """The signals of each prediction, in order; `vectors` are the texts' embeddings, None to compute them."""
+    """The signals of each prediction, in order; `embeddings` are those of the texts, None to compute them."""
     if not predictions:
         return []
     predictor = specialist_predictor(scorer.specialist_version_id)
-    labels = predictor.predict([ticket.text for ticket, _prediction in predictions], version.terms, vectors)
+    labels = predictor.predict([ticket.text for ticket, _prediction in predictions], version.terms, embeddings)
     categories = places(version.terms.categories, version.labels.categories)
     sentiments = places(version.terms.sentiments, version.labels.sentiments)
     learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
@@ -134,10 +137,15 @@ def _signals(
 
 
 def _scores(
-    predictions: Sequence[tuple[Ticket, Prediction]], scorer: Scorer, version: ContractVersion, vectors: Floats | None
+    predictions: Sequence[tuple[Ticket, Prediction]],
+    scorer: Scorer,
+    version: ContractVersion,
+    embeddings: Embeddings | None,
 ) -> Iterator[Score]:
     weights = scorer.load_weights()
-    for (ticket, prediction), signals in zip(predictions, _signals(predictions, scorer, version, vectors), strict=True):
+    for (ticket, prediction), signals in zip(
+        predictions, _signals(predictions, scorer, version, embeddings), strict=True
+    ):
         yield Score(
             prediction=prediction,
             scorer=scorer,

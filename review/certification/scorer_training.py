@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from classifier.embeddings import vector_store
+from classifier.learning.vector_space import Embeddings
 from classifier.leases import leases
 from classifier.models import (
     Category,
@@ -166,7 +166,7 @@ class _Answers(NamedTuple):
     """
 
     pairs: list[TicketOutcome]
-    vectors: npt.NDArray[np.float32]
+    embeddings: Embeddings
     version: ContractVersion
     rivals: dict[str, int]
 
@@ -184,7 +184,7 @@ class _Answers(NamedTuple):
 
     def judged(self, scorer: Scorer) -> JudgedAnswers:
         """The answers that this scorer's answerers give: their signals, and whether each is right."""
-        outcomes = answering.unstored_answers(self.pairs, scorer, self.version, self.vectors)
+        outcomes = answering.unstored_answers(self.pairs, scorer, self.version, self.embeddings)
         answers = [(ticket, prediction) for ticket, prediction in outcomes if isinstance(prediction, Prediction)]
         parents = dict(Category.objects.values_list("pk", "parent"))
         return JudgedAnswers(

@@ -43,13 +43,10 @@ def _named_by_model(ticket: Ticket) -> list[int]:
 
 
 def _nearest_by_embedding(ticket: Ticket) -> list[int]:
-    embeddings = vector_store.stored_embeddings([text_digest(ticket.text)])
+    _rows, embeddings = vector_store.stored_embeddings([text_digest(ticket.text)])
     # One more than needed, because the ticket itself may be among them.
-    return [
-        near.key
-        for vector in embeddings.values()
-        for near in nearest_examples.index().nearest(vector[None], MOST + 1)[0]
-    ]
+    nearest = nearest_examples.index().nearest(embeddings, MOST + 1) if len(embeddings) else []
+    return [example.key for examples in nearest for example in examples]
 
 
 def _similar_ticket(example: Example) -> SimilarTicket:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from classifier.contract.types import Option
-from classifier.learning.heads import BoundHead, Head, Recipe
+from classifier.learning.heads import BoundHead, Head
 from classifier.learning.vector_space import Ints
 from classifier.models import Category, ContractVersion, SpecialistVersion
 from classifier.text import excerpt
@@ -56,7 +56,9 @@ def preview_category(new: Option, *, key: int | None = None, topic: Collection[i
         return CategoryPreview([], 0, 0, 0, [])
     others = [option for option in ContractVersion.objects.current().terms.categories if key not in option.keys]
     offered = [*training_data.offered_labels(others), training_data.offered_labels([new])[0]]
-    chances = BoundHead(_live_category_head(), offered).probabilities(among.vectors, [])
+    chances = BoundHead(_live_category_head(), offered).probabilities(
+        among.embeddings, [ticket.text for ticket in among.tickets]
+    )
     has_category = np.array([key is not None and ticket.category == key for ticket in among.tickets])
     places = np.flatnonzero((chances.argmax(axis=1) == len(others)) & ~has_category)
     places = places[np.argsort(-chances[places, -1], kind="stable")]
@@ -96,4 +98,4 @@ def _live_category_head() -> Head:
 def _category_head(version: int, _sha256: str) -> Head:
     """A version's category head without its words; untrained if its weights cannot be read."""
     head = SpecialistVersion.objects.get(pk=version).load_weights_or_untrained().category
-    return replace(head, recipe=Recipe(corrected=head.recipe.corrected), words=Head.untrained().words)
+    return replace(head, mixes={reading: mix._replace(share_of_words=0.0) for reading, mix in head.mixes.items()})

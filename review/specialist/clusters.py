@@ -39,7 +39,7 @@ _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 def clusters(vectors: Floats, *, alike: float = SAME_TOPIC_FROM, fewest: int = MIN_TEXTS) -> list[Ints]:
-    """The clusters of texts as indexes into `vectors` (n, WIDTH): largest cluster first, most central text first.
+    """The clusters of texts as indexes into `vectors` (n, width): largest cluster first, most central text first.
 
     Texts may belong to no cluster.
     """

@@ -158,7 +158,7 @@ def _is_confused(confusions: int, reverse: int, labels: int) -> bool:
 def _description_similarity(categories: list[Category]) -> dict[Pair, float]:
     """The cosine similarity of the descriptions of every two categories."""
     texts = [f"{category.name}: {category.description}".removesuffix(": ") for category in categories]
-    places = unit(vector_store.embeddings_for(texts))
+    places = unit(vector_store.label_embeddings(texts).common())
     table = places @ places.T
     pairs = combinations(range(len(categories)), 2)
     return {_pair(categories[left].pk, categories[right].pk): float(table[left, right]) for left, right in pairs}

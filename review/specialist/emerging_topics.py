@@ -81,7 +81,7 @@ class EmergingTopics:
 def emerging_topics() -> EmergingTopics:
     """Find the topics of the latest uncertain tickets (at most nine queries). Raises CorruptEncoder."""
     among = recent_tickets.uncertain_tickets()
-    grouped = clusters(among.vectors)
+    grouped = clusters(among.embeddings.common())
     described = _TopicBuilder(among)
     return EmergingTopics(
         topics=[described.topic(places) for places in grouped[:MOST]],
@@ -95,7 +95,7 @@ def emerging_topics() -> EmergingTopics:
 def topic_containing(ticket: int) -> Topic | None:
     """The topic of a ticket; None if it is in no topic (at most nine queries). Raises CorruptEncoder."""
     among = recent_tickets.uncertain_tickets()
-    for places in clusters(among.vectors):
+    for places in clusters(among.embeddings.common()):
         if any(among.tickets[place].pk == ticket for place in places):
             return _TopicBuilder(among).topic(places)
     return None

@@ -8,8 +8,9 @@ import numpy as np
 
 from classifier.embeddings import vector_store
 from classifier.learning.comparison import Comparison
+from classifier.learning.examples import Examples
 from classifier.learning.heads import BoundHead, OfferedLabel
-from classifier.learning.training import Candidate, Examples
+from classifier.learning.training import Candidate
 from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
 from classifier.models.contract import Labels
@@ -47,7 +48,7 @@ def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Exam
         own = record.labels == key
         sample = Sample.drawn(np.ones(own.sum()), groups[own])
         labels[str(key)] = [taught[key], *_effective_counts(record.right[own] == 1, sample)]
-    return figures | {"recipe": str(trial.head.recipe), "labels": labels}
+    return figures | {"recipe": trial.head.recipe, "labels": labels}
 
 
 def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> BenchmarkEvaluation:
@@ -59,10 +60,10 @@ def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> B
     if not items:
         return BenchmarkEvaluation(None, [])
     pks, texts, categories, sentiments, *sources = (list(column) for column in zip(*items, strict=True))
-    vectors = vector_store.embeddings_for(texts)
+    embeddings = vector_store.embeddings_for(texts)
     grader, labels, offered = Grader(), lesson.contract.labels, lesson.offered
-    by_category = BoundHead(learned.category, offered["category"]).probabilities(vectors, texts)
-    by_sentiment = BoundHead(learned.sentiment, offered["sentiment"]).probabilities(vectors, texts)
+    by_category = BoundHead(learned.category, offered["category"]).probabilities(embeddings, texts)
+    by_sentiment = BoundHead(learned.sentiment, offered["sentiment"]).probabilities(embeddings, texts)
     category_right = _right(grader.category, list(labels.categories), by_category, categories, labels)
     sentiment_right = _right(grader.sentiment, list(labels.sentiments), by_sentiment, sentiments, labels)
     population, rows, sample = measured([ItemSource(*source) for source in zip(*sources, strict=True)])

@@ -13,7 +13,7 @@ from django.utils import timezone
 from classifier.database.batches import chunked
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.learning.heads import BoundHead, Head
-from classifier.learning.vector_space import Floats, centred, shrunken_mean
+from classifier.learning.vector_space import Embeddings, Floats, centred, common_encoder, shrunken_mean
 from classifier.models import ContractVersion, SpecialistVersion, Ticket
 from classifier.models.specialist import text_digest
 from review.models import Assignment, Audit, Decision, Ledger, ReviewSettings
@@ -84,29 +84,26 @@ def _most_instructive_first(ticket_pks: Sequence[int]) -> list[int]:
     """Indexes of the tickets, most instructive first; those without a vector come last."""
     texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
     digests = {pk: text_digest(text) for pk, text in texts.items()}
-    vectors = vector_store.stored_embeddings(list(digests.values()))
-    known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in vectors]
-    unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in vectors]
-    if not known:
+    known, embeddings = vector_store.stored_embeddings([digests.get(pk, "") for pk in ticket_pks])
+    unknown = sorted(set(range(len(ticket_pks))) - set(known.tolist()))
+    if not len(known):
         return unknown
-    rows: Floats = np.stack([vectors[digests[ticket_pks[place]]] for place in known])
-    uncertainties = _uncertainties(rows, [texts[ticket_pks[place]] for place in known])
-    centre = shrunken_mean(rows)
-    places = centred(rows, centre)
-    ordered = priority.most_informative_first(
-        places, uncertainties, nearest_examples.index().closest(places, centre), FIRST
-    )
-    return [known[place] for place in ordered] + unknown
+    uncertainties = _uncertainties(embeddings, [texts[ticket_pks[place]] for place in known])
+    centre = shrunken_mean(embeddings.common())
+    places = centred(embeddings.common(), centre)
+    closest = nearest_examples.index().closest(common_encoder(embeddings), places, centre)
+    ordered = priority.most_informative_first(places, uncertainties, closest, FIRST)
+    return [int(known[place]) for place in ordered] + unknown
 
 
-def _uncertainties(rows: Floats, texts: Sequence[str]) -> Floats:
+def _uncertainties(embeddings: Embeddings, texts: Sequence[str]) -> Floats:
     """One minus the margin between the two most probable categories of the newest specialist version."""
     newest = SpecialistVersion.objects.newest()
     axis = newest.load_weights_or_untrained().category if newest else Head.untrained()
     offered = training_data.offered_labels(ContractVersion.objects.current().terms.categories)
     if len(offered) < 2:
-        return np.ones(len(rows), np.float32)
-    shares = np.sort(BoundHead(axis, offered).probabilities(rows, texts), axis=1)
+        return np.ones(len(embeddings), np.float32)
+    shares = np.sort(BoundHead(axis, offered).probabilities(embeddings, texts), axis=1)
     return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
 
 

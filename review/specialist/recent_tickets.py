@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 from django.db.models import F, Q
 
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import WIDTH, Floats
+from classifier.learning.vector_space import Embeddings
 from classifier.models import Reason, Ticket, Verdict
 from classifier.models.specialist import text_digest
 from classifier.models.verdict import VerdictQuerySet
@@ -38,7 +37,7 @@ class RecentTickets:
     """Tickets, latest first, with their vectors; and how many others have no vector yet."""
 
     tickets: list[RecentTicket]
-    vectors: Floats
+    embeddings: Embeddings
     unencoded: int
 
 
@@ -67,8 +66,6 @@ def _read(verdicts: VerdictQuerySet) -> RecentTickets:
         tickets_by_digest.append(
             (text_digest(text), RecentTicket(pk, text[:READ_CHARACTERS], state, settled or predicted))
         )
-    known = vector_store.stored_embeddings([digest for digest, _ticket in tickets_by_digest])
-    tickets = [ticket for digest, ticket in tickets_by_digest if digest in known]
-    vectors = [known[digest] for digest, _ticket in tickets_by_digest if digest in known]
-    stacked = np.array(vectors, np.float32).reshape(len(vectors), WIDTH)
-    return RecentTickets(tickets, stacked, len(tickets_by_digest) - len(tickets))
+    known, embeddings = vector_store.stored_embeddings([digest for digest, _ticket in tickets_by_digest])
+    tickets = [tickets_by_digest[row][1] for row in known]
+    return RecentTickets(tickets, embeddings, len(tickets_by_digest) - len(tickets))

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from classifier.inference import specialist_deployment
 from classifier.learning.comparison import Comparison, compare
-from classifier.learning.novelty import novelty_threshold
+from classifier.learning.novelty import novelty_thresholds
 from classifier.learning.training import Candidate, learn
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.leases import leases
@@ -141,8 +141,8 @@ def _evaluate(
         trial.head if (trial := trials[name]) and (comparisons[name].wins or not promoted) else incumbents[name]
         for name in AXES
     )
-    known = novelty_threshold(category, learned_from.offered["category"], learned_from.examples["category"])
-    learned = SpecialistWeights(category=category, sentiment=sentiment, novelty_threshold=known)
+    known = novelty_thresholds(category, learned_from.offered["category"], learned_from.examples["category"])
+    learned = SpecialistWeights(category=category, sentiment=sentiment, novelty_thresholds=known)
     on_benchmark = evaluation.evaluate_on_benchmark(learned, learned_from)
     figures: dict[str, Any] = {"benchmark": on_benchmark.figures}
     for name in AXES:

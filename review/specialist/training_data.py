@@ -8,12 +8,11 @@ import numpy as np
 
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
-from classifier.embeddings.sources import encoder_sources
+from classifier.learning import prototypes
+from classifier.learning.examples import Examples
 from classifier.learning.heads import OfferedLabel
-from classifier.learning.prototypes import label_texts, prototype
 from classifier.learning.starters import with_starters
-from classifier.learning.training import Examples
-from classifier.learning.vector_space import WIDTH, Floats, Ints, coverage_weights
+from classifier.learning.vector_space import Embeddings, Floats, Ints, common_encoder, coverage_weights
 from classifier.models import ContractVersion, Example, Ticket
 from classifier.models.specialist import text_digest
 
@@ -57,15 +56,15 @@ def load_training_data() -> TrainingData:
     columns = ["pk", "digest", "text", "group", "category", "sentiment", "random_sample"]
     rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
-    vectors = vector_store.embeddings_for(texts)
+    embeddings = vector_store.embeddings_for(texts)
     category = Examples(
         keys=_ints(row[0] for row in rows),
         texts=texts,
-        vectors=vectors,
+        embeddings=embeddings,
         labels=_ints(row[4] or 0 for row in rows),
         groups=_ints(row[3] for row in rows),
         random_sample=np.fromiter((row[6] for row in rows), bool),
-        weights=coverage_weights(vectors, _latest_vectors()),
+        weights=_coverage(embeddings),
     )
     return TrainingData(
         examples={"category": category, "sentiment": replace(category, labels=_ints(row[5] or 0 for row in rows))},
@@ -80,24 +79,22 @@ def load_training_data() -> TrainingData:
 
 def offered_labels(options: Sequence[Option]) -> list[OfferedLabel]:
     """The labels with their prototypes. Raises CorruptEncoder."""
-    texts = [label_texts(option) for option in options]
-    unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
-    places = dict(zip(unique, vector_store.embeddings_for(unique), strict=True))
-    return [
-        OfferedLabel(option.keys, prototype(np.stack([places[text] for text in of_option])))
-        for option, of_option in zip(options, texts, strict=True)
-    ]
+    return prototypes.offered_labels(options, vector_store.label_embeddings)
 
 
 def offered_sentiments(options: Sequence[Option]) -> list[OfferedLabel]:
     """The same with their starters. Raises CorruptEncoder."""
-    return with_starters(options, offered_labels(options), encoder_sources()[0].name)
+    return with_starters(options, offered_labels(options))
 
 
-def _latest_vectors() -> Floats:
+def _coverage(examples: Embeddings) -> Floats:
+    """How much of the latest traffic each example represents, by the encoder that reads most of both."""
     texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:LATEST]
-    known = vector_store.stored_embeddings([text_digest(text) for text in texts])
-    return np.stack(list(known.values())) if known else np.zeros((0, WIDTH), np.float32)
+    _rows, latest = vector_store.stored_embeddings([text_digest(text) for text in texts])
+    name = common_encoder(examples, latest)
+    if not name:
+        return np.ones(len(examples), np.float32)
+    return coverage_weights(examples.by_encoder[name], latest.by_encoder[name])
 
 
 def _ints(values: Iterable[int]) -> Ints:

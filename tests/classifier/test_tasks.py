@@ -9,7 +9,7 @@ from classifier.api import stored_replies
 from classifier.embeddings import vector_store
 from classifier.ingest import mailboxes
 from classifier.integrations import outbox
-from classifier.learning.vector_space import Floats
+from classifier.learning.vector_space import Embeddings
 from classifier.models import Encoding, Mailbox
 from classifier.models.specialist import text_digest
 from classifier.pipeline import claims
@@ -38,7 +38,7 @@ def test_the_sweep_enqueues_embedding_when_idle() -> None:
     tasks.sweep()
     assert queued_tasks() == [tasks.embed_tickets.module_path]
     vector_store.embed_new_tickets()
-    assert list(vector_store.stored_embeddings([text_digest(ticket.text)])) == [text_digest(ticket.text)]
+    assert vector_store.stored_embeddings([text_digest(ticket.text)]).rows.tolist() == [0]
 
 
 def test_the_sweep_ignores_work_in_progress() -> None:
@@ -53,7 +53,7 @@ def test_a_stalled_encoder_does_not_undo_its_successors_progress(monkeypatch: py
     make_ticket()
     encode, successors = vector_store.embeddings_for, []
 
-    def stall(texts: Sequence[str]) -> Floats:
+    def stall(texts: Sequence[str]) -> Embeddings:
         successors.append(overtake(Encoding))
         successors[0].still_held.update(until=1_000_000)
         return encode(texts)

@@ -6,37 +6,38 @@ Without training, the nearest label prototype wins. With `words`, only the words
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from classifier.contract.types import Answer, Contract, Evidence, IndexedResult, Option, Question, Usage
 from classifier.database.batches import chunked
-from classifier.embeddings import encoders
-from classifier.embeddings.onnx_encoder import Encoded
+from classifier.embeddings.encoder_set import EncoderSet
+from classifier.embeddings.encoders import Encoder
+from classifier.embeddings.onnx_encoder import Encoded, OnnxEncoder
 from classifier.embeddings.readable import LONGEST_TEXT, readable
 from classifier.embeddings.sources import PACKAGED, EncoderSource
 from classifier.inference.backends import explanations
 from classifier.inference.backends.embedded_attributes import AttributeModel
-from classifier.inference.backends.specialist_predictor import offered_labels
 from classifier.learning.heads import BoundHead
-from classifier.learning.language_detection import is_foreign
-from classifier.learning.vector_space import Floats
+from classifier.learning.language_detection import language_of
+from classifier.learning.prototypes import offered_labels
+from classifier.learning.starters import with_starters
+from classifier.learning.vector_space import Embeddings, Floats, centred
 from classifier.learning.weights import SpecialistWeights
 
 if TYPE_CHECKING:
-    from classifier.embeddings.nearest_examples import ExampleIndex, NearestExample
+    from classifier.embeddings.nearest_examples import LabelledExamples, NearestExample
 
 WINDOW = 64
 """Texts that are answered together."""
 
 NEAREST = 3
 UNFAMILIAR_CONFIDENCE = 0.2
-"""Maximum confidence for unfamiliar texts and foreign languages."""
+"""Maximum confidence for texts unlike anything known, or in a language that no encoder knows and no label is in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +46,7 @@ class LoadedVersion:
 
     version: int | None
     learned: SpecialistWeights
-    examples: Callable[[], ExampleIndex | None]
+    examples: Callable[[], LabelledExamples | None]
 
     @classmethod
     def nothing(cls) -> LoadedVersion:
@@ -53,14 +54,21 @@ class LoadedVersion:
 
 
 class BoundHeads(NamedTuple):
-    """The trained heads bound to a contract's labels, prototypes of the categories of shape (labels, WIDTH), and what
-    answers its attributes.
-    """
+    """The trained heads bound to a contract's labels."""
 
     category: BoundHead
     sentiment: BoundHead
-    prototypes: Floats
+    described: Mapping[str, Floats]
+    """Prototypes of the categories by encoder, centred: shape (labels, width)."""
     attributes: AttributeModel
+
+
+class ReadTexts(NamedTuple):
+    """Texts, their embeddings, and those of their encodings whose token states explain an answer, by row."""
+
+    texts: Sequence[str]
+    embeddings: Embeddings
+    pieces: Mapping[int, tuple[str, Encoded]]
 
 
 class EmbeddedClassifier:
@@ -71,7 +79,8 @@ class EmbeddedClassifier:
         loaded: LoadedVersion | None = None,
         words: bool = False,
     ) -> None:
-        self._encoder = encoders.load_onnx(sources[0])
+        self._encoders = EncoderSet(sources)
+        list(self._encoders.loaded())
         self._loaded = loaded or LoadedVersion.nothing()
         self._words = words
         self._heads = lru_cache(maxsize=8)(self._bind)
@@ -92,27 +101,23 @@ class EmbeddedClassifier:
             ]
 
     def _answers(self, texts: Sequence[str], contract: Contract, heads: BoundHeads) -> list[Answer]:
-        read = [readable(text) for text in texts]
-        encoded = [piece for _index, piece in sorted(self._encoder.encode_pieces(read), key=itemgetter(0))]
-        vectors = np.stack([piece.vector for piece in encoded])
-        categories = self._probabilities(heads.category, vectors, texts)
-        sentiments = self._probabilities(heads.sentiment, vectors, texts)
-        near = self._near(vectors)
-        known = self._is_known(heads, vectors, near)
-        attributes = heads.attributes.answers(texts, vectors, categories.argmax(axis=1))
+        read = self._read(texts)
+        categories = self._explained_labels(heads.category, contract.categories, read)
+        sentiments = self._explained_labels(heads.sentiment, contract.sentiments, read)
+        near = self._near(read.embeddings)
+        unfamiliar = self._unfamiliarities(heads, read, near)
+        places = np.array([category.place for category in categories], np.int64)
+        attributes = heads.attributes.answers(texts, read.embeddings, places)
         answers = []
-        for row, (text, plain, piece) in enumerate(zip(texts, read, encoded, strict=True)):
-            category = self._explained_label(heads.category, contract.categories, categories[row], text, plain, piece)
-            sentiment = self._explained_label(heads.sentiment, contract.sentiments, sentiments[row], text, plain, piece)
-            unfamiliar = _unfamiliarity(plain, piece, known=known[row])
+        for row, (category, sentiment) in enumerate(zip(categories, sentiments, strict=True)):
             confidence = category.confidence * sentiment.confidence
-            words = explanations.spans(text, [*category.words, *sentiment.words])
+            words = explanations.spans(texts[row], [*category.words, *sentiment.words])
             answers.append(
                 Answer(
                     category=category.name,
                     sentiment=sentiment.name,
-                    confidence=min(confidence, UNFAMILIAR_CONFIDENCE) if unfamiliar else confidence,
-                    reasoning=explanations.sentence(category, sentiment, unfamiliar),
+                    confidence=min(confidence, UNFAMILIAR_CONFIDENCE) if unfamiliar[row] else confidence,
+                    reasoning=explanations.sentence(category, sentiment, unfamiliar[row]),
                     evidence=Evidence(word_spans=words, nearest=tuple(neighbour.key for neighbour in near[row])),
                     version=self._loaded.version,
                     attributes=attributes[row],
@@ -120,49 +125,86 @@ class EmbeddedClassifier:
             )
         return answers
 
-    def _probabilities(self, bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> Floats:
-        return bound.by_words(texts) if self._uses_words_only(bound) else bound.probabilities(vectors, texts)
+    def _read(self, texts: Sequence[str]) -> ReadTexts:
+        """Encode the texts once, and keep the token states of the few that are answered together."""
+        pieces: dict[str, Encoded] = {}
+
+        def compute(encoder: Encoder, plain: Sequence[str]) -> Floats:
+            if not isinstance(encoder, OnnxEncoder):
+                return encoder.encode(plain)
+            pieces.update((plain[index], piece) for index, piece in encoder.encode_pieces(plain))
+            return encoder.stack([pieces[text] for text in plain])
+
+        embeddings = self._encoders.encode(texts, compute)
+        plain = [readable(text) for text in texts]
+        return ReadTexts(
+            texts, embeddings, {row: (text, pieces[text]) for row, text in enumerate(plain) if text in pieces}
+        )
 
     def _uses_words_only(self, bound: BoundHead) -> bool:
         """Whether only the words-only model answers for this head."""
         return self._words and len(bound.head.keys) > 0
 
-    def _near(self, vectors: Floats) -> list[list[NearestExample]]:
-        index = self._loaded.examples()
-        return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
+    def _near(self, embeddings: Embeddings) -> list[list[NearestExample]]:
+        examples = self._loaded.examples()
+        return examples.nearest(embeddings, NEAREST) if examples else [[] for _text in range(len(embeddings))]
 
-    def _is_known(self, heads: BoundHeads, vectors: Floats, near: Sequence[Sequence[NearestExample]]) -> list[bool]:
-        """Whether each text is about as close to an example or prototype as examples are to each other."""
+    def _unfamiliarities(
+        self, heads: BoundHeads, read: ReadTexts, near: Sequence[Sequence[NearestExample]]
+    ) -> list[explanations.Unfamiliar | None]:
+        """Why each text's answer can't be trusted. A text is familiar if it is about as close to an example or to a
+        description as examples are to each other.
+        """
         closest = np.array([row[0].closeness if row else -1.0 for row in near])
-        described = (heads.category.centred(vectors) @ heads.prototypes.T).max(axis=1)
-        known = np.maximum(closest, described) >= self._loaded.learned.novelty_threshold
-        return [bool(is_known) for is_known in known]
+        known = np.ones(len(near), bool)
+        for name, rows in read.embeddings.first_readers(heads.category.encoders):
+            centre = heads.category.families[name].centre
+            described = (centred(read.embeddings.by_encoder[name][rows], centre) @ heads.described[name].T).max(axis=1)
+            threshold = self._loaded.learned.novelty_thresholds.get(name, -1.0)
+            known[rows] = np.maximum(closest[rows], described) >= threshold
+        return [
+            explanations.Unfamiliar.LANGUAGE
+            if not self._encoders.knows(text) and language_of(text) not in heads.category.head.languages
+            else (None if is_known else explanations.Unfamiliar.TEXT)
+            for text, is_known in zip(read.texts, known, strict=True)
+        ]
 
-    def _explained_label(
-        self, bound: BoundHead, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
-    ) -> explanations.ExplainedLabel:
-        best = int(probabilities.argmax())
+    def _explained_labels(
+        self, bound: BoundHead, options: Sequence[Option], read: ReadTexts
+    ) -> list[explanations.ExplainedLabel]:
         by_words = self._uses_words_only(bound)
+        probabilities = bound.by_words(read.texts) if by_words else bound.probabilities(read.embeddings, read.texts)
         # The steps were fitted for the combined probabilities only.
-        confidence = float(probabilities[best] if by_words else bound.head.steps(probabilities[best : best + 1])[0])
-        words: list[str] = []
-        if len(options) > 1:
-            rival = int(np.argsort(probabilities)[-2])
-            if by_words:
-                words = explanations.by_terms(bound, text, best, rival)
-            else:
-                words = explanations.by_states(plain, piece, bound.direction(best, rival))
-        return explanations.ExplainedLabel(options[best].name, confidence, words)
+        sure = probabilities.max(axis=1) if by_words else bound.confidences(probabilities, read.embeddings, read.texts)
+        explained = []
+        for row, shares in enumerate(probabilities):
+            best, words = int(shares.argmax()), list[str]()
+            if len(options) > 1:
+                words = self._decisive_words(bound, best, int(np.argsort(shares)[-2]), read, row)
+            explained.append(explanations.ExplainedLabel(best, options[best].name, float(sure[row]), words))
+        return explained
+
+    def _decisive_words(self, bound: BoundHead, best: int, rival: int, read: ReadTexts, row: int) -> list[str]:
+        if self._uses_words_only(bound):
+            return explanations.by_terms(bound, read.texts[row], best, rival)
+        name = read.embeddings.first_reader(row, bound.encoders)
+        if not name:
+            return []
+        direction = bound.direction(name, best, rival)
+        if row in read.pieces:
+            return explanations.by_states(*read.pieces[row], direction)
+        encoder = next(encoder for source, encoder in self._encoders.loaded() if source.name == name)
+        return explanations.by_words(readable(read.texts[row]), encoder, direction)
 
     def _bind(self, contract: Contract) -> BoundHeads:
-        categories, sentiments = offered_labels(self._encoder, contract)
+        categories, sentiments = (
+            offered_labels(options, self._encoders.encode_labels)
+            for options in (contract.categories, contract.sentiments)
+        )
         category = BoundHead(self._loaded.learned.category, categories)
-        prototypes = category.centred(np.stack([label.prototype for label in categories]))
-        sentiment = BoundHead(self._loaded.learned.sentiment, sentiments)
-        return BoundHeads(category, sentiment, prototypes, AttributeModel(self._encoder, contract))
-
-
-def _unfamiliarity(plain: str, piece: Encoded, *, known: bool) -> explanations.Unfamiliar | None:
-    if is_foreign(plain, piece.offsets):
-        return explanations.Unfamiliar.LANGUAGE
-    return None if known else explanations.Unfamiliar.TEXT
+        described = {
+            name: centred(np.stack([label.prototype[name] for label in categories]), family.centre)
+            for name, family in category.families.items()
+        }
+        sentiment = BoundHead(self._loaded.learned.sentiment, with_starters(contract.sentiments, sentiments))
+        return BoundHeads(category, sentiment, described, AttributeModel(self._encoders.encode_labels, contract))

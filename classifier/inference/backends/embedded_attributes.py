@@ -6,10 +6,9 @@ from typing import NamedTuple
 from classifier.contract import attributes
 from classifier.contract.options import names
 from classifier.contract.types import AttributeKind, AttributeTerms, AttributeValue, Contract
-from classifier.embeddings.onnx_encoder import OnnxEncoder
-from classifier.learning.heads import BoundHead, Head, OfferedLabel
-from classifier.learning.prototypes import label_texts, prototype
-from classifier.learning.vector_space import Floats, Ints
+from classifier.learning.heads import BoundHead, Head
+from classifier.learning.prototypes import Encode, offered_labels
+from classifier.learning.vector_space import Embeddings, Ints
 
 LEAST_PROBABILITY = 0.5
 """A choice that is less likely stays empty."""
@@ -24,23 +23,23 @@ class _Choice(NamedTuple):
 class AttributeModel:
     """Answers a contract's attributes from the embeddings that the labels are answered from."""
 
-    def __init__(self, encoder: OnnxEncoder, contract: Contract) -> None:
+    def __init__(self, encode: Encode, contract: Contract) -> None:
         self._categories = names(contract.categories)
         self._texts = [attribute for attribute in contract.attributes if attribute.pattern]
         self._choices = [
-            _Choice(attribute, _head(encoder, attribute), names(attributes.choices(attribute)))
+            _Choice(attribute, _head(encode, attribute), names(attributes.choices(attribute)))
             for attribute in contract.attributes
             if attributes.choices(attribute) and _has_prototypes(attribute)
         ]
 
-    def answers(self, texts: Sequence[str], vectors: Floats, places: Ints) -> list[dict[str, AttributeValue]]:
-        """The answers of each text by the attribute's key; `vectors` are raw embeddings of shape (texts, WIDTH),
+    def answers(self, texts: Sequence[str], embeddings: Embeddings, places: Ints) -> list[dict[str, AttributeValue]]:
+        """The answers of each text by the attribute's key; `embeddings` are those of the texts,
         `places` those of the texts' categories among the contract's, of shape (texts,).
         """
         answers: list[dict[str, AttributeValue]] = [{} for _text in texts]
         categories = [self._categories[place] for place in places]
         for attribute, head, offered in self._choices:
-            probabilities = head.probabilities(vectors, texts)
+            probabilities = head.probabilities(embeddings, texts)
             for row, category in enumerate(categories):
                 best = int(probabilities[row].argmax())
                 if probabilities[row, best] >= LEAST_PROBABILITY and attribute.is_asked_of(category):
@@ -58,9 +57,5 @@ def _has_prototypes(attribute: AttributeTerms) -> bool:
     return attribute.kind != AttributeKind.YES_NO or bool(attribute.examples and attribute.counterexamples)
 
 
-def _head(encoder: OnnxEncoder, attribute: AttributeTerms) -> BoundHead:
-    offered = [
-        OfferedLabel(option.keys, prototype(encoder.encode(label_texts(option))))
-        for option in attributes.choices(attribute)
-    ]
-    return BoundHead(Head.untrained(), offered)
+def _head(encode: Encode, attribute: AttributeTerms) -> BoundHead:
+    return BoundHead(Head.untrained(), offered_labels(attributes.choices(attribute), encode))

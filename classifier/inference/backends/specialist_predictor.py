@@ -7,15 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.contract.types import Contract
-from classifier.embeddings import encoders
-from classifier.embeddings.onnx_encoder import OnnxEncoder
-from classifier.embeddings.readable import readable
+from classifier.embeddings.encoder_set import EncoderSet
 from classifier.embeddings.sources import EncoderSource
-from classifier.learning.heads import BoundHead, OfferedLabel
-from classifier.learning.language_detection import is_foreign
-from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.heads import BoundHead
+from classifier.learning.prototypes import offered_labels
 from classifier.learning.starters import with_starters
-from classifier.learning.vector_space import Floats
+from classifier.learning.vector_space import Embeddings, Floats, centred
 from classifier.learning.weights import SpecialistWeights
 
 
@@ -30,7 +27,7 @@ class LabelProbabilities(NamedTuple):
 
 class SpecialistPredictions(NamedTuple):
     """Predictions of shape (texts,) and more: `closeness` is the cosine to the nearest known text of the categories;
-    `foreign` whether the encoder does not know the language.
+    `foreign` whether no encoder knows the language.
     """
 
     category: LabelProbabilities
@@ -43,38 +40,43 @@ class SpecialistPredictor:
     """A frozen specialist version; its predictions depend only on text and contract."""
 
     def __init__(self, sources: Sequence[EncoderSource], learned: SpecialistWeights) -> None:
-        self._encoder = encoders.load_onnx(sources[0])
+        self._encoders = EncoderSet(sources)
         self._learned = learned
         self._bound = lru_cache(maxsize=8)(self._bind)
 
-    def predict(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> SpecialistPredictions:
-        """Predict labels. `vectors` are the texts' embeddings, if known: shape (texts, WIDTH)."""
+    def predict(
+        self, texts: Sequence[str], contract: Contract, embeddings: Embeddings | None = None
+    ) -> SpecialistPredictions:
+        """Predict labels. `embeddings` are those of the texts, if known."""
         category, sentiment = self._bound(contract)
-        read = [readable(text) for text in texts]
-        if vectors is None:
-            vectors = self._encoder.encode(read)
-        known = category.centred(vectors) @ category.prototypes.T
+        if embeddings is None or not category.encoders | sentiment.encoders <= embeddings.by_encoder.keys():
+            embeddings = self._encoders.encode(texts)
         return SpecialistPredictions(
-            category=_label_probabilities(category, vectors, texts),
-            sentiment=_label_probabilities(sentiment, vectors, texts),
-            closeness=np.asarray(known.max(axis=1), np.float32),
-            foreign=[is_foreign(text, pieces) for text, pieces in zip(read, self._encoder.pieces(read), strict=True)],
+            category=_label_probabilities(category, embeddings, texts),
+            sentiment=_label_probabilities(sentiment, embeddings, texts),
+            closeness=closeness(category, embeddings),
+            foreign=[not self._encoders.knows(text) for text in texts],
         )
 
     def _bind(self, contract: Contract) -> tuple[BoundHead, BoundHead]:
-        category, sentiment = offered_labels(self._encoder, contract)
+        category, sentiment = (
+            offered_labels(options, self._encoders.encode_labels)
+            for options in (contract.categories, contract.sentiments)
+        )
+        sentiment = with_starters(contract.sentiments, sentiment)
         return BoundHead(self._learned.category, category), BoundHead(self._learned.sentiment, sentiment)
 
 
-def offered_labels(encoder: OnnxEncoder, contract: Contract) -> tuple[list[OfferedLabel], list[OfferedLabel]]:
-    """The contract's categories with their prototypes, and its sentiments with their starters too."""
-    categories, sentiments = (
-        [OfferedLabel(option.keys, prototype(encoder.encode(label_texts(option)))) for option in options]
-        for options in (contract.categories, contract.sentiments)
-    )
-    return categories, with_starters(contract.sentiments, sentiments, encoder.name)
+def closeness(bound: BoundHead, embeddings: Embeddings) -> Floats:
+    """The cosine of each text to the nearest prototype, by the first encoder that reads it: shape (texts,)."""
+    cosines = np.zeros(len(embeddings), np.float32)
+    for name, rows in embeddings.first_readers(bound.encoders):
+        family = bound.families[name]
+        near = centred(embeddings.by_encoder[name][rows], family.centre) @ family.prototypes.T
+        cosines[rows] = near.max(axis=1)
+    return cosines
 
 
-def _label_probabilities(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
+def _label_probabilities(bound: BoundHead, embeddings: Embeddings, texts: Sequence[str]) -> LabelProbabilities:
     words = bound.by_words(texts) if len(bound.head.keys) else None
-    return LabelProbabilities(bound.probabilities(vectors, texts), words)
+    return LabelProbabilities(bound.probabilities(embeddings, texts), words)

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.embeddings.nearest_examples import build_index
-from classifier.learning.vector_space import WIDTH, Floats, centred
+from classifier.learning.vector_space import Floats, centred
 
 pytestmark = pytest.mark.once
+
+WIDTH = 384
 
 
 def vectors(count: int, directions: int, seed: int) -> Floats:
@@ -20,7 +22,7 @@ def vectors(count: int, directions: int, seed: int) -> Floats:
 def test_the_index_finds_the_same_neighbours_as_a_full_scan(count: int, directions: int, most: int, seed: int) -> None:
     points = vectors(count + 3, directions, seed)
     examples, texts = points[3:], points[:3]
-    index = build_index(range(count), list(examples))
+    index = build_index(np.arange(count), examples)
     neighbours = index.nearest(texts, most)
     every = centred(texts, index.centre) @ index.vectors.T
     for near, closeness in zip(neighbours, every, strict=True):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from classifier.contract import prompt
 from classifier.contract.types import Answer, ClassifierError, Contract, Option, Question
 from classifier.embeddings import encoders
 from classifier.embeddings.readable import readable
-from classifier.embeddings.sources import MINILM, USE, EncoderSource
+from classifier.embeddings.sources import MINILM, USE, CorruptEncoder, EncoderSource
 from classifier.inference import registry
 from classifier.inference.backends import explanations
 from classifier.inference.backends.embedded import EmbeddedClassifier
@@ -119,12 +120,48 @@ def test_a_text_means_the_same_in_two_languages() -> None:
 
 
 @pytest.mark.django_db
-def test_a_corrupt_encoder_file_is_reported(tmp_path: Path, settings: Any, catalogue: None) -> None:
-    broken = tmp_path / "model.onnx"
-    broken.write_bytes(b"not a model")
-    settings.ENCODER_FILE = str(broken)
-    with pytest.raises(ClassifierError, match="cannot be loaded from"):
-        registry.classifier_for(LanguageModel.objects.zero_shot())
+@pytest.mark.parametrize("content", [None, b"not a model"])
+def test_a_missing_or_corrupt_encoder_leaves_the_texts_to_the_other(
+    content: bytes | None, tmp_path: Path, settings: Any, catalogue: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "model.onnx"
+    if content:
+        file.write_bytes(content)
+    settings.ENCODER_FILE = str(file)
+    classifier = registry.classifier_for(LanguageModel.objects.zero_shot())
+    groups = classifier.answers([Question("The server crashes")], contract("Billing", "Technical"), ahead=1)
+    ((_place, answer),) = next(iter(groups))
+    assert isinstance(answer, Answer)
+    assert answer.category == "Technical"
+    assert str(file) in caplog.text
+
+
+def test_without_any_encoder_there_is_no_model() -> None:
+    nowhere = replace(MINILM, model_file="/nothing/here.onnx")
+    with pytest.raises(CorruptEncoder, match="/nothing/here.onnx"):
+        EmbeddedClassifier([nowhere])
+
+
+GERMAN = "Meine Rechnung ist falsch, ich wurde zweimal belastet und möchte eine Rückerstattung"
+
+
+@pytest.mark.parametrize("text", [GERMAN, "请把重复收取的费用退还给我", "二重に請求されたので返金してください"])
+def test_texts_in_other_languages_are_answered_without_labels(text: str) -> None:
+    (answer,) = answers_of([text], contract("Billing", "Technical"))
+    assert answer.category == "Billing"
+    assert answer.confidence > 0.3
+    assert "language" not in answer.reasoning
+    assert answer.evidence
+    begin, end = answer.evidence.word_spans[0]
+    assert text[begin:end].lower() in answer.reasoning
+
+
+def test_a_language_that_nothing_reads_is_named_in_the_reasoning() -> None:
+    (answer,) = answers_of(
+        ["Η χρέωση στην κάρτα μου είναι λάθος και θέλω επιστροφή χρημάτων"], contract("Billing", "Other")
+    )
+    assert answer.reasoning.startswith("Not in a language")
+    assert answer.confidence <= 0.2
 
 
 @pytest.mark.django_db

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from classifier.learning.examples import Examples
 from classifier.learning.heads import OfferedLabel
-from classifier.learning.training import Examples
-from classifier.learning.vector_space import WIDTH, Floats, unit
+from classifier.learning.vector_space import Embeddings, Floats, unit
+
+WIDTH = 384
+ENCODER = "an encoder"
 
 
 def middles(labels: int, seed: int = 0) -> Floats:
@@ -18,7 +21,7 @@ def offered(labels: int, *, misplaced: float = 1.5, seed: int = 0) -> list[Offer
     """Labels with the keys 1, 2, ..., whose prototypes are this far from the centres of their texts."""
     noise = unit(np.random.default_rng(seed + 1).normal(size=(labels, WIDTH)).astype(np.float32))
     places = unit(middles(labels, seed) + misplaced * noise)
-    return [OfferedLabel((number + 1,), place) for number, place in enumerate(places)]
+    return [OfferedLabel((number + 1,), {ENCODER: place}) for number, place in enumerate(places)]
 
 
 def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first_key: int = 1) -> Examples:
@@ -35,9 +38,14 @@ def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first
     return Examples(
         keys=keys,
         texts=texts,
-        vectors=points,
+        embeddings=Embeddings({ENCODER: points}),
         labels=labels + 1,
         groups=keys,
         random_sample=random_sample,
         weights=weights,
     )
+
+
+def stacked(*several: Examples) -> Embeddings:
+    """The embeddings of all these examples."""
+    return Embeddings({ENCODER: np.vstack([examples.embeddings.by_encoder[ENCODER] for examples in several])})

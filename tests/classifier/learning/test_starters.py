@@ -21,11 +21,14 @@ USUAL = [Option(name="Positive"), Option(name="Neutral"), Option(name="Negative"
 
 
 def offer(options: list[Option], encoder: str = MINILM.name) -> list[OfferedLabel]:
-    return with_starters(options, clouds.offered(len(options)), encoder)
+    offered = clouds.offered(len(options))
+    named = [label._replace(prototype={encoder: label.prototype[clouds.ENCODER]}) for label in offered]
+    return with_starters(options, named)
 
 
 def directions(options: list[Option]) -> list[list[float] | None]:
-    return [label.starter.direction.tolist() if label.starter else None for label in offer(options)]
+    starters = [label.starters.get(MINILM.name) for label in offer(options)]
+    return [starter.direction.tolist() if starter else None for starter in starters]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_other_sentiments_start_from_their_descriptions(options: list[Option]) -
 
 
 def test_an_encoder_of_ones_own_starts_from_descriptions() -> None:
-    assert [label.starter for label in offer(USUAL, encoder="own")] == [None] * 3
+    assert [label.starters for label in offer(USUAL, encoder="own")] == [{}] * 3
 
 
 def test_the_packaged_starters_were_trained_on_these_texts() -> None:
@@ -78,14 +81,14 @@ def started(places: list[int]) -> list[OfferedLabel]:
     """Labels that start in the clouds at these places."""
     offered = clouds.offered(len(places))
     return [
-        label._replace(starter=Starter(offered[place].prototype, 0.0))
+        label._replace(starters={clouds.ENCODER: Starter(offered[place].prototype[clouds.ENCODER], 0.0)})
         for label, place in zip(offered, places, strict=True)
     ]
 
 
 def accuracy(head: Head, offered: list[OfferedLabel]) -> float:
     unseen = clouds.examples([30, 30, 30], seed=5)
-    shares = BoundHead(head, offered).probabilities(unseen.vectors, unseen.texts)
+    shares = BoundHead(head, offered).probabilities(unseen.embeddings, unseen.texts)
     return float((shares.argmax(axis=1) + 1 == unseen.labels).mean())
 
 
@@ -104,10 +107,11 @@ def test_a_renamed_sentiment_keeps_the_starter_that_its_labels_corrected() -> No
 
 
 def test_the_bias_of_a_starter_counts_until_there_are_labels() -> None:
-    faint = np.full_like(clouds.offered(1)[0].prototype, 1e-6)
+    faint = np.full(clouds.WIDTH, 1e-6, np.float32)
     offered = [
-        label._replace(starter=Starter(faint, bias)) for label, bias in zip(clouds.offered(3), (0, 0, 1), strict=True)
+        label._replace(starters={clouds.ENCODER: Starter(faint, bias)})
+        for label, bias in zip(clouds.offered(3), (0, 0, 1), strict=True)
     ]
     unseen = clouds.examples([3, 3, 3])
-    best = BoundHead(Head.untrained(), offered).probabilities(unseen.vectors, unseen.texts).argmax(axis=1)
+    best = BoundHead(Head.untrained(), offered).probabilities(unseen.embeddings, unseen.texts).argmax(axis=1)
     assert Counter(best.tolist()) == {2: 9}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier.learning.vector_space import WIDTH, coverage_weights
+from classifier.learning.vector_space import coverage_weights
 from tests.classifier.learning import clouds
 
 
@@ -16,7 +16,7 @@ def test_coverage_weights_are_the_smoothed_share_of_nearest_texts() -> None:
 
 def test_coverage_weights_average_one() -> None:
     examples, coming = clouds.examples([30, 2, 8], spread=1), clouds.examples([300, 300, 700], spread=1, seed=5)
-    weights = coverage_weights(examples.vectors, coming.vectors)
+    weights = coverage_weights(examples.embeddings.common(), coming.embeddings.common())
     assert weights.mean() == pytest.approx(1)
     assert (weights > 0.3).all()
     rare = examples.labels == 2
@@ -24,6 +24,6 @@ def test_coverage_weights_average_one() -> None:
 
 
 def test_without_incoming_texts_all_weights_are_equal() -> None:
-    nothing = np.zeros((0, WIDTH), np.float32)
+    nothing = np.zeros((0, clouds.WIDTH), np.float32)
     assert coverage_weights(clouds.middles(3), nothing).tolist() == [1, 1, 1]
     assert coverage_weights(nothing, clouds.middles(3)).tolist() == []

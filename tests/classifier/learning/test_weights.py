@@ -18,7 +18,7 @@ pytestmark = pytest.mark.once
 def a_version() -> SpecialistWeights:
     trial = learn(clouds.examples([30, 30, 30]), clouds.offered(3))
     assert trial
-    return SpecialistWeights(category=trial.head, sentiment=Head.untrained(), novelty_threshold=0.25)
+    return SpecialistWeights(category=trial.head, sentiment=Head.untrained(), novelty_thresholds={"an encoder": 0.25})
 
 
 STORED = dump(a_version())
@@ -31,11 +31,12 @@ def sha256(stored: bytes) -> str:
 def test_weights_survive_a_round_trip() -> None:
     learned, offered, unseen = a_version(), clouds.offered(3), clouds.examples([9, 9, 9], seed=4)
     back = load(STORED, sha256(STORED))
-    assert back.novelty_threshold == 0.25
-    assert back.category.recipe == learned.category.recipe
+    assert back.novelty_thresholds == {"an encoder": 0.25}
+    assert back.category.mixes == learned.category.mixes
+    assert back.category.languages == learned.category.languages
     for before, after in ((learned.category, back.category), (learned.sentiment, back.sentiment)):
-        then = BoundHead(before, offered).probabilities(unseen.vectors, unseen.texts)
-        now = BoundHead(after, offered).probabilities(unseen.vectors, unseen.texts)
+        then = BoundHead(before, offered).probabilities(unseen.embeddings, unseen.texts)
+        now = BoundHead(after, offered).probabilities(unseen.embeddings, unseen.texts)
         np.testing.assert_allclose(now, then, atol=1e-3)
     np.testing.assert_array_equal(back.category.record.losses, learned.category.record.losses)
 
@@ -61,8 +62,8 @@ def test_invalid_bytes_are_refused(stored: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("category.sums", lambda array: array[:, :10]),
-        ("category.weights", lambda array: array * np.nan),
+        ("category.0.sums", lambda array: array[:, :10]),
+        ("category.0.weights", lambda array: array * np.nan),
         ("category.word_weights", lambda array: array[:1]),
         ("facts", lambda array: array[:-1]),
     ],

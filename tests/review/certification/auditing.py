@@ -9,7 +9,6 @@ import numpy as np
 from django.contrib.auth.models import User
 
 from classifier.embeddings.sources import encoder_sources
-from classifier.learning.vector_space import WIDTH
 from classifier.models import ContractVersion, Epoch, Gate, GateMode, Prediction, Score, Ticket, Vector
 from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
@@ -78,7 +77,7 @@ def _embed(tickets: Sequence[Ticket], alike: str) -> None:
 
 
 def _embedding(key: str) -> bytes:
-    return np.random.default_rng(crc32(key.encode())).standard_normal(WIDTH).astype(np.float16).tobytes()
+    return np.random.default_rng(crc32(key.encode())).standard_normal(384).astype(np.float16).tobytes()
 
 
 def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:

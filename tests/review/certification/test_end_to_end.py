@@ -19,7 +19,6 @@ from django.urls import reverse
 
 from classifier.embeddings import vector_store
 from classifier.embeddings.sources import encoder_sources
-from classifier.learning.vector_space import WIDTH
 from classifier.models import AuditDraw, Reason, Ticket, Vector, Verdict
 from classifier.models.specialist import text_digest
 from classifier.pipeline import runner
@@ -48,9 +47,10 @@ class Office:
     def receive(self, subject: str, number: int, *, likeness: float = 0.0) -> list[Ticket]:
         """Import and classify tickets. The more their `likeness`, the closer they are to each other and to billing."""
         texts = [f"Please look at {subject} {place}." for place in range(number)]
-        base, encoder = vector_store.embeddings_for([LIKE_BILLING])[0], encoder_sources()[0].name
+        encoder = encoder_sources()[0].name
+        base = vector_store.embeddings_for([LIKE_BILLING]).by_encoder[encoder][0]
         for text in texts:
-            own = np.random.default_rng(crc32(text.encode())).standard_normal(WIDTH)
+            own = np.random.default_rng(crc32(text.encode())).standard_normal(len(base))
             vector = likeness * base + (1 - likeness) * own / np.linalg.norm(own)
             values = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
             Vector.objects.create(digest=text_digest(text), encoder=encoder, values=values)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
+from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
 from review.specialist.clusters import MIN_TEXTS, SAME_TOPIC_FROM, Vocabulary, clusters, words_in
+
+WIDTH = 384
 
 
 def around(middles: int, each: int, *, spread: float, seed: int = 1) -> Floats:

@@ -14,9 +14,8 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from classifier.embeddings import vector_store
-from classifier.learning.heads import Head
+from classifier.learning.heads import Family, Head
 from classifier.learning.linear import Correction
-from classifier.learning.vector_space import WIDTH
 from classifier.learning.weights import SpecialistWeights, dump
 from classifier.learning.word_features import WordModel
 from classifier.models import Category, Draft, DraftLabel, Reason, Sentiment, Ticket, Verdict
@@ -324,11 +323,9 @@ def test_a_topic_that_no_longer_exists_redirects_to_the_list(lead_client: Client
     assert "no longer exists" in response.content.decode()
 
 
-def test_the_topic_pages_explain_a_corrupt_encoder(lead_client: Client, settings: Settings) -> None:
+def test_the_topic_pages_work_with_a_missing_encoder(lead_client: Client, settings: Settings) -> None:
     settings.ENCODER_FILE = "/nothing/here.onnx"
-    response = lead_client.get(reverse("review:emerging_topics"))
-    assert response.status_code == 503
-    assert "/nothing/here.onnx" in response.content.decode()
+    assert lead_client.get(reverse("review:emerging_topics")).status_code == 200
 
 
 def serve(learned: bytes, sha256: str = "") -> None:
@@ -341,12 +338,18 @@ def test_the_preview_uses_what_the_live_specialist_has_learned(lead_client: Clie
     learned = replace(
         Head.untrained(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
-        sums=100 * vector_store.embeddings_for(INSURANCE).sum(axis=0, keepdims=True),
-        starters=np.zeros((1, WIDTH), np.float32),
-        correction=Correction.none(1, WIDTH),
+        families={
+            name: Family(
+                np.zeros(vectors.shape[1], np.float32),
+                100 * vectors.sum(axis=0, keepdims=True),
+                np.zeros((1, vectors.shape[1]), np.float32),
+                Correction.none(1, vectors.shape[1]),
+            )
+            for name, vectors in vector_store.embeddings_for(INSURANCE).by_encoder.items()
+        },
         words=WordModel([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )
-    serve(dump(SpecialistWeights(category=learned, sentiment=Head.untrained(), novelty_threshold=-1.0)))
+    serve(dump(SpecialistWeights(category=learned, sentiment=Head.untrained(), novelty_thresholds={})))
     assert topic_of(lead_client, tickets[0]).context["preview"].of_topic < before == len(INSURANCE)
 
 

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.embeddings import vector_store
+from classifier.embeddings.sources import encoder_sources
 from classifier.inference import ask_models, registry, specialist_deployment
 from classifier.learning.comparison import Comparison
 from classifier.leases import leases
@@ -196,10 +197,12 @@ def test_a_text_unlike_all_examples_gets_low_confidence_and_a_reason() -> None:
     assert answer.reasoning.startswith("Unlike anything labelled so far")
 
 
-def test_a_text_in_another_language_gets_low_confidence_and_a_reason() -> None:
-    answer = answered("Ich wurde im letzten Monat zweimal belastet und möchte eine Rückerstattung.")
-    assert answer.confidence <= 0.2
-    assert answer.reasoning.startswith("Not in a language")
+def test_labels_in_one_language_teach_it_others_which_it_trusts_less() -> None:
+    train_until_promoted()
+    english, german = map(answered, ("I was charged twice for the invoice.", "Die Rechnung wurde zweimal belastet."))
+    assert english.category == german.category == "Billing"
+    assert german.confidence <= 0.5, "no label in the language supports more"
+    assert german.reasoning.startswith("Billing because of")
 
 
 def test_an_earlier_version_that_is_deployed_again_stays_live(lea: User) -> None:
@@ -360,14 +363,14 @@ def test_tickets_are_encoded_in_the_background() -> None:
     Ticket.objects.update(state=Ticket.State.NEEDS_REVIEW)
     assert vector_store.is_behind()
     vector_store.embed_new_tickets()
-    assert Vector.objects.count() == 3
+    assert Vector.objects.count() == 3 * len(encoder_sources())
     assert not vector_store.is_behind()
 
 
 def test_a_ticket_that_the_embedded_model_labelled_has_a_vector(embedded_gate: Gate) -> None:
     ticket = make_ticket("The invoice is wrong")
     runner.classify_next_batch()
-    assert text_digest(ticket.text) in vector_store.stored_embeddings([text_digest(ticket.text)])
+    assert vector_store.stored_embeddings([text_digest(ticket.text)]).rows.tolist() == [0]
 
 
 def test_a_candidate_wins_only_with_a_significant_gain_and_no_lower_accuracy() -> None:
