@@ -1,6 +1,8 @@
 """HTTP connections to endpoints, limited to allowed addresses and to replies of bounded size."""
 
 import asyncio
+import select
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, cast
 
@@ -13,6 +15,37 @@ from classifier.inference.backends.remote_model import Resolver
 
 LONGEST_REPLY = 1_048_576
 """Bytes of a reply that are read, headers aside."""
+
+
+class _Stream(httpcore2.AsyncNetworkStream):
+    """A connection that knows its socket: the pool checks each idle one before every request, and a search for the
+    socket took most of that time.
+    """
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._socket = stream.get_extra_info("socket")
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            return self._socket.fileno() < 0 or bool(self._poll.poll(0))
+        return self._stream.get_extra_info(info)
 
 
 class GuardedNetwork(httpcore2.AsyncNetworkBackend):
@@ -35,10 +68,10 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError(str(error)) from error
         for address in others:
             try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _Stream(await self._network.connect_tcp(address, port, timeout, local_address, socket_options))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
-        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
+        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
