@@ -142,12 +142,13 @@ class Head:
 
 
 MULTILINGUAL_SHARE = 0.5
-"""Without labels, the last encoder's weight beside another one's, which knows fewer languages better."""
+"""Without labels, the last encoder's weight beside another one's, which knows fewer languages better. Starters, which
+were trained on both, weigh the same."""
 
 
-def untrained_mix(encoders: Sequence[str]) -> Mix:
-    """The average of prototypes' scores by these encoders, the one that knows the most languages last."""
-    shares = [1.0] * (len(encoders) - 1) + [MULTILINGUAL_SHARE if len(encoders) > 1 else 1.0]
+def untrained_mix(encoders: Sequence[str], last_share: float) -> Mix:
+    """The average of scores by these encoders, the one that knows the most languages last."""
+    shares = [1.0] * (len(encoders) - 1) + [last_share if len(encoders) > 1 else 1.0]
     return Mix({name: share / sum(shares) for name, share in zip(encoders, shares, strict=True)})
 
 
@@ -173,6 +174,7 @@ class BoundHead:
     def __init__(self, head: Head, offered: Sequence[OfferedLabel]) -> None:
         self.head = head
         self._offered = len(offered)
+        self._started = all(label.starters for label in offered)
         places = {int(key): place for place, key in enumerate(head.keys)}
         columns: list[tuple[int, int]] = []
         for number, label in enumerate(offered):
@@ -202,7 +204,8 @@ class BoundHead:
     def mix(self, reading: Reading) -> Mix:
         """How the families of these encoders are averaged."""
         known = self.head.mixes.get(reading)
-        return known or untrained_mix([name for name in self._in_order if name in reading] or self._in_order)
+        encoders = [name for name in self._in_order if name in reading] or self._in_order
+        return known or untrained_mix(encoders, 1.0 if self._started else MULTILINGUAL_SHARE)
 
     def probabilities(self, embeddings: Embeddings, texts: Sequence[str]) -> Floats:
         """Probabilities of shape (texts, labels); each row sums to one."""

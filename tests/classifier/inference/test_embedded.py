@@ -52,7 +52,7 @@ def test_sentiments_are_told_without_a_label() -> None:
     terms = prompt.contract_for([Option(name="General")], usual)
     praise = answers_of(["Love the new dark mode, but can you add keyboard shortcuts?"], terms)
     others = answers_of(["Which plans include the API?", "My login stopped working after the weekend deploy."], terms)
-    assert praise[0].sentiment != "Negative"
+    assert praise[0].sentiment == "Positive"
     assert [answer.sentiment for answer in others] == ["Neutral", "Negative"]
 
 
