@@ -27,8 +27,12 @@ class EncoderSet:
         self.sources = sources
 
     def readers(self, text: str) -> Sequence[EncoderSource]:
-        """The encoders that know the text's language; the last one if none does."""
+        """The encoders that know the text's language; the last one if none does, or if it is unknown and has letters
+        that English has not.
+        """
         language = language_of(text)
+        if not language and not text.isascii():
+            return self.sources[-1:]
         return [source for source in self.sources if source.knows(language)] or self.sources[-1:]
 
     def knows(self, text: str) -> bool:
