@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledger',
             name='missed_share',
-            field=models.FloatField(default=0.1, help_text='The share of errors that people were assumed to overlook.'),
+            field=models.FloatField(db_default=0.1, default=0.1, help_text='The share of errors that people were assumed to overlook.'),
         ),
         migrations.AlterField(
             model_name='ledger',

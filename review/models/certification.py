@@ -155,7 +155,9 @@ class Ledger(models.Model):
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
     about = models.CharField(max_length=10, choices=Criterion)
     target = models.FloatField(help_text="The accuracy target.")
-    missed_share = models.FloatField(default=0.1, help_text="The share of errors that people were assumed to overlook.")
+    missed_share = models.FloatField(
+        default=0.1, db_default=0.1, help_text="The share of errors that people were assumed to overlook."
+    )
     error = models.FloatField(
         help_text="The share of errors among audits that is tested; it rises if people prove to overlook fewer."
     )
