@@ -8,7 +8,7 @@ from classifier.embeddings import encoders
 from classifier.embeddings.encoders import Encoder
 from classifier.embeddings.readable import readable
 from classifier.embeddings.sources import CorruptEncoder, EncoderSource, report
-from classifier.learning.language_detection import language_of
+from classifier.learning.language_detection import UNKNOWN, language_of, reads_like_english
 from classifier.learning.vector_space import Embeddings, Floats, Ints
 
 Compute = Callable[[Encoder, Sequence[str]], Floats]
@@ -27,18 +27,16 @@ class EncoderSet:
         self.sources = sources
 
     def readers(self, text: str) -> Sequence[EncoderSource]:
-        """The encoders that know the text's language; the last one if none does, or if it is unknown and has letters
-        that English has not.
+        """The encoders that know the text's language; the last one if none does. Where the language is unknown, a text
+        with English's small words counts as English.
         """
-        language = language_of(text)
-        if not language and not text.isascii():
-            return self.sources[-1:]
+        language = language_of(text) or ("en" if reads_like_english(text) else UNKNOWN)
         return [source for source in self.sources if source.knows(language)] or self.sources[-1:]
 
     def knows(self, text: str) -> bool:
-        """Whether any encoder was made for the text's language."""
+        """Whether any encoder was made for the text's language; an unknown one counts as known."""
         language = language_of(text)
-        return any(source.knows(language) for source in self.sources)
+        return language == UNKNOWN or any(source.knows(language) for source in self.sources)
 
     def encode(self, texts: Sequence[str], compute: Compute = _encode) -> Embeddings:
         """The texts' embeddings. Raises CorruptEncoder if no encoder can be loaded."""

@@ -43,8 +43,8 @@ class EncoderSource:
     tokenizer_file: str = ""
 
     def knows(self, language: str) -> bool:
-        """Whether it was made for this language; an unknown one counts as known."""
-        return not language or not self.languages or language in self.languages
+        """Whether it was made for this language."""
+        return not self.languages or language in self.languages
 
 
 MINILM = EncoderSource(

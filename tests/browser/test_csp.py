@@ -17,6 +17,8 @@ from classifier.admin.history import HistoryAdmin
 from classifier.api import keys
 from classifier.integrations.webhooks import events
 from classifier.models import (
+    Attribute,
+    AttributeOption,
     Category,
     DraftLabel,
     Erasure,
@@ -79,6 +81,8 @@ def furnished(transactional_db: None, catalogue: None, admin: User) -> None:
     Failure.objects.create(kind="timeout", detail="No answer.", **about)
     benchmarked(admin)
     course()
+    priority = Attribute.objects.create(key="priority", name="Priority", kind="one_of")
+    AttributeOption.objects.create(attribute=priority, name="High")
 
 
 def connected(ticket: Ticket) -> None:

@@ -30,7 +30,7 @@ from tests.servers import OpenAIServer, answer
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 REFUND = "I was charged twice for my invoice, please refund the second payment."
-GERMAN = "Ich wurde zweimal für meine Rechnung belastet, bitte erstatten Sie mir die zweite Zahlung zurück."
+GREEK = "Χρεώθηκα δύο φορές για τον λογαριασμό μου, παρακαλώ επιστρέψτε μου τη δεύτερη πληρωμή."
 Answered = Callable[..., Verdict]
 
 
@@ -102,7 +102,7 @@ def test_together_the_surer_model_prevails(answered: Answered, text: str, confid
 
 
 def test_the_specialist_overrules_nothing_in_a_language_that_it_does_not_read(answered: Answered) -> None:
-    prediction = answered(GERMAN, "Account", 0.9).prediction
+    prediction = answered(GREEK, "Account", 0.9).prediction
     assert prediction
     assert (prediction.category.name, prediction.first) == ("Account", None)
 

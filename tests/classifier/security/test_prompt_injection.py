@@ -189,7 +189,9 @@ class TestInjectionCheck:
 
     def test_the_specialist_does_not_clear_languages_it_cannot_read(self, catalogue: None) -> None:
         terms = ContractVersion.objects.current().terms
-        labelled = injection_check.LabelledText("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
+        labelled = injection_check.LabelledText(
+            "Πού είναι το τιμολόγιό μου; Γιατί χρεώθηκα δύο φορές; Billing", "Billing", "Neutral"
+        )
         assert injection_check.suspected_injections([labelled], terms) == [True]
 
     def test_named_labels_are_suspected_without_a_specialist(

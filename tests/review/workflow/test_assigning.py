@@ -285,7 +285,7 @@ def test_opening_takes_as_many_queries_for_many_as_for_few() -> None:
         return len(captured)
 
     queries(1)
-    assert queries(2) == queries(40)
+    assert queries(2) == queries(30)
 
 
 def test_merging_moves_suggestions_decisions_and_settled_labels(ana: User) -> None:

@@ -705,7 +705,7 @@ def test_queries_of_a_decision_do_not_grow_with_the_queue(ana: User, waiting: in
     )
     assert count_queries(lambda: undo(made[0], ana)) == 13
     assert count_queries(lambda: skip(assignments[1], ana)) == 7
-    assert count_queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 8
+    assert count_queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 10
     assert count_queries(lambda: decisions.latest_decision(ana)) == 1
 
 
