@@ -94,7 +94,7 @@ def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     with sync_classification.ConnectedThreadPool(1) as pool:
         monkeypatch.setattr(sync_classification, "thread_pool", pool)
         yield pool
-        pool.submit(connections.close_all)
+        ThreadPoolExecutor.submit(pool, connections.close_all)  # however full it is
 
 
 @pytest.mark.django_db(transaction=True)

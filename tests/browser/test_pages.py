@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from classifier.models import Ticket
 from classifier.pipeline import runner
 from classifier.text import LONGEST_TICKET
-from tests.factories import make_ticket
+from tests.factories import configure_review, make_ticket
 
 pytestmark = pytest.mark.browser
 
@@ -26,6 +26,7 @@ def tab_to(page: Page, role: str, name: str) -> None:
 
 
 def test_ticket_is_created_and_labelled_by_keyboard_alone(agent_page: Page) -> None:
+    configure_review()
     agent_page.keyboard.press("Tab")
     expect(agent_page.get_by_role("link", name="Skip to content")).to_be_focused()
     tab_to(agent_page, "link", "New ticket")
