@@ -298,7 +298,7 @@ def test_disagreeing_models_are_shown_side_by_side_without_names(agent_client: C
 def source(client: Client, url: str = SCREEN) -> str:
     """The page without tokens and keys, which differ each time."""
     content = client.get(url).content.decode()
-    return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|kept)" value="[^"]*"', "", content)
+    return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|form_token)" value="[^"]*"', "", content)
 
 
 def test_blind_review_page_does_not_depend_on_the_prediction(agent_client: Client) -> None:
