@@ -1,6 +1,6 @@
 """Imports of files: an uploaded file, how to read it, and what came of it."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import User
 from django.db import models
@@ -45,6 +45,8 @@ class FileImport(Leasable):
 
     objects: models.Manager[Any] = FileImportQuerySet.as_manager()
     parts: Any
+    page: ClassVar[str]
+    """The URL name of an import's page."""
 
     class Meta:
         abstract = True
@@ -52,6 +54,9 @@ class FileImport(Leasable):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse(self.page, args=[self.pk])
 
     @property
     def percent(self) -> int:
@@ -79,13 +84,11 @@ class TicketImport(FileImport):
 
     source = models.CharField(_("source"), max_length=50, default="import")
     update_texts = models.BooleanField(_("update texts"), default=False)
+    page = "classifier:ticket_import"
 
     class Meta(FileImport.Meta):
         verbose_name = _("import of tickets")
         verbose_name_plural = _("imports of tickets")
-
-    def get_absolute_url(self) -> str:
-        return reverse("classifier:ticket_import", args=[self.pk])
 
 
 class TicketImportPart(FilePart):

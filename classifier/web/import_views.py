@@ -10,13 +10,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from classifier.ingest import ticket_imports, uploads
+from classifier.ingest import ticket_imports
 from classifier.ingest.readers.text_lines import UnreadableFile
 from classifier.models.file_import import FileImport, TicketImport
 from classifier.tasks import run_ticket_import
+from classifier.web import import_pages
 from classifier.web.import_forms import TicketReadingForm, TicketUploadForm
 
 LATEST = 5
+PAGE = "classifier/ticket_import.html"
 
 imports_tickets = permission_required(("classifier.add_ticket", "review.benchmark"), raise_exception=True)
 
@@ -45,13 +47,7 @@ def import_tickets(request: HttpRequest) -> HttpResponse:
 @require_safe
 @imports_tickets
 def ticket_import(request: HttpRequest, pk: int) -> HttpResponse:
-    shown = get_object_or_404(TicketImport, pk=pk)
-    by_htmx = "HX-Request" in request.headers
-    if by_htmx and shown.state != FileImport.State.RUNNING:
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    form = TicketReadingForm(shown) if shown.parts.exists() else None
-    template = "classifier/_import_progress.html" if by_htmx else "classifier/ticket_import.html"
-    return render(request, template, {"import": shown, "form": form, "sample": form and form.sample})
+    return import_pages.show(request, get_object_or_404(TicketImport, pk=pk), TicketReadingForm, PAGE)
 
 
 @require_POST
@@ -59,10 +55,4 @@ def ticket_import(request: HttpRequest, pk: int) -> HttpResponse:
 def read_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Read the file with another encoding or other columns, or import it."""
     shown = get_object_or_404(TicketImport, pk=pk)
-    form = TicketReadingForm(shown, request.POST)
-    if not form.is_valid():
-        context = {"import": shown, "form": form, "sample": form.sample}
-        return render(request, "classifier/ticket_import.html", context, status=422)
-    if uploads.run_again(shown, **form.chosen, dry_run="import" not in request.POST):
-        run_ticket_import.enqueue(shown.pk)
-    return redirect(shown)
+    return import_pages.read_again(request, shown, TicketReadingForm, PAGE, run_ticket_import)

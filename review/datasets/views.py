@@ -9,8 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from classifier.ingest import uploads
 from classifier.models.contract import EmptyTaxonomy
+from classifier.web import import_pages
 from review.datasets import exporting, label_imports
 from review.datasets.formats import labelstudio
 from review.datasets.formats.registry import FORMATS
@@ -25,6 +25,7 @@ from review.models import LabelImport, Snapshot
 manages_datasets = permission_required("review.benchmark", raise_exception=True)
 
 LATEST, LATEST_IMPORTS = 25, 5
+IMPORT_PAGE = "review/datasets/label_import.html"
 
 
 @never_cache
@@ -122,12 +123,7 @@ def import_labels(request: HtmxHttpRequest) -> HttpResponse:
 @require_safe
 @manages_datasets
 def label_import(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    shown = get_object_or_404(LabelImport, pk=pk)
-    if request.htmx and shown.state != LabelImport.State.RUNNING:
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    form = ReadingForm(shown) if shown.parts.exists() else None
-    template = "classifier/_import_progress.html" if request.htmx else "review/datasets/label_import.html"
-    return render(request, template, {"import": shown, "form": form, "sample": form and form.sample})
+    return import_pages.show(request, get_object_or_404(LabelImport, pk=pk), ReadingForm, IMPORT_PAGE)
 
 
 @require_POST
@@ -135,14 +131,7 @@ def label_import(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def read_again(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Read the file with other columns and labels, or import it."""
     shown = get_object_or_404(LabelImport, pk=pk)
-    form = ReadingForm(shown, request.POST)
-    if not form.is_valid():
-        context = {"import": shown, "form": form, "sample": form.sample}
-        return render(request, "review/datasets/label_import.html", context, status=422)
-    dry_run = "import" not in request.POST
-    if uploads.run_again(shown, **form.chosen, dry_run=dry_run):
-        run_label_import.enqueue(shown.pk)
-    return redirect(shown)
+    return import_pages.read_again(request, shown, ReadingForm, IMPORT_PAGE, run_label_import)
 
 
 @require_POST

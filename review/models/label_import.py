@@ -1,7 +1,6 @@
 """Imports of files of labels."""
 
 from django.db import models
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models.file_import import FileImport, FilePart
@@ -11,13 +10,11 @@ class LabelImport(FileImport):
     """A file of labels."""
 
     labels = models.JSONField(default=dict, help_text="By a name in the file, the label chosen for it.")
+    page = "review:label_import"
 
     class Meta(FileImport.Meta):
         verbose_name = _("import of labels")
         verbose_name_plural = _("imports of labels")
-
-    def get_absolute_url(self) -> str:
-        return reverse("review:label_import", args=[self.pk])
 
 
 class LabelImportPart(FilePart):
