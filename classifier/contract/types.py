@@ -22,6 +22,11 @@ class Option:
     keys: tuple[int, ...] = ()
 
 
+def is_inside(category: str, above: Sequence[str]) -> bool:
+    """Whether a category is one of these or below one of them, by full names; true if there are none."""
+    return not above or any(f"{category}{SEPARATOR}".startswith(f"{name}{SEPARATOR}") for name in above)
+
+
 class AttributeKind(StrEnum):
     """What an answer to an attribute is: an option, true or false, several options, or a text."""
 
@@ -57,9 +62,7 @@ class AttributeTerms:
 
     def is_asked_of(self, category: str) -> bool:
         """Whether tickets of this category, given by full name, have the attribute."""
-        return not self.categories or any(
-            category == above or category.startswith(f"{above}{SEPARATOR}") for above in self.categories
-        )
+        return is_inside(category, self.categories)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 
 from classifier.contract import patterns
-from classifier.contract.attributes import LONGEST_VALUE
-from classifier.contract.types import SEPARATOR, AttributeKind
+from classifier.contract.attributes import LONGEST_VALUE, NO, YES
+from classifier.contract.types import AttributeKind, is_inside
 from classifier.models.attributes import StoredAnswers
 from review.screen import queries
 
 Sent = Mapping[int, Sequence[str]]
 """By attribute, what a form sends: keys of options, yes or no, or a text."""
 
-YES, NO = "yes", "no"
 NUMBERED = 8
 """Attributes with a key of their own."""
 
@@ -65,7 +64,7 @@ class AskedAttribute:
 
     def is_asked_of(self, category: str) -> bool:
         """Whether tickets of this category, by full name, have it."""
-        return not self.above or any(f"{category}{SEPARATOR}".startswith(f"{name}{SEPARATOR}") for name in self.above)
+        return is_inside(category, self.above)
 
     def sent(self, stored: Any) -> list[str]:
         """What a form sends for a stored answer; nothing for an option that is no longer offered."""
